@@ -1,0 +1,1 @@
+"""Attack any policy in any Gymnasium environment, and count the cost."""
