@@ -1,0 +1,26 @@
+"""One way to refuse an unknown option: name it, the choices, and the nearest one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T", bound=str)
+
+
+def choose(argument: str, value: object, options: Iterable[T]) -> T:
+    """Return `value` if it is one of `options`.
+
+    Raises:
+        ValueError: names the argument, the value, the choices and the nearest choice.
+    """
+    options = tuple(options)
+    for option in options:
+        if value == option:
+            return option
+    near = get_close_matches(str(value), options, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(
+        f"{argument} must be one of {', '.join(map(repr, options))}; got {value!r}.{hint}"
+    )

@@ -1,0 +1,70 @@
+"""The few shapes and protocols that cross folder borders.
+
+Axes: B batch, N sampled actions, O observation, A action. Observations may have any trailing
+shape; actions are [..., B, A].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from safer_gym.balls import LpBall
+
+
+class Gaussian(NamedTuple):
+    """A batch of Gaussian action distributions."""
+
+    mean: Tensor
+    """[..., A]"""
+    scale: Tensor
+    """Standard deviations [..., A], or a lower Cholesky factor [..., A, A]."""
+
+
+ActionFn = Callable[[Tensor], Tensor]
+"""Observations [B, *O] to deterministic actions [B, A]."""
+
+QFn = Callable[[Tensor, Tensor], Tensor]
+"""Observations [B, *O] and actions [B, A] to expected discounted sums [B]."""
+
+DistributionFn = Callable[[Tensor], Gaussian]
+"""Observations [B, *O] to the policy's action distribution."""
+
+
+class Victim(NamedTuple):
+    """All that an attack may see of a policy: differentiable functions of raw observations.
+
+    Actions are in one unit throughout (the environment's), for `action` and for both critics.
+    A field is None where the policy offers no such function; an attack that needs it says so.
+    """
+
+    action: ActionFn
+    q_reward: QFn | None = None
+    q_cost: QFn | None = None
+    distribution: DistributionFn | None = None
+
+
+class AttackResult(NamedTuple):
+    """What an attack found for each observation of a batch."""
+
+    obs: Tensor
+    """Perturbed observations [B, *O], inside the ball, same dtype as the input."""
+    objective: Tensor
+    """The attack's objective at `obs` [B]; never below `clean_objective`."""
+    clean_objective: Tensor
+    """The same objective at the clean observation [B]."""
+
+
+class Attack(Protocol):
+    """Any rule that moves observations inside a ball. It keeps no state between calls."""
+
+    def __call__(
+        self,
+        victim: Victim,
+        obs: Tensor,
+        ball: LpBall,
+        generator: torch.Generator | None = None,
+    ) -> AttackResult: ...
