@@ -1,0 +1,112 @@
+"""What an attacker wants: a number for each perturbed observation, to be made large.
+
+An objective is bound to a victim and a batch of clean observations s [B, *O]. The result scores
+candidates s~ [B, *O] as [B]. Critics are asked at the CLEAN observation, Q(s, mu(s~)): the world
+stays where it is, only the policy is deceived (paper B.2.1, text after Eq. 68).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from safer_gym.divergences import gaussian_kl
+from safer_gym.types import Gaussian, QFn, Victim
+
+Score = Callable[[Tensor], Tensor]
+"""Candidates [B, *O] to objective values [B]."""
+
+
+class Objective(Protocol):
+    """Binds a victim and clean observations to a score of perturbed ones."""
+
+    def __call__(self, victim: Victim, obs: Tensor) -> Score: ...
+
+
+@dataclass(frozen=True)
+class MaxCost:
+    """MC: ascend the expected cost, Q_c(s, mu(s~))."""
+
+    def __call__(self, victim: Victim, obs: Tensor) -> Score:
+        q_cost = _critic(victim.q_cost, "q_cost")
+        return lambda points: q_cost(obs, victim.action(points))
+
+
+@dataclass(frozen=True)
+class MaxReward:
+    """MR: ascend the expected reward, Q_r(s, mu(s~)); tempts the policy over its cost limit."""
+
+    def __call__(self, victim: Victim, obs: Tensor) -> Score:
+        q_reward = _critic(victim.q_reward, "q_reward")
+        return lambda points: q_reward(obs, victim.action(points))
+
+
+@dataclass(frozen=True)
+class MinReward:
+    """Descend the expected reward: ascend -Q_r(s, mu(s~))."""
+
+    def __call__(self, victim: Victim, obs: Tensor) -> Score:
+        q_reward = _critic(victim.q_reward, "q_reward")
+        return lambda points: -q_reward(obs, victim.action(points))
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """reward_weight Q_r + cost_weight Q_c at (s, mu(s~)).
+
+    Weights multiply the critics as they are: choose them with the critics' scales in mind. The
+    defaults are the public code's.
+    """
+
+    reward_weight: float = 0.1
+    cost_weight: float = 0.9
+
+    def __call__(self, victim: Victim, obs: Tensor) -> Score:
+        q_reward = _critic(victim.q_reward, "q_reward")
+        q_cost = _critic(victim.q_cost, "q_cost")
+
+        def score(points: Tensor) -> Tensor:
+            actions = victim.action(points)
+            return self.reward_weight * q_reward(obs, actions) + self.cost_weight * q_cost(
+                obs, actions
+            )
+
+        return score
+
+
+@dataclass(frozen=True)
+class MaxActionDifference:
+    """MAD: ascend KL(pi(.|s) || pi(.|s~)); needs no critic.
+
+    A victim without a distribution counts as a Gaussian of unit variance around its action: the
+    score is 0.5 ||mu(s) - mu(s~)||^2, in squared action units.
+    """
+
+    def __call__(self, victim: Victim, obs: Tensor) -> Score:
+        distribution = victim.distribution or _unit_gaussian(victim)
+        with torch.no_grad():
+            clean = distribution(obs)
+        clean = Gaussian(clean.mean.detach(), clean.scale.detach())
+        return lambda points: gaussian_kl(clean, distribution(points))
+
+
+def _unit_gaussian(victim: Victim) -> Callable[[Tensor], Gaussian]:
+    def distribution(points: Tensor) -> Gaussian:
+        mean = victim.action(points)
+        return Gaussian(mean, torch.ones_like(mean))
+
+    return distribution
+
+
+def _critic(critic: QFn | None, name: str) -> QFn:
+    if critic is None:
+        raise ValueError(
+            f"this attack needs the victim's {name}, which is None; give the victim that critic "
+            "(learn one for a fixed policy by fitted Q evaluation) or choose an attack without "
+            "critics: 'mad', 'uniform' or 'gaussian'"
+        )
+    return critic

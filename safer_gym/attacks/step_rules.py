@@ -1,0 +1,118 @@
+"""How an attacker walks: from a gradient to a move, before projection.
+
+A rule starts fresh at every call, keeps whatever it needs in tensors with one row a sample, and
+decides row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from safer_gym.balls import LpBall
+from safer_gym.choices import choose
+
+
+class Visit(NamedTuple):
+    """Where each row stands and the best place it has seen."""
+
+    points: Tensor
+    """[B, *O]"""
+    gradient: Tensor
+    """Gradient of the objective at `points`, [B, *O]; never NaN."""
+    improved: Tensor
+    """Whether `points` beats everything this row saw before, bool [B]."""
+    best_points: Tensor
+    """[B, *O]"""
+    best_gradient: Tensor
+    """[B, *O]"""
+
+
+class StepRule(Protocol):
+    """Maps a visit to the next points [B, *O] (not yet projected) and its own next state."""
+
+    def __call__(self, visit: Visit, ball: LpBall, state: Any) -> tuple[Tensor, Any]: ...
+
+
+@dataclass(frozen=True)
+class Steepest:
+    """Steepest ascent in units of the ball; nothing depends on the scale of the objective.
+
+    The first step has the gauge `step_size`, so that 1 reaches the exact maximum of a linear
+    objective at once. A row whose step brought no gain goes back to its best point and halves
+    the step: the longer the walk, the better the result, whatever the number of steps.
+    """
+
+    step_size: float = 1.0
+
+    def __call__(self, visit: Visit, ball: LpBall, state: Any) -> tuple[Tensor, Any]:
+        if state is None:
+            size = visit.points.new_full(visit.improved.shape, self.step_size)
+        else:
+            size = torch.where(visit.improved, state, 0.5 * state)
+        direction = ball.ascent_direction(visit.best_gradient)
+        return visit.best_points + _rows(size, direction) * direction, size
+
+
+@dataclass(frozen=True)
+class RawGradient:
+    """s + step_size * gradient, Alg. 3 of the paper as an ascent (its minus sign is an erratum).
+
+    The path depends on the scale of the critic.
+    """
+
+    step_size: float = 0.2
+
+    def __call__(self, visit: Visit, ball: LpBall, state: Any) -> tuple[Tensor, Any]:
+        return visit.points + self.step_size * visit.gradient, None
+
+
+class _Moments(NamedTuple):
+    first: Tensor
+    second: Tensor
+    taken: int
+
+
+@dataclass(frozen=True)
+class AdamAscent:
+    """Adam, as the public code of the paper's attackers does, with fresh moments at every call."""
+
+    step_size: float = 0.1
+    decay_first: float = 0.9
+    decay_second: float = 0.999
+    floor: float = 1e-8
+
+    def __call__(self, visit: Visit, ball: LpBall, state: Any) -> tuple[Tensor, Any]:
+        g = visit.gradient
+        old = state if state is not None else _Moments(torch.zeros_like(g), torch.zeros_like(g), 0)
+        taken = old.taken + 1
+        first = self.decay_first * old.first + (1 - self.decay_first) * g
+        second = self.decay_second * old.second + (1 - self.decay_second) * g * g
+        mean = first / (1 - self.decay_first**taken)
+        spread = (second / (1 - self.decay_second**taken)).sqrt() + self.floor
+        return visit.points + self.step_size * mean / spread, _Moments(first, second, taken)
+
+
+STEP_RULES: dict[str, Any] = {"steepest": Steepest, "gradient": RawGradient, "adam": AdamAscent}
+
+
+def make_step_rule(rule: str | StepRule, step_size: float | None = None) -> StepRule:
+    """A rule by name ("steepest", "gradient", "adam"), with its own default step size if None.
+
+    Raises:
+        ValueError: for an unknown name or step_size <= 0.
+    """
+    if step_size is not None and not step_size > 0:
+        raise ValueError(f"step_size must be > 0; got {step_size!r}")
+    if not isinstance(rule, str):
+        return rule if step_size is None else replace(rule, step_size=step_size)  # type: ignore
+    made = STEP_RULES[choose("step_rule", rule, STEP_RULES)]
+    result: StepRule = made() if step_size is None else made(step_size)
+    return result
+
+
+def _rows(values: Tensor, like: Tensor) -> Tensor:
+    return values.view(-1, *[1] * (like.dim() - 1))

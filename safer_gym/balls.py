@@ -1,0 +1,234 @@
+"""Perturbation sets: l1, l2 and linf balls around an observation, cut by the observation box."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from safer_gym.choices import choose
+from safer_gym.projections import project_ellipsoid, project_l1, project_l2
+
+NORMS = ("l1", "l2", "linf")
+_ORDER = {"l1": 1.0, "l2": 2.0, "linf": math.inf}
+
+
+@dataclass(frozen=True, eq=False)
+class LpBall:
+    """The set {x : ||(x - center) / eps||_p <= 1, low <= x <= high}.
+
+    Args:
+        p: 1, 2 or inf, or a name of `NORMS`.
+        eps: radius in units of the observation. A number gives ||x - center||_p <= eps; an array
+            that broadcasts to the observation gives one radius a dimension (0 freezes it).
+        low, high: box of valid observations, or None. Where the center itself lies outside, the
+            box is widened to hold it: the clean observation is always allowed.
+
+    Raises:
+        ValueError: for another p, for eps negative or not finite, for low > high.
+    """
+
+    p: float
+    eps: Any
+    low: Any = None
+    high: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "p", _order(self.p))
+        eps = torch.as_tensor(self.eps, dtype=torch.float64).detach().cpu()
+        if not bool(torch.isfinite(eps).all()) or bool((eps < 0).any()):
+            raise ValueError(f"eps must be finite and >= 0; got {self.eps!r}")
+        object.__setattr__(self, "eps", eps)
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if value is not None:
+                value = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
+                if bool(torch.isnan(value).any()):
+                    raise ValueError(f"{name} must not be NaN")
+                object.__setattr__(self, name, value)
+        if self.low is not None and self.high is not None and bool((self.low > self.high).any()):
+            raise ValueError("low must not exceed high")
+
+    @staticmethod
+    def of(norm: str, eps: Any, low: Any = None, high: Any = None) -> LpBall:
+        """The ball of a named norm: "l1", "l2" or "linf"."""
+        return LpBall(_ORDER[choose("norm", norm, NORMS)], eps, low, high)
+
+    @property
+    def is_point(self) -> bool:
+        """True when the radius is zero everywhere, so that only the center is inside."""
+        return not bool(self.eps.any())
+
+    def scaled(self, fraction: float) -> LpBall:
+        """The same ball with `fraction` >= 0 of the radius."""
+        if not fraction >= 0:
+            raise ValueError(f"fraction must be >= 0; got {fraction!r}")
+        return LpBall(self.p, self.eps * fraction, self.low, self.high)
+
+    def norm(self, delta: Tensor) -> Tensor:
+        """Plain lp norm of perturbations [B, *O], as [B]."""
+        return torch.linalg.vector_norm(delta.flatten(1), ord=self.p, dim=1)
+
+    def gauge(self, delta: Tensor) -> Tensor:
+        """||delta / eps||_p as [B]: at most 1 inside; infinite where a frozen dimension moves."""
+        eps = self._eps_of(delta)
+        moved = torch.where(delta == 0, 0.0, math.inf)
+        ratio = torch.where(eps > 0, delta / torch.where(eps > 0, eps, 1.0), moved)
+        return self.norm(ratio)
+
+    def contains(self, center: Tensor, points: Tensor, rtol: float = 1e-6) -> Tensor:
+        """Which points [B, *O] lie in the set around `center`, up to a relative `rtol`, as [B]."""
+        inside = self.gauge(points.double() - center.double()) <= 1 + rtol
+        low, high = self._box(center)
+        if low is not None:
+            inside = inside & (points >= low).flatten(1).all(1)
+        if high is not None:
+            inside = inside & (points <= high).flatten(1).all(1)
+        return inside
+
+    def ascent_direction(self, gradient: Tensor) -> Tensor:
+        """The step of unit gauge that raises a linear function with this gradient [B, *O] most.
+
+        It does not depend on the gradient's length. linf: eps sign(g); l2: eps^2 g / ||eps g||;
+        l1: the whole radius on the coordinate with the largest |eps g|. Zero for a zero gradient.
+        """
+        eps = self._eps_of(gradient)
+        if self.p == math.inf:
+            return eps * gradient.sign()
+        gain = (eps * gradient).flatten(1)
+        largest, best = gain.abs().max(dim=1, keepdim=True)
+        if self.p == 1:
+            unit = torch.zeros_like(gain).scatter(1, best, gain.gather(1, best).sign())
+        else:
+            # Divide by the largest entry first: squares of tiny gradients would vanish.
+            unit = gain / torch.where(largest > 0, largest, 1.0)
+            length = unit.norm(dim=1, keepdim=True)
+            unit = unit / torch.where(length > 0, length, 1.0)
+        return eps * unit.view_as(gradient)
+
+    def project(self, center: Tensor, points: Tensor) -> Tensor:
+        """The nearest points of the set, [B, *O], inside on the returned dtype.
+
+        Points that are inside come back bit for bit. Rounding is always toward the center.
+        """
+        low, high = self._box(center)
+        if self.p == math.inf:
+            return _clip(self._project_linf(center, points), low, high)
+        inside = self.gauge(points.double() - center.double()) <= 1
+        if bool(inside.all()):
+            return _clip(points, low, high)
+        projected = self._project_lp(center, points, low, high)
+        keep = inside.view(-1, *[1] * (points.dim() - 1))
+        return _clip(torch.where(keep, points, projected), low, high)
+
+    def offsets(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Uniform draws from the ball around zero, shaped and typed as `like` [B, *O]."""
+        shape, d = like.shape, like[0].numel()
+        generator = generator if generator is not None else torch.Generator().manual_seed(0)
+        options: dict[str, Any] = {"generator": generator, "device": generator.device}
+        if self.p == math.inf:
+            unit = 2 * torch.rand(shape[0], d, dtype=torch.float64, **options) - 1
+        elif self.p == 2:
+            normal = torch.randn(shape[0], d, dtype=torch.float64, **options)
+            radius = torch.rand(shape[0], 1, dtype=torch.float64, **options) ** (1 / d)
+            unit = radius * normal / normal.norm(dim=1, keepdim=True)
+        else:
+            # D of D + 1 normalised exponentials are uniform in the simplex under the l1 sphere.
+            draws = torch.rand(shape[0], 2 * d + 1, dtype=torch.float64, **options)
+            spacings = -torch.log1p(-draws[:, : d + 1])
+            sign = torch.where(draws[:, d + 1 :] < 0.5, -1.0, 1.0)
+            unit = sign * spacings[:, :d] / spacings.sum(1, keepdim=True)
+        unit = unit.view(shape).to(like)
+        return self._eps_of(unit) * unit
+
+    def sample(self, center: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Uniform draws from the ball around each row of `center`, then projected to the set."""
+        return self.project(center, center + self.offsets(center, generator))
+
+    def _eps_of(self, like: Tensor) -> Tensor:
+        try:
+            torch.broadcast_shapes(self.eps.shape, like.shape[1:])
+        except RuntimeError:
+            _refuse_shape("eps", self.eps, like)
+        eps: Tensor = self.eps.to(dtype=like.dtype, device=like.device)
+        return eps
+
+    def _box(self, center: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        bounds: list[Tensor | None] = []
+        for value, widen in ((self.low, torch.minimum), (self.high, torch.maximum)):
+            bounds.append(None if value is None else widen(value.to(center), center))
+        return bounds[0], bounds[1]
+
+    def _project_linf(self, center: Tensor, points: Tensor) -> Tensor:
+        eps = self._eps_of(center.double())
+        exact = center.double()
+        low, high = (exact - eps).to(center.dtype), (exact + eps).to(center.dtype)
+        low = torch.where(exact - low.double() > eps, torch.nextafter(low, center), low)
+        high = torch.where(high.double() - exact > eps, torch.nextafter(high, center), high)
+        return torch.clamp(points, low, high)
+
+    def _project_lp(
+        self, center: Tensor, points: Tensor, low: Tensor | None, high: Tensor | None
+    ) -> Tensor:
+        exact = center.double()
+        wanted = points.double() - exact
+        eps = self._eps_of(wanted).expand_as(wanted)
+        radius = float(self.eps.max())
+        if radius == 0:
+            return center
+        size = wanted.abs()
+        room = _room(exact, wanted, low, high)
+        cap = torch.where(eps > 0, torch.minimum(size, room), 0.0)
+        weight = torch.where(eps > 0, radius / torch.where(eps > 0, eps, 1.0), 0.0)
+        size, cap, weight = size.flatten(1), cap.flatten(1), weight.flatten(1)
+        if self.p == 1:
+            moved = project_l1(size, cap, weight, radius)
+        elif self.eps.dim() == 0:
+            moved = project_l2(size, cap, radius)
+        else:
+            moved = project_ellipsoid(size, cap, weight, radius)
+        return _round_toward(center, wanted.sign() * moved.view_as(wanted))
+
+
+def _order(p: Any) -> float:
+    if isinstance(p, str):
+        return _ORDER[choose("norm", p, NORMS)]
+    if p not in (1, 2, math.inf):
+        raise ValueError(f"p (the norm) must be 1, 2 or inf; got {p!r}")
+    return float(p)
+
+
+def _refuse_shape(name: str, value: Tensor, like: Tensor) -> None:
+    raise ValueError(
+        f"{name} must be a number or broadcast to an observation of shape "
+        f"{tuple(like.shape[1:])}; got shape {tuple(value.shape)}"
+    )
+
+
+def _clip(points: Tensor, low: Tensor | None, high: Tensor | None) -> Tensor:
+    if low is not None:
+        points = torch.maximum(points, low)
+    return points if high is None else torch.minimum(points, high)
+
+
+def _room(center: Tensor, wanted: Tensor, low: Tensor | None, high: Tensor | None) -> Tensor:
+    """How far each coordinate may go from the center toward the wanted point, [B, *O]."""
+    far = torch.full_like(center, math.inf)
+    up = far if high is None else high.double() - center
+    down = far if low is None else center - low.double()
+    return torch.where(wanted >= 0, up, down)
+
+
+def _round_toward(center: Tensor, delta: Tensor) -> Tensor:
+    """center + delta on the center's dtype, no coordinate farther out than the exact delta.
+
+    A smaller delta in each coordinate has a smaller norm, so this can not leave the ball.
+    """
+    exact = center.double()
+    points = (exact + delta).to(center.dtype)
+    points = torch.where(delta == 0, center, points)
+    too_far = (points.double() - exact).abs() > delta.abs()
+    return torch.where(too_far, torch.nextafter(points, center), points)

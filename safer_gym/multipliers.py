@@ -1,0 +1,60 @@
+"""Lagrange multiplier steps: state in, state out, no hidden state."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+
+def gradient_multiplier_step(
+    value: float, slack: float, step_size: float, cap: float = math.inf
+) -> float:
+    """One projected dual step: clip(value - step_size * slack, 0, cap).
+
+    `slack` = bound - measured: a violated constraint has negative slack and raises the
+    multiplier (paper B.2.1, the multipliers of Eqs. 62 to 66).
+
+    Raises:
+        ValueError: if step_size < 0 or cap < 0.
+    """
+    if not step_size >= 0:
+        raise ValueError(f"step_size must be >= 0; got {step_size!r}")
+    if not cap >= 0:
+        raise ValueError(f"cap must be >= 0; got {cap!r}")
+    return min(max(value - step_size * slack, 0.0), cap)
+
+
+class PIDGains(NamedTuple):
+    """Gains of the PID multiplier; the defaults are the paper's (B.3.2)."""
+
+    proportional: float = 0.1
+    integral: float = 0.003
+    derivative: float = 0.001
+
+
+class PIDState(NamedTuple):
+    """What the controller remembers: the running sum of errors and the last error."""
+
+    integral: float = 0.0
+    last_error: float = 0.0
+
+
+def pid_multiplier_step(
+    state: PIDState, error: float, gains: PIDGains | None = None, cap: float = math.inf
+) -> tuple[float, PIDState]:
+    """The PID Lagrangian multiplier of Stooke et al. (2020), used with the loss of Eq. 70.
+
+    `error` = measured cost - cost limit. The integral never falls below zero, and only a growing
+    error has a derivative part.
+
+    Returns:
+        The multiplier in [0, cap] and the next state.
+    """
+    gains = gains if gains is not None else PIDGains()
+    integral = max(state.integral + error, 0.0)
+    value = (
+        gains.proportional * max(error, 0.0)
+        + gains.integral * integral
+        + gains.derivative * max(error - state.last_error, 0.0)
+    )
+    return min(max(value, 0.0), cap), PIDState(integral, error)

@@ -1,0 +1,89 @@
+"""Discounted sums over time, and the transform from an episodic cost limit to a bound on Q_c.
+
+Time is the first axis: rewards [T, ...]. `done[t]` says that the episode ended with step t, so
+nothing after it counts for it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def cost_threshold(cost_limit: float, horizon: int, gamma: float) -> float:
+    """The bound on Q_c that stands for an undiscounted episodic limit (paper B.2.1, after Eq. 67).
+
+    cost_limit (1 - gamma^H) / (H (1 - gamma)): what the discounted cost would be if the limit
+    were spent evenly over `horizon` steps. With gamma = 1 it is the limit itself.
+
+    Raises:
+        ValueError: if cost_limit < 0, horizon < 1 or gamma is not in [0, 1].
+    """
+    if not cost_limit >= 0:
+        raise ValueError(f"cost_limit must be >= 0; got {cost_limit!r}")
+    if not horizon >= 1:
+        raise ValueError(f"horizon must be >= 1 step; got {horizon!r}")
+    if not 0 <= gamma <= 1:
+        raise ValueError(f"gamma must be in [0, 1]; got {gamma!r}")
+    if gamma == 1:
+        return float(cost_limit)
+    return cost_limit * (1 - gamma**horizon) / (horizon * (1 - gamma))
+
+
+def discounted_sums(
+    rewards: Tensor, done: Tensor, gamma: float, last_value: Tensor | float = 0.0
+) -> Tensor:
+    """Discounted sums to the end of each episode, [T, ...].
+
+    `last_value` is what follows the last step, where that step did not end its episode.
+    """
+    result = torch.empty_like(rewards)
+    following = torch.as_tensor(last_value, dtype=rewards.dtype, device=rewards.device)
+    alive = 1 - done.to(rewards.dtype)
+    for t in range(len(rewards) - 1, -1, -1):
+        following = rewards[t] + gamma * alive[t] * following
+        result[t] = following
+    return result
+
+
+def n_step_returns(
+    rewards: Tensor, next_values: Tensor, done: Tensor, gamma: float, n: int
+) -> Tensor:
+    """n-step returns [T, ...]: n rewards, then the value of the state reached.
+
+    Args:
+        next_values: value of the state after step t, [T, ...].
+        done: a return never crosses an end, and an ended episode has no further value. The last
+            steps of the rollout use as many rewards as there are.
+
+    Raises:
+        ValueError: if n < 1.
+    """
+    if n < 1:
+        raise ValueError(f"n must be >= 1; got {n!r}")
+    alive = 1 - done.to(rewards.dtype)
+    result = rewards + gamma * alive * next_values
+    for _ in range(n - 1):
+        # One step longer: the reward, then the shorter return of the next step.
+        longer = rewards[:-1] + gamma * alive[:-1] * result[1:]
+        result = torch.cat([longer, result[-1:]])
+    return result
+
+
+def generalised_advantages(
+    rewards: Tensor,
+    values: Tensor,
+    next_values: Tensor,
+    terminated: Tensor,
+    done: Tensor,
+    gamma: float,
+    gae_lambda: float,
+) -> Tensor:
+    """GAE [T, ...]: sums of TD errors discounted by gamma * lambda within an episode.
+
+    `terminated` cuts the bootstrap from `next_values`; `done` (terminated or truncated) cuts the
+    sum.
+    """
+    alive = 1 - terminated.to(rewards.dtype)
+    errors = rewards + gamma * alive * next_values - values
+    return discounted_sums(errors, done, gamma * gae_lambda)
