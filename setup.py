@@ -4,9 +4,16 @@ from setuptools import find_packages, setup
 
 FOLDERS = ("agents", "wrappers", "conformance")
 
-packages = ["safer_gym", *(f"safer_gym.{p}" for p in find_packages("safer_gym", exclude=[
-    pattern for folder in FOLDERS for pattern in (folder, f"{folder}.*")
-]))]
+packages = [
+    "safer_gym",
+    *(
+        f"safer_gym.{p}"
+        for p in find_packages(
+            "safer_gym",
+            exclude=[pattern for folder in FOLDERS for pattern in (folder, f"{folder}.*")],
+        )
+    ),
+]
 package_dir = {"safer_gym": "safer_gym"}
 for folder in FOLDERS:
     packages += [f"safer_gym.{folder}", *(f"safer_gym.{folder}.{p}" for p in find_packages(folder))]

@@ -1,3 +1,10 @@
-"""Does a policy stay safe when somebody tampers with what it sees?"""
+"""Does a policy stay safe when somebody tampers with what it sees?
+
+Importing this package puts the Bullet tasks into Gymnasium's registry; no simulator is loaded.
+"""
+
+from safer_gym.wrappers.adapters.registry import register_envs
 
 __version__ = "0.1.0"
+
+register_envs()
