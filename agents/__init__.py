@@ -1,1 +1,6 @@
 """Learn policies that stay safe under attack: Stable-Baselines3-style algorithms."""
+
+from safer_gym.agents.cvpo import CVPO
+from safer_gym.agents.safer import SAFER
+
+__all__ = ["CVPO", "SAFER"]

@@ -1,0 +1,1 @@
+"""What the algorithms share: buffers, critics, the Gaussian actor, callbacks."""

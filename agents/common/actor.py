@@ -1,0 +1,108 @@
+"""A Gaussian actor whose mean stays inside the action box; samples are not squashed.
+
+Source: the public CVPO uses a bounded mean, an unsquashed Gaussian and a full Cholesky factor;
+FSRL a diagonal one. Both are offered. The E-step scores clipped samples, the M-step fits raw ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.preprocessing import get_action_dim
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_mlp
+from stable_baselines3.common.type_aliases import PyTorchObs
+from torch import Tensor, nn
+
+from safer_gym.choices import choose
+from safer_gym.types import Gaussian
+
+COVARIANCES = ("diagonal", "full")
+
+
+class GaussianActor(BasePolicy):
+    """pi(a|s) = N(mean(s), covariance(s)) in the scaled action box [-1, 1].
+
+    Args:
+        min_std, max_std: bounds of each standard deviation (of the Cholesky diagonal).
+        init_std: standard deviation of an untrained network.
+        covariance: "diagonal" or "full" (a state-dependent Cholesky factor).
+    """
+
+    action_space: spaces.Box
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Box,
+        net_arch: list[int],
+        features_extractor: BaseFeaturesExtractor,
+        features_dim: int,
+        activation_fn: type[nn.Module] = nn.ReLU,
+        normalize_images: bool = True,
+        min_std: float = 0.2,
+        max_std: float = 1.0,
+        init_std: float = 0.7,
+        covariance: str = "diagonal",
+    ) -> None:
+        super().__init__(
+            observation_space,
+            action_space,
+            features_extractor=features_extractor,
+            normalize_images=normalize_images,
+            squash_output=True,
+        )
+        if not 0.0 < min_std < init_std < max_std:
+            raise ValueError(
+                "min_std, init_std and max_std must satisfy 0 < min_std < init_std < max_std; got "
+                f"{min_std}, {init_std} and {max_std}."
+            )
+        self.net_arch, self.features_dim, self.activation_fn = net_arch, features_dim, activation_fn
+        self.min_std, self.max_std, self.init_std = min_std, max_std, init_std
+        self.covariance = choose("covariance", covariance, COVARIANCES)
+        action_dim = get_action_dim(action_space)
+        self.latent = nn.Sequential(*create_mlp(features_dim, -1, net_arch, activation_fn))
+        width = net_arch[-1] if net_arch else features_dim
+        n_tril = action_dim * (action_dim - 1) // 2 if self.covariance == "full" else 0
+        self.mean_head = nn.Linear(width, action_dim)
+        self.scale_head = nn.Linear(width, action_dim + n_tril)
+        share = (init_std - min_std) / (max_std - min_std)
+        self._std_offset = float(torch.logit(torch.tensor(share)))
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        own = ("net_arch", "features_extractor", "features_dim", "activation_fn", "min_std")
+        own += ("max_std", "init_std", "covariance")
+        return {
+            **super()._get_constructor_parameters(),
+            **{name: getattr(self, name) for name in own},
+        }
+
+    def distribution(self, obs: PyTorchObs) -> Gaussian:
+        """Action distribution: mean [B, A]; scale [B, A] or a Cholesky factor [B, A, A]."""
+        latent = self.latent(self.extract_features(obs, self.features_extractor))
+        mean = torch.tanh(self.mean_head(latent))
+        raw = self.scale_head(latent)
+        action_dim = mean.shape[-1]
+        share = torch.sigmoid(raw[..., :action_dim] + self._std_offset)
+        std = self.min_std + (self.max_std - self.min_std) * share
+        if self.covariance == "diagonal":
+            return Gaussian(mean, std)
+        rows, columns = torch.tril_indices(action_dim, action_dim, offset=-1, device=mean.device)
+        off_diagonal = self.max_std * torch.tanh(raw[..., action_dim:])
+        factor = torch.diag_embed(std)
+        return Gaussian(mean, factor.index_put((..., rows, columns), off_diagonal))
+
+    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Tensor:
+        if deterministic:
+            latent = self.latent(self.extract_features(obs, self.features_extractor))
+            return torch.tanh(self.mean_head(latent))
+        mean, scale = self.distribution(obs)
+        noise = torch.randn_like(mean)
+        if self.covariance == "full":
+            return mean + (scale @ noise.unsqueeze(-1)).squeeze(-1)
+        return mean + scale * noise
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        return self(observation, deterministic).clamp(-1.0, 1.0)

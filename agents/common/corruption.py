@@ -1,0 +1,61 @@
+"""An attack, its ball and its schedule, as an agent runs it on its own training data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from safer_gym.attacks import make_attack
+from safer_gym.balls import LpBall
+from safer_gym.schedules import make_schedule
+from safer_gym.types import Attack, Victim
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """What an attacker of a given strength makes of a batch of observations.
+
+    `schedule` maps the progress of training in [0, 1] to a fraction of eps; None means all of it.
+    """
+
+    attack: Attack
+    eps: float | np.ndarray
+    norm: str
+    schedule: Any = None
+
+    @staticmethod
+    def of(
+        attack: str | Attack | None,
+        eps: float | np.ndarray,
+        norm: str,
+        schedule: tuple[Any, float, float] | None,
+        **options: Any,
+    ) -> Corruption | None:
+        """Build from an agent's options; a name is looked up among the attacks.
+
+        Raises:
+            ValueError: an unknown attack, norm or schedule, or a negative eps.
+        """
+        LpBall.of(norm, eps)
+        if schedule is not None:
+            kind, start, end = schedule
+            schedule = make_schedule(kind, start=start, end=end) if isinstance(kind, str) else kind
+        if attack is None:
+            return None
+        rule = make_attack(attack, **options) if isinstance(attack, str) else attack
+        return Corruption(rule, eps, norm, schedule)
+
+    def radius(self, progress: float) -> float | np.ndarray:
+        """eps_t of Eq. 67."""
+        return self.eps * (1.0 if self.schedule is None else self.schedule(progress))
+
+    def __call__(
+        self, victim: Victim, obs: Tensor, progress: float, generator: torch.Generator
+    ) -> Tensor:
+        """Perturbed observations, detached."""
+        ball = LpBall.of(self.norm, self.radius(progress))
+        return self.attack(victim, obs, ball, generator).obs.detach()

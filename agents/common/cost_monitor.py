@@ -1,0 +1,55 @@
+"""Episode costs as the algorithm itself sees them, whatever wrappers the environment has."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.logger import Logger
+
+
+class CostMonitor:
+    """Adds up per-step costs of each parallel environment into undiscounted episode costs.
+
+    Args:
+        cost_limit: per episode; an episode above it counts as a violation.
+        window: number of recent episodes in the means.
+    """
+
+    def __init__(self, cost_limit: float, window: int, cost_key: str = "cost") -> None:
+        self.cost_limit, self.cost_key = cost_limit, cost_key
+        self.recent: deque[float] = deque(maxlen=window)
+        self.running: list[float] = []
+        self.total_cost = 0.0
+        self.episodes = 0
+        self.violations = 0
+
+    def update(self, infos: list[dict[str, Any]], dones: np.ndarray) -> None:
+        """Take one vectorised step."""
+        if len(self.running) != len(infos):
+            self.running = [0.0] * len(infos)
+        for index, info in enumerate(infos):
+            cost = float(info.get(self.cost_key, 0.0))
+            self.running[index] += cost
+            self.total_cost += cost
+            if dones[index]:
+                self._finish(index)
+
+    def _finish(self, index: int) -> None:
+        episode_cost, self.running[index] = self.running[index], 0.0
+        self.recent.append(episode_cost)
+        self.episodes += 1
+        self.violations += episode_cost > self.cost_limit
+
+    def forget_running(self) -> None:
+        """Drop unfinished episodes: the environments are about to be reset."""
+        self.running = []
+
+    def record(self, logger: Logger) -> None:
+        """Write `rollout/ep_cost_mean`, `safety/total_cost` and `safety/violation_rate`."""
+        if self.recent:
+            logger.record("rollout/ep_cost_mean", float(np.mean(self.recent)))
+            rate = float(np.mean([cost > self.cost_limit for cost in self.recent]))
+            logger.record("safety/violation_rate", rate)
+        logger.record("safety/total_cost", self.total_cost)

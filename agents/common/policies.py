@@ -1,0 +1,154 @@
+"""The policy object: one actor, reward critics, cost critics and the targets of both."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.torch_layers import (
+    BaseFeaturesExtractor,
+    CombinedExtractor,
+    FlattenExtractor,
+    NatureCNN,
+    get_actor_critic_arch,
+)
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor, nn
+
+from safer_gym.agents.common.actor import GaussianActor
+from safer_gym.agents.common.critics import QEnsemble
+
+
+class ConstrainedPolicy(BasePolicy):
+    """Actor and critics of a constrained off-policy algorithm.
+
+    Args follow Stable-Baselines3's SACPolicy, and:
+        n_critics: reward critics; n_cost_critics: cost critics.
+        actor_kwargs: options of GaussianActor (min_std, max_std, init_std, covariance).
+        critic_learning_rate: fixed rate of both critics' optimisers; None follows the actor's.
+    """
+
+    actor: GaussianActor
+    critic: QEnsemble
+    cost_critic: QEnsemble
+    default_extractor: ClassVar[type[BaseFeaturesExtractor]] = FlattenExtractor
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Box,
+        lr_schedule: Schedule,
+        net_arch: list[int] | dict[str, list[int]] | None = None,
+        activation_fn: type[nn.Module] = nn.ReLU,
+        features_extractor_class: type[BaseFeaturesExtractor] | None = None,
+        features_extractor_kwargs: dict[str, Any] | None = None,
+        normalize_images: bool = True,
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
+        optimizer_kwargs: dict[str, Any] | None = None,
+        n_critics: int = 2,
+        n_cost_critics: int = 2,
+        share_features_extractor: bool = False,
+        actor_kwargs: dict[str, Any] | None = None,
+        use_sde: bool = False,
+    ) -> None:
+        if use_sde:
+            raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
+        super().__init__(
+            observation_space,
+            action_space,
+            features_extractor_class or self.default_extractor,
+            features_extractor_kwargs,
+            optimizer_class=optimizer_class,
+            optimizer_kwargs=optimizer_kwargs,
+            squash_output=True,
+            normalize_images=normalize_images,
+        )
+        self.net_arch = [256, 256] if net_arch is None else net_arch
+        self.activation_fn = activation_fn
+        self.n_critics, self.n_cost_critics = n_critics, n_cost_critics
+        self.share_features_extractor = share_features_extractor
+        self.actor_kwargs = dict(actor_kwargs or {})
+        self._build(lr_schedule)
+
+    def _net_kwargs(self, net_arch: list[int], extractor: BaseFeaturesExtractor | None) -> dict:
+        own = {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "net_arch": net_arch,
+            "activation_fn": self.activation_fn,
+            "normalize_images": self.normalize_images,
+        }
+        return self._update_features_extractor(own, extractor)
+
+    def _make_critic(self, n_critics: int, extractor: BaseFeaturesExtractor | None) -> QEnsemble:
+        _, critic_arch = get_actor_critic_arch(self.net_arch)
+        kwargs = self._net_kwargs(critic_arch, extractor)
+        kwargs |= {"n_critics": n_critics}
+        kwargs |= {"share_features_extractor": extractor is not None}
+        return QEnsemble(**kwargs).to(self.device)
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        actor_arch, _ = get_actor_critic_arch(self.net_arch)
+        kwargs = self._net_kwargs(actor_arch, None) | self.actor_kwargs
+        self.actor = GaussianActor(**kwargs).to(self.device)
+        shared = self.actor.features_extractor if self.share_features_extractor else None
+        self.critic = self._make_critic(self.n_critics, shared)
+        self.cost_critic = self._make_critic(self.n_cost_critics, shared)
+        self.actor_target = _frozen(self.actor)
+        self.critic_target = _frozen(self.critic)
+        self.cost_critic_target = _frozen(self.cost_critic)
+        for net in (self.actor, self.critic, self.cost_critic):
+            own = [
+                weight
+                for name, weight in net.named_parameters()
+                if net is self.actor or shared is None or "features_extractor" not in name
+            ]
+            net.optimizer = self.optimizer_class(own, lr=lr_schedule(1), **self.optimizer_kwargs)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        own = ("net_arch", "activation_fn", "n_critics", "n_cost_critics", "actor_kwargs")
+        own += ("share_features_extractor", "features_extractor_class")
+        own += ("features_extractor_kwargs", "optimizer_class", "optimizer_kwargs")
+        return {
+            **super()._get_constructor_parameters(),
+            **{name: getattr(self, name) for name in own},
+            "lr_schedule": self._dummy_schedule,
+        }
+
+    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Tensor:
+        return self._predict(obs, deterministic)
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        return self.actor._predict(observation, deterministic)
+
+    def set_training_mode(self, mode: bool) -> None:
+        """Targets stay in evaluation mode."""
+        for net in (self.actor, self.critic, self.cost_critic):
+            net.set_training_mode(mode)
+        self.training = mode
+
+
+class CnnPolicy(ConstrainedPolicy):
+    """For image observations."""
+
+    default_extractor = NatureCNN
+
+
+class MultiInputPolicy(ConstrainedPolicy):
+    """For Dict observations."""
+
+    default_extractor = CombinedExtractor
+
+
+MlpPolicy = ConstrainedPolicy
+
+
+def _frozen(net: nn.Module) -> nn.Module:
+    """A copy that no gradient reaches."""
+    twin = deepcopy(net)
+    twin.requires_grad_(False)
+    twin.train(False)
+    return twin

@@ -1,0 +1,29 @@
+"""Constrained variational policy optimisation (Liu et al., ICML 2022; SAFER's Algorithm 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stable_baselines3.common.type_aliases import PyTorchObs
+
+from safer_gym.agents.cvpo.variational import Posterior, VariationalPolicyOptimization
+
+
+class CVPO(VariationalPolicyOptimization):
+    """E-step of Eq. 4 to 6, vanilla M-step of Eq. 7. Arguments: see the base class.
+
+    The paper's off-policy rivals are options: `collection_attack="gaussian"` is CVPO-random,
+    `collection_attack="mc"` ADV-CVPO, `batch_attack="mc"` ADV-EM-CVPO.
+    """
+
+    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
+        for _ in range(self.m_steps):
+            loss, kl = self._vanilla_loss(self.actor.distribution(obs), posterior)
+            self._descend(loss, self.actor)
+        return {
+            "actor_loss": loss.detach(),
+            "kl_mean": kl.mean.detach(),
+            "kl_cov": kl.covariance.detach(),
+            "beta_mean": self.betas[0],
+            "beta_cov": self.betas[1],
+        }

@@ -1,0 +1,172 @@
+"""The constrained E-step as pure functions (SAFER, Eq. 4 to 6; CVPO, Proposition 1).
+
+Shapes: N sampled actions, B states; q_reward and q_cost are [N, B], the N actions of a state
+drawn from the old policy. Weights [N, B] sum to one over N.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+STEP_HALVINGS = 12
+SUFFICIENT_DECREASE = 1e-4
+
+
+class Dual(NamedTuple):
+    """The dual variables of Eq. 6, as Python floats: there are only two of them."""
+
+    eta: float
+    """Temperature, > 0."""
+    lam: float
+    """Multiplier of the cost constraint, >= 0."""
+
+
+class DualBounds(NamedTuple):
+    """The box that keeps an infeasible batch finite."""
+
+    min_eta: float = 1e-3
+    max_eta: float = 1e4
+    max_lam: float = 100.0
+
+
+class DualValue(NamedTuple):
+    """g(eta, lam) of Eq. 6 with its derivatives."""
+
+    value: Tensor
+    gradient: Tensor
+    """[2]: d/d eta = kl_bound - KL(q || pi_old); d/d lam = cost_threshold - E_q[Q_c]."""
+    hessian: Tensor
+    """[2, 2], positive semi-definite."""
+    weights: Tensor
+    """q(a|s) / pi_old(a|s) / N of Eq. 5, [N, B]."""
+
+
+class EStep(NamedTuple):
+    """The non-parametric policy of Eq. 5 and how it was found."""
+
+    weights: Tensor
+    dual: Dual
+    kl: Tensor
+    """Mean KL(q || pi_old) over states."""
+    cost: Tensor
+    """Mean E_q[Q_c] over states."""
+    iterations: int
+    converged: bool
+    feasible: bool
+    """False where the multiplier hit its bound and the cost constraint is still violated."""
+
+
+def dual_value(
+    q_reward: Tensor, q_cost: Tensor, dual: Dual, kl_bound: float, cost_threshold: float
+) -> DualValue:
+    """Eq. 6 and its first two derivatives at `dual`, stable for any scale of the critics."""
+    eta, lam = dual
+    n_actions = q_reward.shape[0]
+    score = q_reward - lam * q_cost
+    logits = score / eta
+    log_mean = torch.logsumexp(logits, dim=0) - torch.log(logits.new_tensor(float(n_actions)))
+    weights = torch.softmax(logits, dim=0)
+    mean_score = (weights * score).sum(0)
+    mean_cost = (weights * q_cost).sum(0)
+    value = lam * cost_threshold + eta * (kl_bound + log_mean.mean())
+    kl = (mean_score / eta - log_mean).mean()
+    gradient = torch.stack([kl_bound - kl, cost_threshold - mean_cost.mean()])
+    score_gap, cost_gap = score - mean_score, q_cost - mean_cost
+    weighted_gap = weights * score_gap
+    cross = (weighted_gap * cost_gap).sum(0).mean() / eta**2
+    eta_eta = (weighted_gap * score_gap).sum(0).mean() / eta**3
+    lam_lam = (weights * cost_gap.square()).sum(0).mean() / eta
+    hessian = torch.stack([eta_eta, cross, cross, lam_lam]).view(2, 2)
+    return DualValue(value, gradient, hessian, weights)
+
+
+def solve_estep(
+    q_reward: Tensor,
+    q_cost: Tensor,
+    kl_bound: float,
+    cost_threshold: float,
+    *,
+    start: Dual,
+    bounds: DualBounds,
+    max_iterations: int,
+    tolerance: float,
+) -> EStep:
+    """Minimise the convex dual of Eq. 6 by projected Newton steps; return Eq. 5's weights.
+
+    Converged means: each component of the gradient, which is the slack of a constraint, is below
+    `tolerance` times that constraint's bound (or blocked by the box `bounds`). The solver works in
+    float64, where a line search near the optimum still sees g fall; weights keep the input dtype.
+    """
+    dtype = q_reward.dtype
+    q_reward, q_cost = q_reward.double(), q_cost.double()
+    scale = torch.tensor([kl_bound, max(abs(cost_threshold), 1e-3)], dtype=torch.float64)
+    dual = _clip(start.eta, start.lam, bounds)
+    here = dual_value(q_reward, q_cost, dual, kl_bound, cost_threshold)
+    converged, iterations = False, 0
+    while True:
+        free, gradient = _free_gradient(dual, here, bounds)
+        converged = bool((gradient.abs() <= tolerance * scale).all())
+        if converged or iterations >= max_iterations:
+            break
+        iterations += 1
+        step = _newton_step(gradient, here.hessian.double(), free)
+        dual, here, moved = _line_search(
+            q_reward, q_cost, kl_bound, cost_threshold, dual, here, step, bounds
+        )
+        if not moved:
+            break
+    slack = here.gradient.tolist()
+    feasible = dual.lam < bounds.max_lam or slack[1] >= -tolerance * float(scale[1])
+    kl, cost = kl_bound - here.gradient[0], cost_threshold - here.gradient[1]
+    return EStep(here.weights.to(dtype), dual, kl, cost, iterations, converged, feasible)
+
+
+def _clip(eta: float, lam: float, bounds: DualBounds) -> Dual:
+    return Dual(
+        min(max(eta, bounds.min_eta), bounds.max_eta), min(max(lam, 0.0), bounds.max_lam)
+    )
+
+
+def _free_gradient(dual: Dual, here: DualValue, bounds: DualBounds) -> tuple[Tensor, Tensor]:
+    """Which variables may still move against the gradient, and the gradient with the rest at 0."""
+    gradient = here.gradient.double().cpu()
+    lower = torch.tensor([dual.eta <= bounds.min_eta, dual.lam <= 0.0]) & (gradient > 0)
+    upper = torch.tensor([dual.eta >= bounds.max_eta, dual.lam >= bounds.max_lam]) & (gradient < 0)
+    free = ~(lower | upper)
+    return free, gradient * free
+
+
+def _newton_step(gradient: Tensor, hessian: Tensor, free: Tensor) -> Tensor:
+    """-H^-1 g over the free variables, damped where the curvature vanishes."""
+    hessian = hessian.cpu()
+    keep = free.double()
+    reduced = hessian * keep[:, None] * keep[None, :] + torch.diag(1.0 - keep)
+    damping = torch.diag(1e-9 + 1e-6 * reduced.diagonal().abs())
+    return -torch.linalg.solve(reduced + damping, gradient)
+
+
+def _line_search(
+    q_reward: Tensor,
+    q_cost: Tensor,
+    kl_bound: float,
+    cost_threshold: float,
+    dual: Dual,
+    here: DualValue,
+    step: Tensor,
+    bounds: DualBounds,
+) -> tuple[Dual, DualValue, bool]:
+    """Halve the step until g falls (Armijo); eta may at most shrink or grow tenfold at once."""
+    d_eta = min(max(float(step[0]), -0.9 * dual.eta), 9.0 * dual.eta)
+    d_lam, share = float(step[1]), 1.0
+    gradient = here.gradient.tolist()
+    for _ in range(STEP_HALVINGS):
+        trial = _clip(dual.eta + share * d_eta, dual.lam + share * d_lam, bounds)
+        there = dual_value(q_reward, q_cost, trial, kl_bound, cost_threshold)
+        expected = gradient[0] * (trial.eta - dual.eta) + gradient[1] * (trial.lam - dual.lam)
+        if float(there.value) <= float(here.value) + SUFFICIENT_DECREASE * expected:
+            return trial, there, trial != dual
+        share *= 0.5
+    return dual, here, False

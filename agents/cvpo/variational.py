@@ -1,0 +1,480 @@
+"""The shell that CVPO and SAFER share: critics, E-step, one M-step hook (SAFER, Algorithm 2).
+
+This class is abstract. It owns no mathematics: the losses are pure functions in estep.py, mstep.py
+and common/td.py, the cost bookkeeping is common/cost_monitor.py.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs, Schedule
+from stable_baselines3.common.utils import update_learning_rate
+from torch import Tensor
+
+from safer_gym.agents.common.buffer_choice import choose_buffer, with_costs
+from safer_gym.agents.common.buffers import CostSamples
+from safer_gym.agents.common.cost_monitor import CostMonitor
+from safer_gym.agents.common.corruption import Corruption
+from safer_gym.agents.common.flat_obs import flatten_obs
+from safer_gym.agents.common.horizon import episode_horizon
+from safer_gym.agents.common.policies import (
+    CnnPolicy,
+    ConstrainedPolicy,
+    MlpPolicy,
+    MultiInputPolicy,
+)
+from safer_gym.agents.common.td import AGGREGATIONS, aggregate, polyak, td_loss, td_target
+from safer_gym.agents.common.victim import make_victim
+from safer_gym.agents.cvpo.estep import Dual, DualBounds, EStep, solve_estep
+from safer_gym.agents.cvpo.mstep import (
+    KLPair,
+    Moments,
+    likelihood,
+    penalty,
+    trust_region_kl,
+    weighted_moments,
+)
+from safer_gym.choices import choose
+from safer_gym.divergences import sample_gaussian
+from safer_gym.multipliers import gradient_multiplier_step
+from safer_gym.returns import cost_threshold
+from safer_gym.types import Gaussian, Victim
+
+KL_MODES = ("decoupled", "joint")
+REFERENCES = ("rollout", "polyak", "update")
+MLE_SCALES = ("sum", "mean")
+COST_BOOTSTRAPS = ("always", "until_terminated")
+
+
+class Posterior(NamedTuple):
+    """What the E-step hands to the M-step."""
+
+    moments: Moments
+    old: Gaussian
+    """The old policy pi_i at the batch's states."""
+    mle_scale: float
+    """1, or 1/N where the public code's extra mean over the particles is asked for."""
+    n_particles: int
+
+
+class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
+    """Constrained policy optimisation by expectation maximisation.
+
+    Arguments up to `policy_kwargs`, and from `stats_window_size` on, are Stable-Baselines3's.
+
+    Args:
+        critic_learning_rate: rate of both critics; None follows `learning_rate`.
+        cost_limit: undiscounted cost that an episode may have.
+        episode_length: horizon H of the threshold transform; None takes the environment's limit.
+        n_particles: N, actions sampled for each state in the E-step.
+        kl_bound_estep: delta of Eq. 4.
+        estep_iterations, estep_tolerance, max_lam: when the dual counts as solved, and the
+            multiplier's bound, which an infeasible batch reaches.
+        m_steps: M, policy steps for each E-step.
+        kl_bound_mean, kl_bound_cov: xi of Eq. 7, split by the mean and the covariance; in joint
+            mode `kl_bound_mean` bounds the whole KL.
+        kl_mode: "decoupled" (MPO and the public CVPO) or "joint" (Eq. 7 as printed).
+        mle_scale: "sum" (Eq. 7: weights sum to one) or "mean" (the public code divides by N again).
+        multiplier_lr_mean, multiplier_lr_cov, multiplier_cap_mean, multiplier_cap_cov: beta of
+            Eq. 64 and its bound.
+        reference: when the old policy pi_i is renewed: "rollout" (copied before each round of
+            updates), "polyak" (averaged with `tau`), or "update" (copied at every update).
+        cost_bootstrap: "always" (public CVPO: the cost critic ignores termination) or
+            "until_terminated".
+        reward_aggregation, cost_aggregation: how K critics become one value.
+        max_grad_norm: clip of the actor's and each critic's gradient norm; None does not clip.
+        collection_attack, batch_attack: perturb what the behaviour policy sees and stores
+            (CVPO-random: "gaussian"; ADV-CVPO: "mc"), or each sampled batch (ADV-EM-CVPO: "mc").
+            A name, an Attack, or None.
+        eps, norm: the ball of every attack that this agent runs while it learns, in the units of
+            the observations that the policy receives.
+        eps_schedule, eps_start, eps_end: Eq. 67, as fractions of training; it scales the batch
+            attack (and SAFER's own), not the collection attack, as in the public code.
+        missing_cost: "error" or "zero", for transitions without info["cost"].
+
+    Raises:
+        ValueError: for values out of range, with the valid ones.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        "MlpPolicy": MlpPolicy,
+        "CnnPolicy": CnnPolicy,
+        "MultiInputPolicy": MultiInputPolicy,
+    }
+    policy: ConstrainedPolicy
+
+    def __init__(
+        self,
+        policy: str | type[ConstrainedPolicy],
+        env: GymEnv | str,
+        learning_rate: float | Schedule = 5e-4,
+        buffer_size: int = 200_000,
+        learning_starts: int = 1_000,
+        batch_size: int = 256,
+        tau: float = 0.05,
+        gamma: float = 0.97,
+        train_freq: int | tuple[int, str] = 200,
+        gradient_steps: int = 40,
+        action_noise: Any = None,
+        replay_buffer_class: Any = None,
+        replay_buffer_kwargs: dict[str, Any] | None = None,
+        optimize_memory_usage: bool = False,
+        n_steps: int = 2,
+        critic_learning_rate: float | None = 1e-3,
+        cost_limit: float = 5.0,
+        episode_length: int | None = None,
+        n_particles: int = 16,
+        kl_bound_estep: float = 0.1,
+        estep_iterations: int = 20,
+        estep_tolerance: float = 0.01,
+        max_lam: float = 100.0,
+        m_steps: int = 1,
+        kl_bound_mean: float = 0.01,
+        kl_bound_cov: float = 1e-3,
+        kl_mode: str = "decoupled",
+        mle_scale: str = "sum",
+        multiplier_lr_mean: float = 1.0,
+        multiplier_lr_cov: float = 100.0,
+        multiplier_cap_mean: float = 10.0,
+        multiplier_cap_cov: float = 100.0,
+        reference: str = "rollout",
+        cost_bootstrap: str = "always",
+        reward_aggregation: str = "min",
+        cost_aggregation: str = "max",
+        max_grad_norm: float | None = None,
+        collection_attack: Any = None,
+        batch_attack: Any = None,
+        eps: float | np.ndarray = 0.05,
+        norm: str = "linf",
+        eps_schedule: Any = "linear",
+        eps_start: float = 0.1,
+        eps_end: float = 0.6,
+        missing_cost: str = "error",
+        use_sde: bool = False,
+        sde_sample_freq: int = -1,
+        use_sde_at_warmup: bool = False,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        super().__init__(
+            policy,
+            env,
+            learning_rate,
+            buffer_size,
+            learning_starts,
+            batch_size,
+            tau,
+            gamma,
+            train_freq,
+            gradient_steps,
+            action_noise,
+            replay_buffer_class=replay_buffer_class,
+            replay_buffer_kwargs=replay_buffer_kwargs,
+            optimize_memory_usage=optimize_memory_usage,
+            n_steps=n_steps,
+            policy_kwargs=policy_kwargs,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            verbose=verbose,
+            device=device,
+            seed=seed,
+            use_sde=use_sde,
+            sde_sample_freq=sde_sample_freq,
+            use_sde_at_warmup=use_sde_at_warmup,
+            sde_support=False,
+            support_multi_env=True,
+            supported_action_spaces=(spaces.Box,),
+        )
+        if use_sde:
+            raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
+        positive = dict(
+            cost_limit=cost_limit,
+            kl_bound_estep=kl_bound_estep,
+            kl_bound_mean=kl_bound_mean,
+            kl_bound_cov=kl_bound_cov,
+            n_particles=n_particles,
+            m_steps=m_steps,
+            max_lam=max_lam,
+        )
+        _require_positive(positive)
+        self.critic_learning_rate = critic_learning_rate
+        self.cost_limit, self.episode_length = cost_limit, episode_length
+        self.n_particles, self.m_steps = n_particles, m_steps
+        self.kl_bound_estep = kl_bound_estep
+        self.estep_iterations, self.estep_tolerance = estep_iterations, estep_tolerance
+        self.max_lam = max_lam
+        self.kl_bounds = (kl_bound_mean, kl_bound_cov)
+        self.multiplier_lrs = (multiplier_lr_mean, multiplier_lr_cov)
+        self.multiplier_caps = (multiplier_cap_mean, multiplier_cap_cov)
+        self.kl_mode = choose("kl_mode", kl_mode, KL_MODES)
+        self.mle_scale = choose("mle_scale", mle_scale, MLE_SCALES)
+        self.reference = choose("reference", reference, REFERENCES)
+        self.cost_bootstrap = choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
+        self.reward_aggregation = choose("reward_aggregation", reward_aggregation, AGGREGATIONS)
+        self.cost_aggregation = choose("cost_aggregation", cost_aggregation, AGGREGATIONS)
+        self.max_grad_norm = max_grad_norm
+        schedule = (eps_schedule, eps_start, eps_end)
+        self.collection_attack = Corruption.of(collection_attack, eps, norm, None)
+        self.batch_attack = Corruption.of(batch_attack, eps, norm, schedule)
+        self.missing_cost = missing_cost
+        self.cost_monitor = CostMonitor(cost_limit, stats_window_size)
+        self.dual = Dual(eta=1.0, lam=0.0)
+        self.betas = (0.0, 0.0)
+        if _init_setup_model:
+            self._setup_model()
+
+    # ------------------------------------------------------------------ set-up, saving
+
+    def _setup_model(self) -> None:
+        self.replay_buffer_class = choose_buffer(
+            self.replay_buffer_class, self.observation_space, self.n_steps
+        )
+        self.replay_buffer_kwargs = with_costs(
+            self.replay_buffer_class, self.replay_buffer_kwargs, self
+        )
+        self.dual, self.betas = Dual(*self.dual), tuple(self.betas)  # saved as lists
+        n_steps, self.n_steps = self.n_steps, 1  # SB3 warns of n_steps beside a chosen buffer
+        super()._setup_model()
+        self.n_steps = n_steps
+        if self.episode_length is None and self.env is not None:
+            self.episode_length = episode_horizon(self.env)
+        self._generator = torch.Generator(device=self.device)
+        self._generator.manual_seed(0 if self.seed is None else self.seed)
+        self._create_aliases()
+
+    def _create_aliases(self) -> None:
+        self.actor, self.actor_target = self.policy.actor, self.policy.actor_target
+        self.critic, self.critic_target = self.policy.critic, self.policy.critic_target
+        self.cost_critic = self.policy.cost_critic
+        self.cost_critic_target = self.policy.cost_critic_target
+
+    def _excluded_save_params(self) -> list[str]:
+        aliases = ["actor", "critic", "cost_critic"]
+        targets = [f"{name}_target" for name in aliases]
+        return [*super()._excluded_save_params(), *aliases, *targets, "_generator"]
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        nets = ("actor", "critic", "cost_critic")
+        return ["policy", *(f"{net}.optimizer" for net in nets)], []
+
+    def victim(self) -> Victim:
+        """This agent as an attack sees it: mean action and online critics, environment units."""
+        return make_victim(self)
+
+    @property
+    def threshold(self) -> float:
+        """The cost limit as a bound on Q_c (appendix B.1), for discounted per-step cost."""
+        return cost_threshold(self.cost_limit, self.episode_length, self.gamma)
+
+    # ------------------------------------------------------------------ collection
+
+    def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
+        super()._update_info_buffer(infos, dones)
+        if dones is not None:
+            self.cost_monitor.update(infos, dones)
+
+    def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
+        if self._last_obs is None:
+            self.cost_monitor.forget_running()
+        return super()._setup_learn(*args, **kwargs)
+
+    def dump_logs(self) -> None:
+        self.cost_monitor.record(self.logger)
+        super().dump_logs()
+
+    def _sample_action(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
+        if self.collection_attack is not None and self._last_obs is not None:
+            self._last_obs = self._corrupted_last_obs(self.collection_attack)
+            if self._vec_normalize_env is not None:
+                self._last_original_obs = self._vec_normalize_env.unnormalize_obs(self._last_obs)
+        return super()._sample_action(*args, **kwargs)
+
+    def _corrupted_last_obs(self, corruption: Corruption) -> Any:
+        """The behaviour policy acts on, and the buffer stores, what the attacker shows."""
+        obs, _ = self.policy.obs_to_tensor(self._last_obs)
+        corrupted = self._corrupt(obs, corruption)
+        if isinstance(corrupted, dict):
+            return {
+                key: value.cpu().numpy().astype(self._last_obs[key].dtype)
+                for key, value in corrupted.items()
+            }
+        return corrupted.cpu().numpy().astype(self._last_obs.dtype)
+
+    # ------------------------------------------------------------------ learning
+
+    def learn(self, total_timesteps: int, **kwargs: Any):  # type: ignore[no-untyped-def, override]
+        kwargs.setdefault("tb_log_name", type(self).__name__)
+        return super().learn(total_timesteps, **kwargs)
+
+    def train(self, gradient_steps: int, batch_size: int) -> None:
+        """`gradient_steps` rounds of critics, E-step, M-steps and target averaging."""
+        self.policy.set_training_mode(True)
+        self._set_learning_rates()
+        if self.reference == "rollout":
+            self.actor_target.load_state_dict(self.actor.state_dict())
+        records: list[dict[str, float]] = []
+        for _ in range(gradient_steps):
+            data = self._sample_batch(batch_size)
+            record = self._update_critics(data)
+            estep, posterior = self._expectation(data.observations)
+            record |= self._maximisation(data.observations, posterior)
+            self._update_targets()
+            record |= _estep_record(estep)
+            records.append(record)
+        self._n_updates += gradient_steps
+        self._record(records)
+
+    def _set_learning_rates(self) -> None:
+        nets = (self.actor, self.critic, self.cost_critic)
+        self._update_learning_rate([net.optimizer for net in nets])
+        if self.critic_learning_rate is not None:
+            for net in nets[1:]:
+                update_learning_rate(net.optimizer, self.critic_learning_rate)
+
+    def _sample_batch(self, batch_size: int) -> CostSamples:
+        data = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
+        if not hasattr(data, "costs"):  # hindsight batches
+            data = CostSamples(*data[:5], data.discounts, torch.zeros_like(data.rewards))
+        if data.discounts is None:
+            data = data._replace(discounts=torch.full_like(data.rewards, self.gamma))
+        if self.batch_attack is not None:
+            data = data._replace(observations=self._corrupt(data.observations, self.batch_attack))
+        return data
+
+    def _corrupt(self, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
+        flat = flatten_obs(obs, self.observation_space)
+        progress = 1.0 - self._current_progress_remaining
+        victim = make_victim(self, scaled=True, restore=flat.restore)
+        return flat.restore(corruption(victim, flat.tensor, progress, self._generator))
+
+    def _update_critics(self, data: CostSamples) -> dict[str, float]:
+        """Eq. 58 to 60, with one action of the current policy at the next state."""
+        with torch.no_grad():
+            action = self.actor._predict(data.next_observations)
+            reward_next = aggregate(
+                self.critic_target.values(data.next_observations, action), self.reward_aggregation
+            )
+            cost_next = aggregate(
+                self.cost_critic_target.values(data.next_observations, action),
+                self.cost_aggregation,
+            )
+            discounts, ended = data.discounts.squeeze(-1), data.dones.squeeze(-1)
+            reward_target = td_target(data.rewards.squeeze(-1), discounts, reward_next, ended)
+            cost_ended = ended * float(self.cost_bootstrap == "until_terminated")
+            cost_target = td_target(data.costs.squeeze(-1), discounts, cost_next, cost_ended)
+        losses = {}
+        for name, net, target in (
+            ("critic_loss", self.critic, reward_target),
+            ("cost_critic_loss", self.cost_critic, cost_target),
+        ):
+            loss = td_loss(net.values(data.observations, data.actions), target)
+            self._descend(loss, net)
+            losses[name] = loss.detach()
+        return losses
+
+    def _descend(self, loss: Tensor, net: torch.nn.Module) -> None:
+        net.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(net.parameters(), self.max_grad_norm)
+        net.optimizer.step()
+
+    @torch.no_grad()
+    def _expectation(self, obs: PyTorchObs) -> tuple[EStep, Posterior]:
+        """Sample N actions of the old policy for each state and reweight them (Eq. 5, 6)."""
+        old = self.actor_target.distribution(obs)
+        actions = sample_gaussian(old, self.n_particles, self._generator)
+        clipped = actions.clamp(-1.0, 1.0)
+        q_reward = aggregate(self.critic_target.values(obs, clipped), self.reward_aggregation)
+        q_cost = aggregate(self.cost_critic_target.values(obs, clipped), self.cost_aggregation)
+        estep = solve_estep(
+            q_reward,
+            q_cost,
+            self.kl_bound_estep,
+            self.threshold,
+            start=self.dual,
+            bounds=DualBounds(max_lam=self.max_lam),
+            max_iterations=self.estep_iterations,
+            tolerance=self.estep_tolerance,
+        )
+        self.dual = estep.dual
+        full = old.scale.dim() > old.mean.dim()
+        moments = weighted_moments(actions, estep.weights, full)
+        scale = 1.0 if self.mle_scale == "sum" else 1.0 / self.n_particles
+        return estep, Posterior(moments, old, scale, self.n_particles)
+
+    @abstractmethod
+    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
+        """`m_steps` policy steps on a batch; returns values to log."""
+
+    def _vanilla_loss(self, new: Gaussian, posterior: Posterior) -> tuple[Tensor, KLPair]:
+        """The first line of Eq. 62, as a loss, after the multiplier step of Eq. 64."""
+        decoupled = self.kl_mode == "decoupled"
+        kl = trust_region_kl(posterior.old, new, decoupled)
+        self.betas = multiplier_steps(
+            self.betas, kl, self.kl_bounds, self.multiplier_lrs, self.multiplier_caps
+        )
+        fit = likelihood(posterior.moments, new, posterior.old, decoupled).mean()
+        return penalty(kl, self.betas, self.kl_bounds) - posterior.mle_scale * fit, kl
+
+    def _update_targets(self) -> None:
+        pairs = [(self.critic, self.critic_target), (self.cost_critic, self.cost_critic_target)]
+        if self.reference == "polyak":
+            pairs.append((self.actor, self.actor_target))
+        for net, target in pairs:
+            polyak(list(net.parameters()), list(target.parameters()), self.tau)
+            for buffer, twin in zip(net.buffers(), target.buffers(), strict=True):
+                twin.copy_(buffer)
+        if self.reference == "update":
+            self.actor_target.load_state_dict(self.actor.state_dict())
+
+    def _record(self, records: list[dict[str, Any]]) -> None:
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        for key in records[-1] if records else ():
+            self.logger.record(f"train/{key}", float(np.mean([float(r[key]) for r in records])))
+
+
+def multiplier_steps(
+    betas: tuple[float, float],
+    kl: KLPair,
+    kl_bounds: tuple[float, float],
+    step_sizes: tuple[float, float],
+    caps: tuple[float, float],
+) -> tuple[float, float]:
+    """Eq. 64 (and 65) for the mean and the covariance part."""
+    parts = zip(betas, torch.stack(kl).tolist(), kl_bounds, step_sizes, caps, strict=True)
+    first, second = (
+        float(gradient_multiplier_step(beta, bound - value, step_size, cap))
+        for beta, value, bound, step_size, cap in parts
+    )
+    return first, second
+
+
+def _estep_record(estep: EStep) -> dict[str, Any]:
+    return {
+        "estep_eta": estep.dual.eta,
+        "estep_lambda": estep.dual.lam,
+        "estep_kl": estep.kl,
+        "estep_cost": estep.cost,
+        "estep_iterations": estep.iterations,
+        "estep_converged": estep.converged,
+        "estep_feasible": estep.feasible,
+    }
+
+
+def _require_positive(values: dict[str, float]) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be positive; got {value!r}.")

@@ -1,0 +1,146 @@
+"""SAFER: CVPO with a robust M-step (Liu et al., ICML 2023, Algorithm 2)."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
+from torch import Tensor
+
+from safer_gym.agents.common.corruption import Corruption
+from safer_gym.agents.common.policies import ConstrainedPolicy
+from safer_gym.agents.cvpo.mstep import KLPair, likelihood, penalty, trust_region_kl
+from safer_gym.agents.cvpo.variational import (
+    Posterior,
+    VariationalPolicyOptimization,
+    multiplier_steps,
+)
+from safer_gym.choices import choose
+from safer_gym.types import Attack, Gaussian
+
+ADVERSARIAL_REFERENCES = ("old", "current")
+
+
+class SAFER(VariationalPolicyOptimization):
+    """CVPO whose M-step also fits, and stays close, at maximum-cost attacked states (Eq. 8, 62).
+
+    The agent itself is never attacked: it collects benign data only.
+
+    Args:
+        policy, env, and any argument of CVPO by position or name.
+        eps, norm, eps_schedule, eps_start, eps_end: the training attack's ball and Eq. 67.
+        attack: a name or an Attack; attack_steps: gradient steps of a named one.
+        attack_each_m_step: attack anew in each M-step (Algorithm 1) or once (Algorithm 2).
+        kl_bound_adversarial, kl_bound_adversarial_cov: xi-tilde of Eq. 8, split as xi is.
+        adversarial_cap_mean, adversarial_cap_cov: bounds of the multipliers of Eq. 65.
+        adversarial_reference: what the attacked policy stays close to: the "old" policy at the
+            clean state (Eq. 8), or the "current" one without its gradient (appendix B.1).
+        adversarial_weight: weight of the second line of Eq. 62 against the first.
+        vanilla_step, adversarial_mle, adversarial_kl: the parts of the robust M-step; switching
+            one off is an ablation of Table 8.
+    """
+
+    def __init__(
+        self,
+        policy: str | type[ConstrainedPolicy],
+        env: GymEnv | str,
+        *args: Any,
+        eps: float | np.ndarray = 0.05,
+        norm: str = "linf",
+        eps_schedule: Any = "linear",
+        eps_start: float = 0.1,
+        eps_end: float = 0.6,
+        attack: str | Attack = "mc",
+        attack_steps: int = 5,
+        attack_each_m_step: bool = False,
+        kl_bound_adversarial: float = 0.05,
+        kl_bound_adversarial_cov: float = 0.05,
+        adversarial_cap_mean: float = 1.0,
+        adversarial_cap_cov: float = 1.0,
+        adversarial_reference: str = "old",
+        adversarial_weight: float = 1.0,
+        vanilla_step: bool = True,
+        adversarial_mle: bool = True,
+        adversarial_kl: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        _check_names(kwargs)
+        if not (vanilla_step or adversarial_mle or adversarial_kl):
+            raise ValueError(
+                "one of vanilla_step, adversarial_mle and adversarial_kl must be True: "
+                "the policy would never change."
+            )
+        options = {"steps": attack_steps} if isinstance(attack, str) else {}
+        schedule = (eps_schedule, eps_start, eps_end)
+        self.adversary = Corruption.of(attack, eps, norm, schedule, **options)
+        self.attack_each_m_step = attack_each_m_step
+        self.adversarial_bounds = (kl_bound_adversarial, kl_bound_adversarial_cov)
+        self.adversarial_caps = (adversarial_cap_mean, adversarial_cap_cov)
+        self.adversarial_reference = choose(
+            "adversarial_reference", adversarial_reference, ADVERSARIAL_REFERENCES
+        )
+        self.adversarial_weight = adversarial_weight
+        self.vanilla_step = vanilla_step
+        self.adversarial_mle, self.adversarial_kl = adversarial_mle, adversarial_kl
+        self.adversarial_betas = (0.0, 0.0)
+        schedule_kwargs = dict(eps_schedule=eps_schedule, eps_start=eps_start, eps_end=eps_end)
+        super().__init__(policy, env, *args, eps=eps, norm=norm, **schedule_kwargs, **kwargs)
+
+    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
+        corrupted = self._corrupt(obs, self.adversary)
+        for m_step in range(self.m_steps):
+            if m_step > 0 and self.attack_each_m_step:
+                corrupted = self._corrupt(obs, self.adversary)
+            benign = self.actor.distribution(obs)
+            loss, kl = self._vanilla_loss(benign, posterior)
+            robust, robust_kl = self._robust_loss(corrupted, benign, posterior)
+            total = self.adversarial_weight * robust + (loss if self.vanilla_step else 0.0)
+            self._descend(total, self.actor)
+        progress = 1.0 - self._current_progress_remaining
+        return {
+            "actor_loss": total.detach(),
+            "kl_mean": kl.mean.detach(),
+            "kl_cov": kl.covariance.detach(),
+            "beta_mean": self.betas[0],
+            "beta_cov": self.betas[1],
+            "kl_adversarial_mean": robust_kl.mean.detach(),
+            "kl_adversarial_cov": robust_kl.covariance.detach(),
+            "beta_adversarial_mean": self.adversarial_betas[0],
+            "beta_adversarial_cov": self.adversarial_betas[1],
+            "eps": float(np.max(self.adversary.radius(progress))),
+        }
+
+    def _robust_loss(
+        self, corrupted: PyTorchObs, benign: Gaussian, posterior: Posterior
+    ) -> tuple[Tensor, KLPair]:
+        """The second line of Eq. 62, as a loss, after the multiplier step of Eq. 65."""
+        decoupled = self.kl_mode == "decoupled"
+        attacked = self.actor.distribution(corrupted)
+        is_old = self.adversarial_reference == "old"
+        reference = posterior.old if is_old else Gaussian(*(part.detach() for part in benign))
+        kl = trust_region_kl(reference, attacked, decoupled)
+        loss = torch.zeros((), device=self.device)
+        if self.adversarial_kl:
+            self.adversarial_betas = multiplier_steps(
+                self.adversarial_betas,
+                kl,
+                self.adversarial_bounds,
+                self.multiplier_lrs,
+                self.adversarial_caps,
+            )
+            loss = loss + penalty(kl, self.adversarial_betas, self.adversarial_bounds)
+        if self.adversarial_mle:
+            fit = likelihood(posterior.moments, attacked, posterior.old, decoupled).mean()
+            loss = loss - posterior.mle_scale * fit
+        return loss, kl
+
+
+def _check_names(kwargs: dict[str, Any]) -> None:
+    """Refuse an unknown option with the nearest valid one."""
+    known = set(inspect.signature(VariationalPolicyOptimization.__init__).parameters) - {"self"}
+    known |= set(inspect.signature(SAFER.__init__).parameters) - {"self", "args", "kwargs"}
+    for name in kwargs:
+        choose("argument", name, sorted(known))
