@@ -128,18 +128,21 @@ class LpBall:
         """Uniform draws from the ball around zero, shaped and typed as `like` [B, *O]."""
         shape, d = like.shape, like[0].numel()
         generator = generator if generator is not None else torch.Generator().manual_seed(0)
-        options: dict[str, Any] = {"generator": generator, "device": generator.device}
+        # One row of draws a row of points, through quantile functions: the first rows are the
+        # same whatever the number of rows.
+        draws = torch.rand(
+            shape[0], 2 * d + 1, dtype=torch.float64, generator=generator, device=generator.device
+        )
+        first, last = draws[:, :d], draws[:, -1:]
         if self.p == math.inf:
-            unit = 2 * torch.rand(shape[0], d, dtype=torch.float64, **options) - 1
+            unit = 2 * first - 1
         elif self.p == 2:
-            normal = torch.randn(shape[0], d, dtype=torch.float64, **options)
-            radius = torch.rand(shape[0], 1, dtype=torch.float64, **options) ** (1 / d)
-            unit = radius * normal / normal.norm(dim=1, keepdim=True)
+            normal = torch.special.ndtri(first.clamp(min=1e-16))
+            unit = last ** (1 / d) * normal / normal.norm(dim=1, keepdim=True)
         else:
             # D of D + 1 normalised exponentials are uniform in the simplex under the l1 sphere.
-            draws = torch.rand(shape[0], 2 * d + 1, dtype=torch.float64, **options)
-            spacings = -torch.log1p(-draws[:, : d + 1])
-            sign = torch.where(draws[:, d + 1 :] < 0.5, -1.0, 1.0)
+            spacings = -torch.log1p(-torch.cat([first, last], dim=1))
+            sign = torch.where(draws[:, d : 2 * d] < 0.5, -1.0, 1.0)
             unit = sign * spacings[:, :d] / spacings.sum(1, keepdim=True)
         unit = unit.view(shape).to(like)
         return self._eps_of(unit) * unit

@@ -44,6 +44,9 @@ def project_l2(u: Tensor, cap: Tensor, radius: float) -> Tensor:
 
     Between two breakpoints cap/u the squared norm is fixed^2 + t^2 free^2.
     """
+    if torch.equal(cap, u):
+        length = u.norm(dim=1, keepdim=True)
+        return torch.where(length > radius, u * (radius / length), u)
     breaks, order = torch.where(u > 0, cap / torch.where(u > 0, u, 1.0), 1.0).sort(dim=1)
     fixed = (cap * cap).gather(1, order).cumsum(1)
     free_all = (u * u).gather(1, order)

@@ -1,11 +1,15 @@
-"""Attacks by name."""
+"""Attacks and objectives by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import partial
+from typing import Any, NamedTuple
 
+from safer_gym.attacks.ensemble import Ensemble
 from safer_gym.attacks.gradient import GradientAttack
+from safer_gym.attacks.noise import GaussianNoise, NullAttack, UniformNoise
 from safer_gym.attacks.objectives import (
     MaxActionDifference,
     MaxCost,
@@ -14,39 +18,105 @@ from safer_gym.attacks.objectives import (
     Mixture,
     Objective,
 )
+from safer_gym.attacks.random_search import RandomSearch
 from safer_gym.attacks.step_rules import StepRule, make_step_rule
 from safer_gym.choices import choose
 from safer_gym.types import Attack
 
-
-def _gradient(objective: Callable[..., Objective], random_start: bool = False) -> Any:
-    def make(
-        *,
-        step_rule: str | StepRule = "steepest",
-        step_size: float | None = None,
-        objective_options: dict[str, Any] | None = None,
-        random_start: bool = random_start,
-        **loop: int,
-    ) -> Attack:
-        rule = make_step_rule(step_rule, step_size)
-        goal = objective(**(objective_options or {}))
-        return GradientAttack(goal, rule, random_start=random_start, **loop)
-
-    return make
+OBJECTIVES: dict[str, Any] = {
+    "mc": MaxCost,
+    "mr": MaxReward,
+    "mixture": Mixture,
+    "min_reward": MinReward,
+    "mad": MaxActionDifference,
+}
 
 
-_MAKERS: dict[str, Callable[..., Attack]] = {
-    "mc": _gradient(MaxCost),
-    "mr": _gradient(MaxReward),
-    "mixture": _gradient(Mixture),
-    "min_reward": _gradient(MinReward),
-    "mad": _gradient(MaxActionDifference, random_start=True),
+def make_objective(objective: str | Objective, **options: Any) -> Objective:
+    """An objective by name, with options of its constructor; an objective passes through."""
+    if not isinstance(objective, str):
+        return objective
+    made: Objective = OBJECTIVES[choose("objective", objective, OBJECTIVES)](**options)
+    return made
+
+
+def make_attack(name: str, **options: Any) -> Attack:
+    """An attack by name, with its options; see `attack_options` for their names.
+
+    Defaults are those of the classes: `GradientAttack` and the step rules, `RandomSearch`,
+    `Ensemble`, `GaussianNoise`. `step_rule` is "steepest", "gradient" or "adam"; `objective` and
+    `attacks` take names or objects.
+
+    Raises:
+        ValueError: for an unknown name or option, with the nearest one, or a value out of range.
+    """
+    maker = _MAKERS[choose("attack", name, ATTACKS)]
+    for option in options:
+        if not maker.options:
+            raise ValueError(f"attack {name!r} has no options; got {option!r}")
+        choose(f"option of attack {name!r}", option, maker.options)
+    return maker.make(**options)
+
+
+def attack_options(name: str) -> tuple[str, ...]:
+    """The option names of an attack."""
+    return _MAKERS[choose("attack", name, ATTACKS)].options
+
+
+class _Maker(NamedTuple):
+    make: Callable[..., Attack]
+    options: tuple[str, ...]
+
+
+def _gradient(
+    objective: str,
+    *,
+    step_rule: str | StepRule | None = None,
+    step_size: float | None = None,
+    **options: Any,
+) -> Attack:
+    own = {key: options.pop(key) for key in _fields(OBJECTIVES[objective]) if key in options}
+    if step_rule is not None or step_size is not None:
+        options["step_rule"] = make_step_rule(step_rule or "steepest", step_size)
+    if objective == "mad":
+        options = {"random_start": True} | options
+    return GradientAttack(make_objective(objective, **own), **options)
+
+
+def _random_search(**options: Any) -> Attack:
+    if "objective" in options:
+        options["objective"] = make_objective(options["objective"])
+    return RandomSearch(**options)
+
+
+def _ensemble(
+    attacks: Sequence[str | Attack] = ("mc", "mr", "mad", "random_search"), **options: Any
+) -> Attack:
+    if "objective" in options:
+        options["objective"] = make_objective(options["objective"])
+    if isinstance(attacks, str):
+        raise ValueError(f"attacks must be a sequence of names or attacks; got {attacks!r}")
+    members = [make_attack(attack) if isinstance(attack, str) else attack for attack in attacks]
+    return Ensemble(tuple(members), **options)
+
+
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+_LOOP = ("steps", "restarts", "step_rule", "step_size", "random_start")
+
+_MAKERS = {
+    "null": _Maker(NullAttack, ()),
+    "uniform": _Maker(UniformNoise, ()),
+    "gaussian": _Maker(GaussianNoise, _fields(GaussianNoise)),
+    **{
+        name: _Maker(partial(_gradient, name), _LOOP + _fields(kind))
+        for name, kind in OBJECTIVES.items()
+    },
+    "random_search": _Maker(_random_search, _fields(RandomSearch)),
+    "ensemble": _Maker(_ensemble, _fields(Ensemble)),
 }
 
 ATTACKS = tuple(_MAKERS)
 """The names that `make_attack` knows."""
-
-
-def make_attack(name: str, **options: Any) -> Attack:
-    """An attack by name, with options of its constructor."""
-    return _MAKERS[choose("attack", name, ATTACKS)](**options)

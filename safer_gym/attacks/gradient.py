@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from safer_gym.attacks.inputs import as_rows, checked_scores, prepare, quiet_generator
+from safer_gym.attacks.inputs import as_rows, checked_scores, draw_seed, prepare
 from safer_gym.attacks.objectives import Objective, Score
 from safer_gym.attacks.step_rules import Steepest, StepRule, Visit
 from safer_gym.balls import LpBall
@@ -57,71 +59,88 @@ class GradientAttack:
         with torch.inference_mode(False), torch.no_grad():
             obs = prepare(obs)
             score = checked_scores(self.objective(victim, obs), obs)
-            clean, gradient = _value_and_gradient(score, obs)
-            best = _Best(obs, clean, gradient)
-            if not ball.is_point:
-                generator = quiet_generator(generator)
-                for walk in range(self.restarts):
-                    at_random = self.random_start or walk > 0
-                    best = self._walk(score, obs, ball, generator, best, clean, gradient, at_random)
-            return AttackResult(best.points, best.values, clean)
+            if ball.is_point:
+                values = score(obs)
+                return AttackResult(obs, values, values)
+            clean = _look(score, obs)
+            seed = draw_seed(generator)
+            starts = _offsets(obs, ball, self.restarts, seed)
+            best = clean
+            for walk in range(self.restarts):
+                start = clean
+                if walk > 0 or self.random_start:
+                    start = _look(score, ball.project(obs, obs + starts()[walk]))
+                jumps = _offsets(obs, ball, self.steps, seed + 1 + walk)
+                best = best.better(self._walk(score, obs, ball, start, jumps))
+            return AttackResult(best.points, best.values, clean.values)
 
     def _walk(
-        self,
-        score: Score,
-        obs: Tensor,
-        ball: LpBall,
-        generator: torch.Generator,
-        overall: _Best,
-        clean: Tensor,
-        gradient: Tensor,
-        at_random: bool,
-    ) -> _Best:
-        points, values = obs, clean
-        if at_random:
-            points = ball.project(obs, obs + ball.offsets(obs[:1], generator))
-            values, gradient = _value_and_gradient(score, points)
-        offset = None
-        best, state = _Best(points, values, gradient), None
-        improved = torch.ones_like(values, dtype=torch.bool)
+        self, score: Score, obs: Tensor, ball: LpBall, start: _Place, jumps: Callable[[], Tensor]
+    ) -> _Place:
+        """The best place of one walk. `jumps()[k]` is where flat rows go at step k."""
+        here = best = start
+        state: Any = None
+        improved = torch.ones_like(start.values, dtype=torch.bool)
+        settled = torch.zeros_like(improved)
         for k in range(self.steps):
-            visit = Visit(points, gradient, improved, best.points, best.gradient)
-            wanted, state = self.step_rule(visit, ball, state)
-            flat = ~gradient.flatten(1).any(1)
+            wanted, state = self.step_rule(Visit(here.points, here.gradient, improved), ball, state)
+            flat = ~(here.gradient != 0).flatten(1).any(1)
             if bool(flat.any()):
-                offset = offset if offset is not None else ball.offsets(obs[:1], generator)
-                wanted = torch.where(as_rows(flat, obs), obs + offset, wanted)
-            moved = ball.project(obs, wanted)
-            if torch.equal(moved, points):
+                wanted = torch.where(as_rows(flat, obs), obs + jumps()[k], wanted)
+            points = ball.project(obs, wanted)
+            settled = settled | (_stays(ball, obs, here, points) & ~flat)
+            if bool(settled.all()):
                 break
-            points = moved
-            if k + 1 < self.steps:
-                values, gradient = _value_and_gradient(score, points)
-            else:
-                values = score(points)
-            improved = values > best.values
-            best = best.updated(improved, points, values, gradient)
-        return overall.updated(
-            best.values > overall.values, best.points, best.values, best.gradient
-        )
+            points = torch.where(as_rows(settled, obs), here.points, points)
+            last = k + 1 == self.steps
+            here = (
+                here._replace(points=points, values=score(points)) if last else _look(score, points)
+            )
+            improved = (here.values > best.values) | flat
+            best = best.better(here)
+        return best
 
 
-class _Best(NamedTuple):
+class _Place(NamedTuple):
+    """A point for each row, and what the objective looks like there."""
+
     points: Tensor
     values: Tensor
     gradient: Tensor
 
-    def updated(self, where: Tensor, points: Tensor, values: Tensor, gradient: Tensor) -> Any:
-        rows = as_rows(where, points)
-        return _Best(
-            torch.where(rows, points, self.points),
-            torch.where(where, values, self.values),
-            torch.where(rows, gradient, self.gradient),
+    def better(self, other: _Place) -> _Place:
+        """Row by row the place of the higher value; NaN never wins."""
+        wins = other.values > self.values
+        rows = as_rows(wins, self.points)
+        return _Place(
+            torch.where(rows, other.points, self.points),
+            torch.where(wins, other.values, self.values),
+            self.gradient,
         )
 
 
-def _value_and_gradient(score: Score, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Objective [B] and its gradient [B, *O] at `points`, through the observation alone."""
+def _stays(ball: LpBall, obs: Tensor, here: _Place, points: Tensor) -> Tensor:
+    """Rows that did not move and have no way up from where they are, bool [B]."""
+    still = (points == here.points).flatten(1).all(1)
+    if not bool(still.any()):
+        return still
+    upward = ball.project(obs, here.points + ball.ascent_direction(here.gradient))
+    return still & (upward == here.points).flatten(1).all(1)
+
+
+def _offsets(obs: Tensor, ball: LpBall, n: int, seed: int) -> Callable[[], Tensor]:
+    """`n` random offsets [n, *O], drawn when first asked for."""
+
+    @cache
+    def draw() -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return ball.offsets(obs[:1].expand(n, *obs.shape[1:]), generator)
+
+    return draw
+
+
+def _look(score: Score, points: Tensor) -> _Place:
+    """Values [B] and gradients [B, *O] at `points`, through the observation alone."""
     with torch.enable_grad():
         leaf = points.detach().clone().requires_grad_(True)
         values = score(leaf)
@@ -134,4 +153,4 @@ def _value_and_gradient(score: Score, points: Tensor) -> tuple[Tensor, Tensor]:
             "the observation (numpy inside, detach() or no_grad() do this); use a gradient-free "
             "attack instead: 'random_search', 'uniform' or 'gaussian'"
         )
-    return values.detach(), torch.nan_to_num(gradient, nan=0.0)
+    return _Place(points, values.detach(), torch.nan_to_num(gradient, nan=0.0))

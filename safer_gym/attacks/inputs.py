@@ -47,6 +47,13 @@ def quiet_generator(generator: torch.Generator | None) -> torch.Generator:
     return generator if generator is not None else torch.Generator().manual_seed(0)
 
 
+def draw_seed(generator: torch.Generator | None) -> int:
+    """One number from the generator, to seed streams of an attack's own."""
+    if generator is None:
+        return 0
+    return int(torch.randint(2**31, (), generator=generator, device=generator.device))
+
+
 def as_rows(values: Tensor, like: Tensor) -> Tensor:
     """Values [B] shaped to broadcast against `like` [B, ...]."""
     return values.view(-1, *[1] * (like.dim() - 1))

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from safer_gym.attacks.inputs import as_rows
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
 
 
 class Visit(NamedTuple):
-    """Where each row stands and the best place it has seen."""
+    """Where each row stands."""
 
     points: Tensor
     """[B, *O]"""
@@ -25,10 +26,6 @@ class Visit(NamedTuple):
     """Gradient of the objective at `points`, [B, *O]; never NaN."""
     improved: Tensor
     """Whether `points` beats everything this row saw before, bool [B]."""
-    best_points: Tensor
-    """[B, *O]"""
-    best_gradient: Tensor
-    """[B, *O]"""
 
 
 class StepRule(Protocol):
@@ -41,20 +38,21 @@ class StepRule(Protocol):
 class Steepest:
     """Steepest ascent in units of the ball; nothing depends on the scale of the objective.
 
-    The first step has the gauge `step_size`, so that 1 reaches the exact maximum of a linear
-    objective at once. A row whose step brought no gain goes back to its best point and halves
-    the step: the longer the walk, the better the result, whatever the number of steps.
+    The first step has gauge `step_size`: 1 reaches the exact maximum of a linear objective at
+    once. A row whose step brought no gain walks on with a step shorter by `shrink`. The rule does
+    not know the number of steps, so a longer walk repeats a shorter one and then goes on.
     """
 
     step_size: float = 1.0
+    shrink: float = 0.7
 
     def __call__(self, visit: Visit, ball: LpBall, state: Any) -> tuple[Tensor, Any]:
         if state is None:
-            size = visit.points.new_full(visit.improved.shape, self.step_size)
+            size = visit.gradient.new_full(visit.improved.shape, self.step_size)
         else:
-            size = torch.where(visit.improved, state, 0.5 * state)
-        direction = ball.ascent_direction(visit.best_gradient)
-        return visit.best_points + _rows(size, direction) * direction, size
+            size = torch.where(visit.improved, state, self.shrink * state)
+        direction = ball.ascent_direction(visit.gradient)
+        return visit.points + as_rows(size, direction) * direction, size
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,3 @@ def make_step_rule(rule: str | StepRule, step_size: float | None = None) -> Step
     made = STEP_RULES[choose("step_rule", rule, STEP_RULES)]
     result: StepRule = made() if step_size is None else made(step_size)
     return result
-
-
-def _rows(values: Tensor, like: Tensor) -> Tensor:
-    return values.view(-1, *[1] * (like.dim() - 1))

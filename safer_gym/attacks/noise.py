@@ -1,0 +1,82 @@
+"""Attackers that look at nothing: no change, uniform noise, Gaussian noise.
+
+They have no objective, so both objectives of their results are zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from safer_gym.attacks.inputs import prepare, quiet_generator
+from safer_gym.balls import LpBall
+from safer_gym.types import AttackResult, Victim
+
+
+@dataclass(frozen=True)
+class NullAttack:
+    """Changes nothing."""
+
+    def __call__(
+        self,
+        victim: Victim,
+        obs: Tensor,
+        ball: LpBall,
+        generator: torch.Generator | None = None,
+    ) -> AttackResult:
+        return _without_objective(prepare(obs))
+
+
+@dataclass(frozen=True)
+class UniformNoise:
+    """Noise uniform in the ball, a draw of its own for each row.
+
+    Without a generator every call draws the same noise.
+    """
+
+    def __call__(
+        self,
+        victim: Victim,
+        obs: Tensor,
+        ball: LpBall,
+        generator: torch.Generator | None = None,
+    ) -> AttackResult:
+        obs = prepare(obs)
+        return _without_objective(ball.sample(obs, quiet_generator(generator)))
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Independent Gaussian noise with standard deviation `relative_std` * eps, then projected.
+
+    Without a generator every call draws the same noise.
+    """
+
+    relative_std: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.relative_std > 0:
+            raise ValueError(f"relative_std must be > 0; got {self.relative_std!r}")
+
+    def __call__(
+        self,
+        victim: Victim,
+        obs: Tensor,
+        ball: LpBall,
+        generator: torch.Generator | None = None,
+    ) -> AttackResult:
+        obs = prepare(obs)
+        generator = quiet_generator(generator)
+        draws = torch.rand(
+            obs.shape, dtype=torch.float64, generator=generator, device=generator.device
+        )
+        normal = torch.special.ndtri(draws.clamp(min=1e-16)).to(obs)
+        noise = self.relative_std * ball.eps.to(obs) * normal
+        return _without_objective(ball.project(obs, obs + noise))
+
+
+def _without_objective(obs: Tensor) -> AttackResult:
+    nothing = obs.new_zeros(len(obs))
+    return AttackResult(obs, nothing, nothing)
