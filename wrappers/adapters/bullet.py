@@ -7,7 +7,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from safer_gym.choices import choose
@@ -21,7 +20,7 @@ OBS_LIMIT = 1000.0
 Observation = NDArray[np.float32]
 
 
-class BulletTask(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
+class BulletTask(gymnasium.Env[Observation, NDArray[np.float32]]):
     """One task, with the physics of Bullet-Safety-Gym 1.1.0 whichever release is installed.
 
     Args:
@@ -44,7 +43,6 @@ class BulletTask(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}
 
     def __init__(self, task: str, render_mode: str | None = None) -> None:
-        EzPickle.__init__(self, task, render_mode)
         self.task = task_spec(task)
         if render_mode is not None:
             choose("render_mode", render_mode, self.metadata["render_modes"])
@@ -123,6 +121,9 @@ class BulletTask(gymnasium.Env[Observation, NDArray[np.float32]], EzPickle):
         if self._world is not None:
             self._world.close()
             self._world = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.task.name, self.render_mode)
 
     def __del__(self) -> None:
         if getattr(self, "_world", None) is not None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safer_gym.wrappers.adapters.bullet_engine import Client, Engine
 from safer_gym.wrappers.adapters.global_seeds import global_seeds
 from safer_gym.wrappers.adapters.silence import native_silence
+from safer_gym.wrappers.adapters.state_memo import StateMemo
 from safer_gym.wrappers.adapters.tasks import TaskSpec
 
 GRAVITY = -9.81
@@ -42,6 +43,7 @@ class BulletWorld:
             self._set_physics()
             self._build()
         self.time = 0.0
+        self._memo = StateMemo(self.client, self.robot)
         self._home = np.array(self.robot.init_xyz)
         self._start = self.client.saveState()
 
@@ -75,6 +77,10 @@ class BulletWorld:
             obstacles=self.obstacles,
             use_graphics=False,
         )
+        # A red ball that upstream fades in around an unsafe robot; our renderer knows no fading.
+        client.resetBasePositionAndOrientation(
+            self.robot.violation_body_id, (0.0, 0.0, -FAR_AWAY), NO_TURN
+        )
         for obstacle in self.obstacles:
             obstacle.set_collision_filter(self.robot)
         loose = [self.robot, getattr(self.task, "puck", None), *self.obstacles]
@@ -91,6 +97,7 @@ class BulletWorld:
 
     def reset(self, seed: int) -> None:
         """Begin an episode that depends on `seed` (0 to 2**32 - 1) and on nothing else."""
+        self._memo.off()
         self._forget_contacts()
         self.client.restoreState(self._start)
         self._release_motors()
@@ -104,6 +111,7 @@ class BulletWorld:
                 mover.movement_offset = np.random.uniform(0, 2 * np.pi)  # noqa: NPY002
             self.task.specific_reset()
         self.client.stepSimulation()
+        self._memo.refresh()
 
     def _forget_contacts(self) -> None:
         """Part all loose bodies, so that no pair in contact outlives the episode."""
@@ -131,6 +139,7 @@ class BulletWorld:
         for mover in self._movers:
             mover.apply_movement()
         self.client.stepSimulation()
+        self._memo.refresh()
         self.robot.collect_information_after_step()
 
     def outcome(self, goal_seed: int) -> tuple[float, dict[str, float], bool]:
