@@ -72,8 +72,8 @@ class GaussianActor(BasePolicy):
         self._std_offset = float(torch.logit(torch.tensor(share)))
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        own = ("net_arch", "features_extractor", "features_dim", "activation_fn", "min_std")
-        own += ("max_std", "init_std", "covariance")
+        own = ["net_arch", "features_extractor", "features_dim", "activation_fn", "min_std"]
+        own += ["max_std", "init_std", "covariance"]
         return {
             **super()._get_constructor_parameters(),
             **{name: getattr(self, name) for name in own},
@@ -92,7 +92,8 @@ class GaussianActor(BasePolicy):
         rows, columns = torch.tril_indices(action_dim, action_dim, offset=-1, device=mean.device)
         off_diagonal = self.max_std * torch.tanh(raw[..., action_dim:])
         factor = torch.diag_embed(std)
-        return Gaussian(mean, factor.index_put((..., rows, columns), off_diagonal))
+        factor[..., rows, columns] = off_diagonal
+        return Gaussian(mean, factor)
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Tensor:
         if deterministic:

@@ -18,9 +18,12 @@ COST_BUFFERS = (CostReplayBuffer, CostDictReplayBuffer, CostNStepReplayBuffer)
 
 
 def choose_buffer(
-    asked: type[ReplayBuffer] | None, space: spaces.Space, n_steps: int
+    asked: type[ReplayBuffer] | None, space: spaces.Space, n_steps: int, save_memory: bool
 ) -> type[ReplayBuffer]:
     """The buffer class for an observation space.
+
+    Args:
+        save_memory: Stable-Baselines3's `optimize_memory_usage`, which its n-step class lacks.
 
     Raises:
         TypeError: the class asked for keeps no costs (hindsight replay is let through: its
@@ -29,7 +32,7 @@ def choose_buffer(
     if asked is None:
         if isinstance(space, spaces.Dict):
             return CostDictReplayBuffer
-        return CostNStepReplayBuffer if n_steps > 1 else CostReplayBuffer
+        return CostNStepReplayBuffer if n_steps > 1 and not save_memory else CostReplayBuffer
     if issubclass(asked, (*COST_BUFFERS, HerReplayBuffer)):
         return asked
     names = ", ".join(buffer.__name__ for buffer in COST_BUFFERS)

@@ -6,8 +6,9 @@ at the first end of an episode, with rewards and costs summed under the same mas
 
 from __future__ import annotations
 
+import math
 import warnings
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from stable_baselines3.common.buffers import DictReplayBuffer, NStepReplayBuffer, ReplayBuffer
@@ -18,6 +19,11 @@ from torch import Tensor
 from safer_gym.choices import choose
 
 MISSING_COST = ("error", "zero")
+
+if TYPE_CHECKING:  # the mix-in is used beside a replay buffer of Stable-Baselines3
+    _Base = ReplayBuffer
+else:
+    _Base = object
 
 
 class CostSamples(NamedTuple):
@@ -37,7 +43,7 @@ class CostSamples(NamedTuple):
     """[B, 1]; discounted n-step sums under the same mask as the rewards."""
 
 
-class _CostStorage:
+class _CostStorage(_Base):
     """Adds costs to a Stable-Baselines3 replay buffer; mixed in before it."""
 
     def __init__(
@@ -61,6 +67,10 @@ class _CostStorage:
     def _cost_of(self, info: dict[str, Any]) -> float:
         cost = info.get(self.cost_key)
         if cost is not None:
+            if not 0.0 <= float(cost) < math.inf:
+                raise ValueError(
+                    f"info[{self.cost_key!r}] must be a finite number >= 0; got {cost!r}."
+                )
             return float(cost)
         if self.missing_cost == "error":
             raise ValueError(
@@ -75,10 +85,27 @@ class _CostStorage:
 
     def add(self, obs, next_obs, action, reward, done, infos) -> None:  # type: ignore[no-untyped-def]
         self.costs[self.pos] = [self._cost_of(info) for info in infos]
-        super().add(obs, next_obs, action, reward, done, infos)  # type: ignore[misc]
+        self.timeouts[self.pos] = 0.0  # a row that is overwritten may have been cut
+        super().add(obs, next_obs, action, reward, done, infos)
 
-    def _get_samples(self, batch_inds: np.ndarray, env: VecNormalize | None = None) -> CostSamples:
-        columns = np.random.randint(0, self.n_envs, size=batch_inds.shape)
+    def cut(self) -> None:
+        """End the unfinished episodes of the newest row, as a time limit would.
+
+        To be called when the environments are reset between two rows: no n-step window may reach
+        from one episode into the next.
+        """
+        if self.size() == 0:
+            return
+        newest = (self.pos - 1) % self.buffer_size
+        if self.optimize_memory_usage:  # its next observation will be overwritten
+            self.dones[newest] = 1.0
+        self.timeouts[newest] = np.maximum(self.timeouts[newest], 1.0 - self.dones[newest])
+
+    def _get_samples(  # type: ignore[override]
+        self, batch_inds: np.ndarray, env: VecNormalize | None = None
+    ) -> CostSamples:
+        # The global generator, as Stable-Baselines3's buffers use it and its seeding expects.
+        columns = np.random.randint(0, self.n_envs, size=batch_inds.shape)  # noqa: NPY002
         steps = np.arange(self.n_steps)
         window = (batch_inds[:, None] + steps) % self.buffer_size
         mask = self._alive(window, columns)
@@ -111,9 +138,10 @@ class _CostStorage:
 
     def _observations_at(self, store: Any, rows: np.ndarray, columns: np.ndarray, env: Any) -> Any:
         if isinstance(store, dict):
-            picked = self._normalize_obs({k: v[rows, columns] for k, v in store.items()}, env)
+            picked: Any = self._normalize_obs({k: v[rows, columns] for k, v in store.items()}, env)
             return {key: self.to_torch(value) for key, value in picked.items()}
-        return self.to_torch(self._normalize_obs(store[rows, columns], env))
+        normalized: Any = self._normalize_obs(store[rows, columns], env)
+        return self.to_torch(normalized)
 
     def _next_observations_at(self, rows: np.ndarray, columns: np.ndarray, env: Any) -> Any:
         if self.optimize_memory_usage:
@@ -129,9 +157,9 @@ class CostReplayBuffer(_CostStorage, ReplayBuffer):
     """Transitions with costs."""
 
 
-class CostDictReplayBuffer(_CostStorage, DictReplayBuffer):
+class CostDictReplayBuffer(_CostStorage, DictReplayBuffer):  # type: ignore[misc]
     """Transitions of Dict observations with costs."""
 
 
-class CostNStepReplayBuffer(_CostStorage, NStepReplayBuffer):
+class CostNStepReplayBuffer(_CostStorage, NStepReplayBuffer):  # type: ignore[misc]
     """The same as CostReplayBuffer, for code that asks for Stable-Baselines3's n-step class."""

@@ -41,13 +41,14 @@ class Corruption:
             ValueError: an unknown attack, norm or schedule, or a negative eps.
         """
         LpBall.of(norm, eps)
+        rise: Any = None
         if schedule is not None:
             kind, start, end = schedule
-            schedule = make_schedule(kind, start=start, end=end) if isinstance(kind, str) else kind
+            rise = make_schedule(kind, start=start, end=end) if isinstance(kind, str) else kind
         if attack is None:
             return None
         rule = make_attack(attack, **options) if isinstance(attack, str) else attack
-        return Corruption(rule, eps, norm, schedule)
+        return Corruption(rule, eps, norm, rise)
 
     def radius(self, progress: float) -> float | np.ndarray:
         """eps_t of Eq. 67."""

@@ -30,7 +30,7 @@ class CostMonitor:
         if len(self.running) != len(infos):
             self.running = [0.0] * len(infos)
         for index, info in enumerate(infos):
-            cost = float(info.get(self.cost_key, 0.0))
+            cost = float(info.get(self.cost_key) or 0.0)
             self.running[index] += cost
             self.total_cost += cost
             if dones[index]:

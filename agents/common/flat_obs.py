@@ -23,6 +23,7 @@ def flatten_obs(obs: PyTorchObs, space: spaces.Space) -> FlatObs:
     """Split `obs` into what may be attacked (Box entries) and what may not (the rest)."""
     if not isinstance(obs, dict):
         return FlatObs(obs.float(), lambda tensor: tensor)
+    assert isinstance(space, spaces.Dict)
     boxes = [key for key, sub in space.spaces.items() if isinstance(sub, spaces.Box)]
     shapes = {key: obs[key].shape for key in boxes}
     sizes = [int(torch.Size(shapes[key][1:]).numel()) for key in boxes]

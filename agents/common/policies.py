@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from gymnasium import spaces
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from safer_gym.agents.common.actor import GaussianActor
 from safer_gym.agents.common.critics import QEnsemble
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 class ConstrainedPolicy(BasePolicy):
@@ -106,12 +108,13 @@ class ConstrainedPolicy(BasePolicy):
                 for name, weight in net.named_parameters()
                 if net is self.actor or shared is None or "features_extractor" not in name
             ]
-            net.optimizer = self.optimizer_class(own, lr=lr_schedule(1), **self.optimizer_kwargs)
+            options = {"lr": lr_schedule(1)} | self.optimizer_kwargs
+            net.optimizer = self.optimizer_class(own, **options)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        own = ("net_arch", "activation_fn", "n_critics", "n_cost_critics", "actor_kwargs")
-        own += ("share_features_extractor", "features_extractor_class")
-        own += ("features_extractor_kwargs", "optimizer_class", "optimizer_kwargs")
+        own = ["net_arch", "activation_fn", "n_critics", "n_cost_critics", "actor_kwargs"]
+        own += ["share_features_extractor", "features_extractor_class"]
+        own += ["features_extractor_kwargs", "optimizer_class", "optimizer_kwargs"]
         return {
             **super()._get_constructor_parameters(),
             **{name: getattr(self, name) for name in own},
@@ -146,7 +149,7 @@ class MultiInputPolicy(ConstrainedPolicy):
 MlpPolicy = ConstrainedPolicy
 
 
-def _frozen(net: nn.Module) -> nn.Module:
+def _frozen(net: Net) -> Net:
     """A copy that no gradient reaches."""
     twin = deepcopy(net)
     twin.requires_grad_(False)

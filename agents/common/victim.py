@@ -23,8 +23,11 @@ def make_victim(
         restore: from the attacked tensor to the full observation, for Dict observations.
     """
     policy, restore = agent.policy, restore or (lambda tensor: tensor)
-    low = torch.as_tensor(agent.action_space.low, device=policy.device)
-    half = (torch.as_tensor(agent.action_space.high, device=policy.device) - low) / 2.0
+    low, high = (
+        torch.as_tensor(bound, dtype=torch.float32, device=policy.device).flatten()
+        for bound in (agent.action_space.low, agent.action_space.high)
+    )
+    half = (high - low) / 2.0
 
     def to_env(action: Tensor) -> Tensor:
         return action if scaled else low + (action + 1.0) * half

@@ -125,9 +125,7 @@ def solve_estep(
 
 
 def _clip(eta: float, lam: float, bounds: DualBounds) -> Dual:
-    return Dual(
-        min(max(eta, bounds.min_eta), bounds.max_eta), min(max(lam, 0.0), bounds.max_lam)
-    )
+    return Dual(min(max(eta, bounds.min_eta), bounds.max_eta), min(max(lam, 0.0), bounds.max_lam))
 
 
 def _free_gradient(dual: Dual, here: DualValue, bounds: DualBounds) -> tuple[Tensor, Tensor]:

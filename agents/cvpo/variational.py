@@ -6,24 +6,29 @@ and common/td.py, the cost bookkeeping is common/cost_monitor.py.
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs, Schedule
+from stable_baselines3.common.policies import BaseModel, BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, PyTorchObs, Schedule
 from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
+from typing_extensions import Self
 
-from safer_gym.agents.common.buffer_choice import choose_buffer, with_costs
+from safer_gym.agents.common.actor import GaussianActor
+from safer_gym.agents.common.buffer_choice import COST_BUFFERS, choose_buffer, with_costs
 from safer_gym.agents.common.buffers import CostSamples
-from safer_gym.agents.common.cost_monitor import CostMonitor
 from safer_gym.agents.common.corruption import Corruption
+from safer_gym.agents.common.cost_monitor import CostMonitor
+from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.agents.common.flat_obs import flatten_obs
 from safer_gym.agents.common.horizon import episode_horizon
+from safer_gym.agents.common.model_file import ModelFiles
 from safer_gym.agents.common.policies import (
     CnnPolicy,
     ConstrainedPolicy,
@@ -64,7 +69,7 @@ class Posterior(NamedTuple):
     n_particles: int
 
 
-class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
+class VariationalPolicyOptimization(ModelFiles, ABC):
     """Constrained policy optimisation by expectation maximisation.
 
     Arguments up to `policy_kwargs`, and from `stats_window_size` on, are Stable-Baselines3's.
@@ -109,6 +114,12 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
         "MultiInputPolicy": MultiInputPolicy,
     }
     policy: ConstrainedPolicy
+    actor: GaussianActor
+    actor_target: GaussianActor
+    critic: QEnsemble
+    critic_target: QEnsemble
+    cost_critic: QEnsemble
+    cost_critic_target: QEnsemble
 
     def __init__(
         self,
@@ -199,15 +210,20 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
         )
         if use_sde:
             raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
-        positive = dict(
-            cost_limit=cost_limit,
-            kl_bound_estep=kl_bound_estep,
-            kl_bound_mean=kl_bound_mean,
-            kl_bound_cov=kl_bound_cov,
-            n_particles=n_particles,
-            m_steps=m_steps,
-            max_lam=max_lam,
-        )
+        if optimize_memory_usage and cost_bootstrap == "always":
+            raise ValueError(
+                "optimize_memory_usage=True keeps no observation of an episode's end, which "
+                "cost_bootstrap='always' needs; pass cost_bootstrap='until_terminated'."
+            )
+        positive = {
+            "cost_limit": cost_limit,
+            "kl_bound_estep": kl_bound_estep,
+            "kl_bound_mean": kl_bound_mean,
+            "kl_bound_cov": kl_bound_cov,
+            "n_particles": n_particles,
+            "m_steps": m_steps,
+            "max_lam": max_lam,
+        }
         _require_positive(positive)
         self.critic_learning_rate = critic_learning_rate
         self.cost_limit, self.episode_length = cost_limit, episode_length
@@ -229,9 +245,11 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
         self.collection_attack = Corruption.of(collection_attack, eps, norm, None)
         self.batch_attack = Corruption.of(batch_attack, eps, norm, schedule)
         self.missing_cost = missing_cost
-        self.cost_monitor = CostMonitor(cost_limit, stats_window_size)
+        cost_key = (replay_buffer_kwargs or {}).get("cost_key", "cost")
+        self.cost_monitor = CostMonitor(cost_limit, stats_window_size, cost_key)
         self.dual = Dual(eta=1.0, lam=0.0)
         self.betas = (0.0, 0.0)
+        self._warned_of_no_cost = False
         if _init_setup_model:
             self._setup_model()
 
@@ -239,15 +257,20 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
 
     def _setup_model(self) -> None:
         self.replay_buffer_class = choose_buffer(
-            self.replay_buffer_class, self.observation_space, self.n_steps
+            self.replay_buffer_class,
+            self.observation_space,
+            self.n_steps,
+            self.optimize_memory_usage,
         )
+        self.dual, self.betas = Dual(*self.dual), _pair(self.betas)  # saved as lists
+        # SB3 warns of n_steps beside a chosen buffer; the user's own options stay as they are.
+        own = {"n_steps": self.n_steps, "replay_buffer_kwargs": self.replay_buffer_kwargs}
         self.replay_buffer_kwargs = with_costs(
             self.replay_buffer_class, self.replay_buffer_kwargs, self
         )
-        self.dual, self.betas = Dual(*self.dual), tuple(self.betas)  # saved as lists
-        n_steps, self.n_steps = self.n_steps, 1  # SB3 warns of n_steps beside a chosen buffer
+        self.n_steps = 1
         super()._setup_model()
-        self.n_steps = n_steps
+        self.__dict__.update(own)
         if self.episode_length is None and self.env is not None:
             self.episode_length = episode_horizon(self.env)
         self._generator = torch.Generator(device=self.device)
@@ -276,6 +299,7 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
     @property
     def threshold(self) -> float:
         """The cost limit as a bound on Q_c (appendix B.1), for discounted per-step cost."""
+        assert self.episode_length is not None
         return cost_threshold(self.cost_limit, self.episode_length, self.gamma)
 
     # ------------------------------------------------------------------ collection
@@ -285,10 +309,19 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
         if dones is not None:
             self.cost_monitor.update(infos, dones)
 
-    def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
-        if self._last_obs is None:
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        if reset_num_timesteps or self._last_obs is None:  # the environments are reset
             self.cost_monitor.forget_running()
-        return super()._setup_learn(*args, **kwargs)
+            if isinstance(self.replay_buffer, COST_BUFFERS):
+                self.replay_buffer.cut()
+        return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, *args, **kwargs)
 
     def dump_logs(self) -> None:
         self.cost_monitor.record(self.logger)
@@ -303,20 +336,33 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
 
     def _corrupted_last_obs(self, corruption: Corruption) -> Any:
         """The behaviour policy acts on, and the buffer stores, what the attacker shows."""
-        obs, _ = self.policy.obs_to_tensor(self._last_obs)
+        clean: Any = self._last_obs
+        obs, _ = self.policy.obs_to_tensor(clean)
         corrupted = self._corrupt(obs, corruption)
         if isinstance(corrupted, dict):
-            return {
-                key: value.cpu().numpy().astype(self._last_obs[key].dtype)
-                for key, value in corrupted.items()
-            }
-        return corrupted.cpu().numpy().astype(self._last_obs.dtype)
+            return {key: _as_stored(value, clean[key]) for key, value in corrupted.items()}
+        return _as_stored(corrupted, clean)
 
     # ------------------------------------------------------------------ learning
 
-    def learn(self, total_timesteps: int, **kwargs: Any):  # type: ignore[no-untyped-def, override]
-        kwargs.setdefault("tb_log_name", type(self).__name__)
-        return super().learn(total_timesteps, **kwargs)
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int | None = 4,
+        tb_log_name: str | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """As in Stable-Baselines3; `tb_log_name` is the algorithm's name if not given."""
+        return super().learn(
+            total_timesteps,
+            callback,
+            log_interval,  # type: ignore[arg-type]
+            tb_log_name or type(self).__name__,
+            reset_num_timesteps,
+            progress_bar,
+        )
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
         """`gradient_steps` rounds of critics, E-step, M-steps and target averaging."""
@@ -324,7 +370,7 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
         self._set_learning_rates()
         if self.reference == "rollout":
             self.actor_target.load_state_dict(self.actor.state_dict())
-        records: list[dict[str, float]] = []
+        records: list[dict[str, Any]] = []
         for _ in range(gradient_steps):
             data = self._sample_batch(batch_size)
             record = self._update_critics(data)
@@ -344,14 +390,32 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
                 update_learning_rate(net.optimizer, self.critic_learning_rate)
 
     def _sample_batch(self, batch_size: int) -> CostSamples:
-        data = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
-        if not hasattr(data, "costs"):  # hindsight batches
-            data = CostSamples(*data[:5], data.discounts, torch.zeros_like(data.rewards))
-        if data.discounts is None:
-            data = data._replace(discounts=torch.full_like(data.rewards, self.gamma))
+        assert self.replay_buffer is not None
+        data: Any = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
+        if not isinstance(data, CostSamples):
+            data = self._without_cost(data)
         if self.batch_attack is not None:
             data = data._replace(observations=self._corrupt(data.observations, self.batch_attack))
         return data
+
+    def _without_cost(self, data: Any) -> CostSamples:
+        """Hindsight batches: one-step transitions that carry no cost."""
+        if not self._warned_of_no_cost:
+            name = type(self.replay_buffer).__name__
+            warnings.warn(
+                f"{name} keeps no costs: every cost counts as zero, and returns are one-step.",
+                stacklevel=2,
+            )
+            self._warned_of_no_cost = True
+        return CostSamples(
+            data.observations,
+            data.actions,
+            data.next_observations,
+            data.dones,
+            data.rewards,
+            torch.full_like(data.rewards, self.gamma),
+            torch.zeros_like(data.rewards),
+        )
 
     def _corrupt(self, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
         flat = flatten_obs(obs, self.observation_space)
@@ -359,7 +423,7 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
         victim = make_victim(self, scaled=True, restore=flat.restore)
         return flat.restore(corruption(victim, flat.tensor, progress, self._generator))
 
-    def _update_critics(self, data: CostSamples) -> dict[str, float]:
+    def _update_critics(self, data: CostSamples) -> dict[str, Any]:
         """Eq. 58 to 60, with one action of the current policy at the next state."""
         with torch.no_grad():
             action = self.actor._predict(data.next_observations)
@@ -384,11 +448,13 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
             losses[name] = loss.detach()
         return losses
 
-    def _descend(self, loss: Tensor, net: torch.nn.Module) -> None:
+    def _descend(self, loss: Tensor, net: BaseModel) -> None:
         net.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if self.max_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(net.parameters(), self.max_grad_norm)
+            # Not net.parameters(): a shared extractor belongs to the actor alone.
+            own = net.optimizer.param_groups[0]["params"]
+            torch.nn.utils.clip_grad_norm_(own, self.max_grad_norm)
         net.optimizer.step()
 
     @torch.no_grad()
@@ -430,7 +496,10 @@ class VariationalPolicyOptimization(OffPolicyAlgorithm, ABC):
         return penalty(kl, self.betas, self.kl_bounds) - posterior.mle_scale * fit, kl
 
     def _update_targets(self) -> None:
-        pairs = [(self.critic, self.critic_target), (self.cost_critic, self.cost_critic_target)]
+        pairs: list[tuple[BaseModel, BaseModel]] = [
+            (self.critic, self.critic_target),
+            (self.cost_critic, self.cost_critic_target),
+        ]
         if self.reference == "polyak":
             pairs.append((self.actor, self.actor_target))
         for net, target in pairs:
@@ -472,6 +541,20 @@ def _estep_record(estep: EStep) -> dict[str, Any]:
         "estep_converged": estep.converged,
         "estep_feasible": estep.feasible,
     }
+
+
+def _as_stored(corrupted: Tensor, clean: np.ndarray) -> np.ndarray:
+    """In the dtype of the clean observation; integers are rounded towards it, not out of range."""
+    array = corrupted.cpu().numpy()
+    if np.issubdtype(clean.dtype, np.integer) and np.issubdtype(array.dtype, np.floating):
+        limits = np.iinfo(clean.dtype)
+        array = np.clip(clean + np.trunc(array - clean), limits.min, limits.max)
+    return array.astype(clean.dtype)
+
+
+def _pair(values: Iterable[float]) -> tuple[float, float]:
+    first, second = values
+    return first, second
 
 
 def _require_positive(values: dict[str, float]) -> None:

@@ -75,7 +75,10 @@ class SAFER(VariationalPolicyOptimization):
             )
         options = {"steps": attack_steps} if isinstance(attack, str) else {}
         schedule = (eps_schedule, eps_start, eps_end)
-        self.adversary = Corruption.of(attack, eps, norm, schedule, **options)
+        adversary = Corruption.of(attack, eps, norm, schedule, **options)
+        if adversary is None:
+            raise ValueError("attack must be a name or an Attack; got None. CVPO is SAFER without.")
+        self.adversary = adversary
         self.attack_each_m_step = attack_each_m_step
         self.adversarial_bounds = (kl_bound_adversarial, kl_bound_adversarial_cov)
         self.adversarial_caps = (adversarial_cap_mean, adversarial_cap_cov)
@@ -86,8 +89,8 @@ class SAFER(VariationalPolicyOptimization):
         self.vanilla_step = vanilla_step
         self.adversarial_mle, self.adversarial_kl = adversarial_mle, adversarial_kl
         self.adversarial_betas = (0.0, 0.0)
-        schedule_kwargs = dict(eps_schedule=eps_schedule, eps_start=eps_start, eps_end=eps_end)
-        super().__init__(policy, env, *args, eps=eps, norm=norm, **schedule_kwargs, **kwargs)
+        kwargs |= {"eps_schedule": eps_schedule, "eps_start": eps_start, "eps_end": eps_end}
+        super().__init__(policy, env, *args, eps=eps, norm=norm, **kwargs)  # type: ignore[misc]
 
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
         corrupted = self._corrupt(obs, self.adversary)

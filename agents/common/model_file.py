@@ -1,0 +1,125 @@
+"""Model files: written whole or not at all, and read only by the algorithm that wrote them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from typing_extensions import Self
+
+FilePath = str | Path | io.BufferedIOBase
+
+
+class ModelFiles(OffPolicyAlgorithm):
+    """`save`, `save_replay_buffer` and `load` of Stable-Baselines3, made safe."""
+
+    algorithm: str
+    """Name of the class that wrote the file; stored with the model."""
+
+    def save(
+        self,
+        path: FilePath,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
+        """As in Stable-Baselines3.
+
+        Raises:
+            OSError: the file could not be written; an older one under that name is untouched.
+        """
+        self.algorithm = type(self).__name__
+        with replacing(path, "zip") as target:
+            super().save(target, exclude, include)
+
+    def save_replay_buffer(self, path: FilePath) -> None:
+        """As in Stable-Baselines3. Raises OSError as `save` does."""
+        with replacing(path, "pkl") as target:
+            super().save_replay_buffer(target)
+
+    @classmethod
+    def load(cls, path: FilePath, *args: Any, **kwargs: Any) -> Self:
+        """As in Stable-Baselines3.
+
+        Raises:
+            ValueError: the file is not a model, or another algorithm's.
+        """
+        wrote = algorithm_of(path)
+        if wrote is not None and wrote not in [base.__name__ for base in cls.__mro__]:
+            raise ValueError(
+                f"{path} holds a {wrote} model; {cls.__name__}.load reads only {cls.__name__} "
+                f"models. Use {wrote}.load."
+            )
+        return super().load(path, *args, **kwargs)
+
+
+def algorithm_of(path: FilePath) -> str | None:
+    """Name of the algorithm whose model a file holds; None if the file does not tell.
+
+    Models of Stable-Baselines3 itself are told by their policy and options.
+
+    Raises:
+        ValueError: the file is not a model.
+        FileNotFoundError: there is no such file, with or without ".zip".
+    """
+    data = _read_data(path)
+    if "algorithm" in data:
+        return str(data["algorithm"])
+    policy = data.get("policy_class", {})
+    parts = str(policy.get("__module__", "") if isinstance(policy, dict) else "").split(".")
+    if parts[0] not in ("stable_baselines3", "sb3_contrib"):
+        return None
+    if parts[1] != "common":
+        return parts[1].upper()
+    return "PPO" if "clip_range" in data else "A2C"
+
+
+def _read_data(path: FilePath) -> dict[str, Any]:
+    file = path
+    if not isinstance(file, io.BufferedIOBase):
+        file = Path(file)
+        file = file if file.exists() or file.suffix else file.with_name(file.name + ".zip")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return dict(json.loads(archive.read("data")))
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a saved model, or a broken one: {error}.") from error
+    finally:
+        if isinstance(file, io.BufferedIOBase):
+            file.seek(0)
+
+
+@contextmanager
+def replacing(path: FilePath, suffix: str) -> Iterator[FilePath]:
+    """A temporary file beside `path` that takes its place once the block has succeeded.
+
+    Args:
+        path: a stream is handed through as it is.
+        suffix: added to a name that has none.
+
+    Raises:
+        OSError: nothing was changed under `path`.
+    """
+    if isinstance(path, io.BufferedIOBase):
+        yield path
+        return
+    path = Path(path)
+    path = path if path.suffix else path.with_name(f"{path.name}.{suffix}")
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        kept = "; the older file is untouched" if path.exists() else ""
+        raise OSError(
+            error.errno, f"could not write {path}: {error.strerror or error}{kept}"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
