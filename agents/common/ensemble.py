@@ -34,7 +34,8 @@ class EnsembleMLP(nn.Module):
     ) -> None:
         super().__init__()
         self.features_dim, self.action_dim, self.n_members = features_dim, action_dim, n_members
-        self.activation = activation_fn()
+        # The products below do not need their outputs again, so ReLU may overwrite them.
+        self.activation = nn.ReLU(inplace=True) if activation_fn is nn.ReLU else activation_fn()
         sizes = [features_dim + action_dim, *net_arch, 1]
         self.weights = nn.ParameterList(
             nn.Parameter(_uniform((n_members, i, o), i)) for i, o in pairwise(sizes)
@@ -54,7 +55,7 @@ class EnsembleMLP(nn.Module):
         )
         action_part = flat.expand(self.n_members, -1, -1) @ self.weights[0][:, self.features_dim :]
         width = action_part.shape[-1]
-        hidden = action_part.view(self.n_members, -1, batch, width) + state_part.unsqueeze(1)
+        hidden = action_part.view(self.n_members, -1, batch, width).add_(state_part.unsqueeze(1))
         hidden = hidden.view(self.n_members, -1, width)
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             hidden = torch.baddbmm(bias, self.activation(hidden), weight)
