@@ -44,7 +44,8 @@ class Corruption:
         rise: Any = None
         if schedule is not None:
             kind, start, end = schedule
-            rise = make_schedule(kind, start=start, end=end) if isinstance(kind, str) else kind
+            window = {} if kind == "constant" else {"start": start, "end": end}
+            rise = make_schedule(kind, **window) if isinstance(kind, str) else kind
         if attack is None:
             return None
         rule = make_attack(attack, **options) if isinstance(attack, str) else attack
