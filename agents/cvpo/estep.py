@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-STEP_HALVINGS = 12
+STEP_HALVINGS = 30
 SUFFICIENT_DECREASE = 1e-4
 
 
@@ -156,15 +156,20 @@ def _line_search(
     step: Tensor,
     bounds: DualBounds,
 ) -> tuple[Dual, DualValue, bool]:
-    """Halve the step until g falls (Armijo); eta may at most shrink or grow tenfold at once."""
-    d_eta = min(max(float(step[0]), -0.9 * dual.eta), 9.0 * dual.eta)
-    d_lam, share = float(step[1]), 1.0
+    """Halve the step until g falls (Armijo); eta may at most shrink or grow tenfold at once.
+
+    The step is shortened as a whole: bent in one variable alone it might no longer descend.
+    """
+    d_eta, d_lam = step.tolist()
+    reach = 0.9 * dual.eta if d_eta < 0 else 9.0 * dual.eta
+    share = 1.0 if abs(d_eta) <= reach else reach / abs(d_eta)
     gradient = here.gradient.tolist()
     for _ in range(STEP_HALVINGS):
         trial = _clip(dual.eta + share * d_eta, dual.lam + share * d_lam, bounds)
         there = dual_value(q_reward, q_cost, trial, kl_bound, cost_threshold)
         expected = gradient[0] * (trial.eta - dual.eta) + gradient[1] * (trial.lam - dual.lam)
-        if float(there.value) <= float(here.value) + SUFFICIENT_DECREASE * expected:
+        target = float(here.value) + SUFFICIENT_DECREASE * expected
+        if expected < 0 and float(there.value) <= target:
             return trial, there, trial != dual
         share *= 0.5
     return dual, here, False
