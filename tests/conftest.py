@@ -1,4 +1,4 @@
-"""Test profile: deterministic property tests, one torch thread (two are slower on a busy machine)."""
+"""Test profile: deterministic property tests; one torch thread, as two are slower when busy."""
 
 import torch
 from hypothesis import settings
