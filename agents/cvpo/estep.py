@@ -83,6 +83,16 @@ def dual_value(
     return DualValue(value, gradient, hessian, weights)
 
 
+def estep_weights(q_reward: Tensor, q_cost: Tensor, dual: Dual) -> Tensor:
+    """Eq. 5 over the sampled actions, [N, B]."""
+    return torch.softmax((q_reward - dual.lam * q_cost) / dual.eta, dim=0)
+
+
+def blend(old: Dual, new: Dual, rate: float) -> Dual:
+    """`rate` of `new` in `old`: geometrically for the temperature, linearly for the multiplier."""
+    return Dual(old.eta ** (1.0 - rate) * new.eta**rate, (1.0 - rate) * old.lam + rate * new.lam)
+
+
 def solve_estep(
     q_reward: Tensor,
     q_cost: Tensor,

@@ -37,7 +37,14 @@ from safer_gym.agents.common.policies import (
 )
 from safer_gym.agents.common.td import AGGREGATIONS, aggregate, polyak, td_loss, td_target
 from safer_gym.agents.common.victim import make_victim
-from safer_gym.agents.cvpo.estep import Dual, DualBounds, EStep, solve_estep
+from safer_gym.agents.cvpo.estep import (
+    Dual,
+    DualBounds,
+    EStep,
+    blend,
+    estep_weights,
+    solve_estep,
+)
 from safer_gym.agents.cvpo.mstep import (
     KLPair,
     Moments,
@@ -82,6 +89,8 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         kl_bound_estep: delta of Eq. 4.
         estep_iterations, estep_tolerance, max_lam: when the dual counts as solved, and the
             multiplier's bound, which an infeasible batch reaches.
+        dual_rate: share of a batch's own dual solution in the running one that weighs its actions;
+            1 uses each batch's solution alone (Eq. 6), less averages out the batches' noise.
         m_steps: M, policy steps for each E-step.
         kl_bound_mean, kl_bound_cov: xi of Eq. 7, split by the mean and the covariance; in joint
             mode `kl_bound_mean` bounds the whole KL.
@@ -145,7 +154,8 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         kl_bound_estep: float = 0.1,
         estep_iterations: int = 20,
         estep_tolerance: float = 0.01,
-        max_lam: float = 100.0,
+        max_lam: float = 20.0,
+        dual_rate: float = 1.0,
         m_steps: int = 1,
         kl_bound_mean: float = 0.01,
         kl_bound_cov: float = 1e-3,
@@ -223,6 +233,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             "n_particles": n_particles,
             "m_steps": m_steps,
             "max_lam": max_lam,
+            "dual_rate": dual_rate,
         }
         _require_positive(positive)
         self.critic_learning_rate = critic_learning_rate
@@ -230,7 +241,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         self.n_particles, self.m_steps = n_particles, m_steps
         self.kl_bound_estep = kl_bound_estep
         self.estep_iterations, self.estep_tolerance = estep_iterations, estep_tolerance
-        self.max_lam = max_lam
+        self.max_lam, self.dual_rate = max_lam, dual_rate
         self.kl_bounds = (kl_bound_mean, kl_bound_cov)
         self.multiplier_lrs = (multiplier_lr_mean, multiplier_lr_cov)
         self.multiplier_caps = (multiplier_cap_mean, multiplier_cap_cov)
@@ -475,9 +486,10 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             max_iterations=self.estep_iterations,
             tolerance=self.estep_tolerance,
         )
-        self.dual = estep.dual
+        self.dual = blend(self.dual, estep.dual, self.dual_rate)
+        weights = estep_weights(q_reward, q_cost, self.dual)
         full = old.scale.dim() > old.mean.dim()
-        moments = weighted_moments(actions, estep.weights, full)
+        moments = weighted_moments(actions, weights, full)
         scale = 1.0 if self.mle_scale == "sum" else 1.0 / self.n_particles
         return estep, Posterior(moments, old, scale, self.n_particles)
 
