@@ -1,0 +1,158 @@
+"""Checkpoints that survive a kill or a full disk, and the callback that writes them.
+
+A checkpoint is a folder of its own: model, replay buffer, learning curve. It is written under a
+temporary name; the pointer file `latest` is replaced, in one step, only when it is complete. So
+there is always a whole checkpoint to go back to.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+
+from safer_gym.agents.common.curve import CurvePoint, EpisodeSums, read_curve, write_curve
+
+MODEL, BUFFER, CURVE, LATEST = "model.zip", "replay_buffer.pkl", "curve.csv", "latest"
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint under `folder`, or None."""
+    pointer = folder / LATEST
+    if not pointer.exists():
+        return None
+    checkpoint = folder / pointer.read_text().strip()
+    return checkpoint if (checkpoint / MODEL).exists() else None
+
+
+def save_checkpoint(model: BaseAlgorithm, folder: Path, curve: list[CurvePoint]) -> Path:
+    """Write a complete checkpoint, point `latest` to it, then drop the older ones.
+
+    Raises:
+        OSError: it could not be written; the last good checkpoint is untouched.
+    """
+    name = f"step_{model.num_timesteps:09d}"
+    partial = folder / f".partial_{name}"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        model.save(partial / MODEL)
+        if getattr(model, "replay_buffer", None) is not None:
+            model.save_replay_buffer(partial / BUFFER)  # type: ignore[attr-defined]
+        write_curve(partial / CURVE, curve)
+        if (folder / name).exists():
+            shutil.rmtree(partial)
+        else:
+            partial.rename(folder / name)
+        _replace_text(folder / LATEST, name)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    for old in folder.glob("step_*"):
+        if old.name != name:
+            shutil.rmtree(old, ignore_errors=True)
+    return folder / name
+
+
+def load_checkpoint(
+    algorithm: type[BaseAlgorithm], checkpoint: Path, env: Any, **kwargs: Any
+) -> tuple[BaseAlgorithm, list[CurvePoint]]:
+    """The model, its replay buffer in place, and the curve so far.
+
+    The episodes that were running when the checkpoint was written end there: their last stored
+    steps are marked as cut by time, so that no n-step return reaches into the next episode.
+    """
+    model = algorithm.load(checkpoint / MODEL, env=env, **kwargs)
+    if (checkpoint / BUFFER).exists():
+        model.load_replay_buffer(checkpoint / BUFFER)  # type: ignore[attr-defined]
+        buffer = model.replay_buffer  # type: ignore[attr-defined]
+        if buffer.handle_timeout_termination and buffer.size():
+            buffer.timeouts[buffer.pos - 1] = True
+    return model, read_curve(checkpoint / CURVE)
+
+
+def _replace_text(path: Path, text: str) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+class CheckpointCallback(BaseCallback):
+    """Saves model, replay buffer and learning curve every `every_seconds` and at the end.
+
+    A save that fails, as on a full disk, is reported and training goes on with the last good
+    checkpoint kept; only the save at the end raises.
+
+    Args:
+        folder: Where the checkpoints go.
+        every_seconds: Wall time between two of them.
+        curve: Rows of earlier sittings.
+        rows: Rows of the curve in a whole run.
+        on_progress: Called after each rollout with the steps done.
+        stop: Asked at every step; True ends training, after a last checkpoint.
+        report: Where a failed save is told.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        every_seconds: float = 30.0,
+        curve: list[CurvePoint] | None = None,
+        rows: int = 100,
+        on_progress: Callable[[int], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+        report: Callable[[str], None] = print,
+    ) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+        self.every_seconds = every_seconds
+        self.curve = list(curve or [])
+        self.rows = rows
+        self.on_progress = on_progress
+        self.stop = stop
+        self.report = report
+        self.sums = EpisodeSums()
+
+    def _on_training_start(self) -> None:
+        before = self.curve[-1].seconds if self.curve else 0.0
+        self._started = perf_counter() - before
+        self._saved = perf_counter()
+        self._next_row = self.num_timesteps
+
+    def _on_step(self) -> bool:
+        costs = (float(info.get("cost", 0.0)) for info in self.locals["infos"])
+        self.sums.add(self.locals["rewards"], costs, self.locals["dones"])
+        return not (self.stop is not None and self.stop())
+
+    def _on_rollout_start(self) -> None:
+        # Between rollouts every transition is stored and every update is done.
+        if self.on_progress is not None:
+            self.on_progress(self.num_timesteps)
+        if self.sums.finished and self.num_timesteps >= self._next_row:
+            self._add_row()
+            self._next_row = self.num_timesteps + self.locals["total_timesteps"] // self.rows
+        if perf_counter() - self._saved >= self.every_seconds:
+            self._save_or_say()
+
+    def _on_training_end(self) -> None:
+        if self.sums.finished:
+            self._add_row()
+        save_checkpoint(self.model, self.folder, self.curve)
+
+    def _add_row(self) -> None:
+        self.curve.append(self.sums.point(self.num_timesteps, perf_counter() - self._started))
+
+    def _save_or_say(self) -> None:
+        self._saved = perf_counter()
+        try:
+            save_checkpoint(self.model, self.folder, self.curve)
+        except OSError as error:
+            kept = latest_checkpoint(self.folder)
+            where = f"the last good checkpoint is {kept}" if kept else "there is no checkpoint yet"
+            self.report(f"could not save a checkpoint ({error}); training goes on, {where}")

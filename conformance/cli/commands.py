@@ -1,0 +1,107 @@
+"""The commands' options and help texts; the work is done in modules imported on call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str, typer.Argument(help="A saved model (.zip), or a packaged policy such as ball-circle/safer.")
+]
+TaskOption = Annotated[
+    str, typer.Option("--task", help="A task of `safer-gym tasks`, or any Gymnasium id with cost.")
+]
+Eps = Annotated[str, typer.Option(help="Radii of the attack, e.g. 0.01,0.05; default: the task's.")]
+Norm = Annotated[str, typer.Option(help="linf, l2 or l1.")]
+Episodes = Annotated[int, typer.Option(min=1, help="Episodes under each attack.")]
+Seed = Annotated[int, typer.Option(help="Seed of the first episode; all attacks share the starts.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
+Algorithm = Annotated[
+    str, typer.Option(help="Class of MODEL, e.g. sac, where the file does not say it.")
+]
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("runs/demo"),
+    full: Annotated[bool, typer.Option("--full", help="Train at the paper's size.")] = False,
+    no_train: Annotated[bool, typer.Option("--no-train", help="Stop before training.")] = False,
+    episodes: Episodes = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Attack the packaged policies on Ball-Circle, then train a safer one and attack that."""
+    from safer_gym.conformance.cli.demo import run_demo
+
+    run_demo(out, full=full, train=not no_train, episodes=episodes, seed=seed, as_json=as_json)
+
+
+def train(
+    task: Annotated[str, typer.Argument(help="A task of `safer-gym tasks`, e.g. ball-circle.")],
+    algorithm: Annotated[str, typer.Option(help="safer or cvpo.")] = "safer",
+    timesteps: Annotated[int, typer.Option(help="Environment steps; 0: the recipe's.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    out: Annotated[str, typer.Option(help="Folder; default runs/TASK-ALGORITHM-SEED.")] = "",
+    resume: Annotated[
+        bool, typer.Option(help="Go on from the checkpoint in the folder, where there is one.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Train a policy; a checkpoint every half minute, and running it again resumes."""
+    from safer_gym.conformance.cli.train import run_train
+
+    folder = Path(out or f"runs/{task}-{algorithm}-{seed}")
+    run_train(
+        task, algorithm, timesteps=timesteps, seed=seed, out=folder, resume=resume, as_json=as_json
+    )
+
+
+def attack(
+    model: Model,
+    task: TaskOption = "",
+    attacks: Annotated[str, typer.Option(help="Attacks, comma-separated.")] = "mc,mr",
+    eps: Eps = "",
+    norm: Norm = "linf",
+    episodes: Episodes = 20,
+    seed: Seed = 0,
+    algorithm: Algorithm = "",
+    as_json: Json = False,
+) -> None:
+    """Attack a policy and print its reward and cost beside those without an attack."""
+    from safer_gym.conformance.cli.measure import run_measure
+
+    run_measure(
+        model, task, f"natural,{attacks}", eps, norm, episodes, seed, algorithm, as_json=as_json
+    )
+
+
+def evaluate(
+    model: Model,
+    task: TaskOption = "",
+    attacks: Annotated[
+        str, typer.Option(help="Attacks, comma-separated; natural is none.")
+    ] = "natural,mc,mr",
+    eps: Eps = "",
+    norm: Norm = "linf",
+    episodes: Episodes = 50,
+    seed: Seed = 0,
+    algorithm: Algorithm = "",
+    max_cost: Annotated[
+        float | None, typer.Option(help="Exit with 1 if the worst mean cost is above this.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
+    from safer_gym.conformance.cli.measure import run_measure
+
+    run_measure(
+        model, task, attacks, eps, norm, episodes, seed, algorithm, max_cost, as_json=as_json
+    )
+
+
+def tasks(as_json: Json = False) -> None:
+    """List the tasks: sizes, horizon, radius of the attack, packaged policies."""
+    from safer_gym.conformance.cli.tasks import run_tasks
+
+    run_tasks(as_json=as_json)

@@ -1,0 +1,35 @@
+"""`safer-gym`: train, attack, evaluate, tasks, demo.
+
+Each command's module is imported when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from safer_gym.conformance.cli.commands import attack, demo, evaluate, tasks, train
+from safer_gym.conformance.cli.refusals import RefusingGroup
+
+app = typer.Typer(
+    name="safer-gym",
+    cls=RefusingGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Does a policy stay safe when somebody tampers with what it sees?",
+    epilog="Exit codes: 0 done, 1 a gate such as --max-cost refused, 3 wrong usage.",
+)
+app.command()(demo)
+app.command()(train)
+app.command()(attack)
+app.command()(evaluate)
+app.command()(tasks)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

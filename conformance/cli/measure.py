@@ -1,0 +1,179 @@
+"""The commands `evaluate` and `attack`, and the measuring that `demo` shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import typer
+
+from safer_gym import __version__
+from safer_gym.conformance.cache import OutcomesCache
+from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
+from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
+from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.refusals import GATE_REFUSED
+from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
+from safer_gym.conformance.cli.threads import one_thread
+from safer_gym.conformance.evaluate import NATURAL, evaluate, resolve_attacks
+from safer_gym.conformance.files import digest
+from safer_gym.conformance.outcomes import Outcomes
+
+
+class Plan(NamedTuple):
+    """Which attacks a policy meets: each at each radius, and no attack once."""
+
+    attacks: tuple[str, ...]
+    eps: tuple[float, ...]
+    norm: str
+    episodes: int
+    seed: int
+    traces: int = 0
+
+    def jobs(self) -> Iterator[tuple[str, float]]:
+        """Pairs of attack and radius."""
+        for attack in self.attacks:
+            for eps in (0.0,) if attack == NATURAL else self.eps:
+                yield attack, eps
+
+
+def run_measure(
+    model: str,
+    task: str,
+    attacks: str,
+    eps: str,
+    norm: str,
+    episodes: int,
+    seed: int,
+    algorithm: str,
+    max_cost: float | None = None,
+    *,
+    as_json: bool,
+) -> None:
+    """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
+
+    Raises:
+        typer.Exit: with code 1, the worst mean cost is above `max_cost`.
+    """
+    one_thread()
+    file = find_model(model, algorithm, task)
+    found = find_task(file.task)
+    radii = parse_radii(eps) or (found.eps,)
+    plan = Plan(parse_names(attacks), radii, norm, episodes, seed)
+    with Bar() as bar:
+        outcomes = measure(file, found, plan, bar)
+    _print(file, found, outcomes, max_cost, as_json=as_json)
+    worst = max(outcomes, key=lambda o: o.mean_cost)
+    if max_cost is not None and worst.mean_cost > max_cost:
+        stderr.print(
+            f"refused: mean cost {worst.mean_cost:.2f} under {worst.attack} at eps {worst.eps:g} "
+            f"is above {max_cost:g}"
+        )
+        raise typer.Exit(GATE_REFUSED)
+
+
+def measure(
+    file: ModelFile, task: Task, plan: Plan, bar: Bar, cache: OutcomesCache | None = None
+) -> list[Outcomes]:
+    """Run the plan's jobs; those that `cache` knows are not run again."""
+    cache = cache or OutcomesCache(None)
+    resolve_attacks(plan.attacks)
+    policy, outcomes = None, []
+    jobs = list(plan.jobs())
+    for done, (attack, eps) in enumerate(jobs):
+        inputs = _inputs(file, task, plan, attack, eps)
+        known = cache.load(inputs)
+        if known is None:
+            policy = policy or load_model(file)
+            known = _run(policy, task, plan, attack, eps, _Share(bar, file.name, done, len(jobs)))
+            cache.store(inputs, known)
+        outcomes.append(known)
+        bar.update(file.name, (done + 1) / len(jobs))
+    return outcomes
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """A comma-separated list, each name once.
+
+    Raises:
+        ValueError: it holds no name.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise ValueError(f"attacks must name at least one attack, got {text!r}")
+    return names
+
+
+def parse_radii(text: str) -> tuple[float, ...]:
+    """A comma-separated list of radii; empty for an empty text.
+
+    Raises:
+        ValueError: not a number, or negative.
+    """
+    try:
+        radii = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(f"eps must be numbers such as 0.01,0.05, got {text!r}") from None
+    if any(not radius >= 0.0 for radius in radii):
+        raise ValueError(f"eps must be >= 0, got {text!r}")
+    return radii
+
+
+class _Share:
+    """Turns the share of one job into the share of all."""
+
+    def __init__(self, bar: Bar, name: str, done: int, total: int) -> None:
+        self.bar, self.name, self.done, self.total = bar, name, done, total
+
+    def __call__(self, attack: str, share: float) -> None:
+        self.bar.update(self.name, (self.done + share) / self.total, attack)
+
+
+def _run(
+    policy: Any, task: Task, plan: Plan, attack: str, eps: float, progress: _Share
+) -> Outcomes:
+    return evaluate(
+        policy,
+        env_maker(task),
+        [attack],
+        eps=eps,
+        norm=plan.norm,
+        n_episodes=plan.episodes,
+        seed=plan.seed,
+        traces=plan.traces,
+        progress=progress,
+    )[0]
+
+
+def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) -> dict[str, Any]:
+    return {
+        "model": digest(file.path),
+        "task": task.env_id,
+        "attack": attack,
+        "eps": eps,
+        "norm": plan.norm,
+        "episodes": plan.episodes,
+        "seed": plan.seed,
+        "traces": plan.traces,
+        "version": __version__,
+    }
+
+
+def _print(
+    file: ModelFile, task: Task, outcomes: list[Outcomes], max_cost: float | None, *, as_json: bool
+) -> None:
+    if not as_json:
+        print_outcomes(f"{file.name} on {task.env_id}", [(file.name, o) for o in outcomes])
+        return
+    worst = max(o.mean_cost for o in outcomes)
+    print_json(
+        {
+            "model": file.name,
+            "algorithm": file.algorithm,
+            "task": task.env_id,
+            "worst_mean_cost": worst,
+            "max_cost": max_cost,
+            "passed": max_cost is None or worst <= max_cost,
+            "outcomes": [o.to_json() for o in outcomes],
+        }
+    )

@@ -1,0 +1,101 @@
+"""Load a policy by file or by packaged name, as the class that wrote it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safer_gym.choices import choose
+from safer_gym.conformance.cli.zoo import packaged_path, packaged_policies, packaged_record
+
+ALGORITHMS = {
+    "safer": "safer_gym.agents:SAFER",
+    "cvpo": "safer_gym.agents:CVPO",
+    "sac": "stable_baselines3:SAC",
+    "td3": "stable_baselines3:TD3",
+    "ddpg": "stable_baselines3:DDPG",
+    "ppo": "stable_baselines3:PPO",
+    "a2c": "stable_baselines3:A2C",
+    "tqc": "sb3_contrib:TQC",
+    "crossq": "sb3_contrib:CrossQ",
+}
+
+
+class ModelFile(NamedTuple):
+    """A saved policy and what is known of it."""
+
+    name: str
+    path: Path
+    algorithm: str
+    task: str
+    record: dict[str, Any]
+    """How it was made; empty where nothing is known."""
+
+
+def find_model(model: str, algorithm: str = "", task: str = "") -> ModelFile:
+    """Resolve a packaged name or the path of a saved model.
+
+    Raises:
+        FileNotFoundError: neither; names the packaged policies.
+        ValueError: the algorithm or the task can not be told and is not given, or the file is
+            not a saved model.
+    """
+    if model in packaged_policies():
+        record, path = packaged_record(model), packaged_path(model)
+        known_task, known = model.split("/")
+    else:
+        path = Path(model)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"no file {model!r} and no packaged policy of that name; packaged are: "
+                f"{', '.join(packaged_policies()) or 'none'}"
+            )
+        sidecar = path.with_suffix(".json")
+        record = json.loads(sidecar.read_text()) if sidecar.exists() else {}
+        known_task, known = record.get("task", ""), algorithm_of(path)
+    if algorithm and known and algorithm != known:
+        raise ValueError(f"{model} holds a {known} model, not {algorithm}")
+    algorithm = algorithm or known
+    if not algorithm:
+        raise ValueError(
+            f"{model} does not say which algorithm made it; pass --algorithm, one of "
+            f"{', '.join(ALGORITHMS)}"
+        )
+    choose("algorithm", algorithm, ALGORITHMS)
+    task = task or known_task
+    if not task:
+        raise ValueError(f"{model} does not say its task; pass --task")
+    return ModelFile(model, path, algorithm, task, record)
+
+
+def load_model(file: ModelFile) -> Any:
+    """The policy itself, on the CPU."""
+    return algorithm_class(file.algorithm).load(file.path, device="cpu")
+
+
+def algorithm_class(name: str) -> Any:
+    """The class behind an algorithm's short name."""
+    module, _, attribute = ALGORITHMS[choose("algorithm", name, ALGORITHMS)].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def algorithm_of(path: Path) -> str:
+    """The short name of the class that wrote a model file, or "" where the file does not say.
+
+    Raises:
+        ValueError: the file is not a saved model.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            data = json.loads(archive.read("data"))
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not a saved model: {error}") from error
+    stated = str(data.get("algorithm", "")).lower()
+    if stated in ALGORITHMS:
+        return stated
+    module = str(data.get("policy_class", {}).get("__module__", ""))
+    parts = module.split(".")
+    return next((part for part in parts if part in ALGORITHMS), "")

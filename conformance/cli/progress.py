@@ -1,0 +1,67 @@
+"""Progress with an estimate of the time left: a bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+from time import monotonic
+from types import TracebackType
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from safer_gym.conformance.cli.output import stderr
+
+LOG_SECONDS = 10.0
+
+
+class Bar:
+    """`with Bar() as bar: bar.update("training", 0.3)`; shares are in [0, 1]."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, int] = {}
+        self._started: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("{task.fields[note]}"),
+            console=stderr,
+            speed_estimate_period=60.0,
+            disable=not stderr.is_terminal,
+        )
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def update(self, name: str, share: float, note: str = "") -> None:
+        """Say that `share` of the work called `name` is done."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=1.0, note=note)  # type: ignore[assignment]
+            self._started[name] = monotonic()
+        self._progress.update(self._tasks[name], completed=share, note=note)  # type: ignore[arg-type]
+        if not stderr.is_terminal:
+            self._log(name, share, note)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._progress.console.print(text, highlight=False)
+
+    def _log(self, name: str, share: float, note: str) -> None:
+        now = monotonic()
+        due = now - self._logged.get(name, self._started[name]) >= LOG_SECONDS
+        if not due and share < 1.0:
+            return
+        self._logged[name] = now
+        left = (now - self._started[name]) * (1.0 - share) / max(share, 1e-6)
+        stderr.print(f"{name}: {share:.0%}, {left:.0f} s left {note}", highlight=False)

@@ -1,0 +1,216 @@
+"""The command `train`: recipes, checkpoints, resuming, and a record beside the model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import typer
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.env_util import make_vec_env
+
+from safer_gym.agents.common.checkpoint import (
+    CheckpointCallback,
+    latest_checkpoint,
+    load_checkpoint,
+)
+from safer_gym.agents.common.curve import CurvePoint, read_curve, write_curve
+from safer_gym.choices import choose
+from safer_gym.conformance import provenance
+from safer_gym.conformance.cli.models import algorithm_class
+from safer_gym.conformance.cli.output import print_json, stderr
+from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
+from safer_gym.conformance.cli.threads import one_thread
+from safer_gym.conformance.files import write_json
+
+INTERRUPTED = 130
+CURVE = "curve.csv"
+
+
+class Run(NamedTuple):
+    """One training, and its folder."""
+
+    task: Task
+    algorithm: str
+    timesteps: int
+    n_envs: int
+    kwargs: dict[str, Any]
+    seed: int
+    out: Path
+
+    def settings(self) -> dict[str, Any]:
+        """What must be equal for a run to be resumed."""
+        settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
+        return json.loads(json.dumps(settings, default=repr))
+
+    @property
+    def model(self) -> Path:
+        """Where the finished policy goes."""
+        return self.out / "model.zip"
+
+
+def planned(task: Task, algorithm: str, out: Path, timesteps: int = 0, seed: int = 0) -> Run:
+    """A run of the task's recipe; `timesteps` 0 is the recipe's own number.
+
+    Raises:
+        ValueError: no recipe for the task or for the algorithm.
+    """
+    from safer_gym.agents.recipes import RECIPES
+
+    choose("task", task.name, RECIPES)
+    recipe = RECIPES[task.name][choose("algorithm", algorithm, RECIPES[task.name])]
+    return Run(
+        task=task,
+        algorithm=algorithm,
+        timesteps=timesteps or recipe["total_timesteps"],
+        n_envs=recipe["n_envs"],
+        kwargs=dict(recipe["kwargs"]),
+        seed=seed,
+        out=out,
+    )
+
+
+def run_train(
+    task: str,
+    algorithm: str,
+    *,
+    timesteps: int,
+    seed: int,
+    out: Path,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Train, or go on training, and say where the model is."""
+    one_thread()
+    if timesteps < 0:
+        raise ValueError(f"timesteps must be >= 0, got {timesteps}")
+    run = planned(find_task(task), algorithm, out, timesteps, seed)
+    with Bar() as bar:
+        curve = train_policy(run, bar, resume=resume)
+    result = {"model": str(run.model), "timesteps": run.timesteps, **_last(curve)}
+    if as_json:
+        print_json(result)
+    else:
+        print("  ".join(f"{key} {value}" for key, value in result.items()))
+
+
+def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]:
+    """Train up to `run.timesteps`, from the latest checkpoint where there is one.
+
+    Returns:
+        The learning curve. The policy is in `run.model`, its record beside it.
+
+    Raises:
+        ValueError: the folder holds another run.
+        typer.Exit: with code 130, after Ctrl-C or SIGTERM and a last checkpoint.
+        OSError: the model could not be saved.
+    """
+    _claim(run, resume=resume)
+    if run.model.exists() and _trained(run) >= run.timesteps:
+        bar.update("training", 1.0, "already done")
+        return read_curve(run.out / CURVE)
+    model, curve = _start(run)
+    with _stop_flag() as stop:
+        callback = CheckpointCallback(
+            run.out / "checkpoints",
+            curve=curve,
+            on_progress=lambda done: _show(bar, run, callback, done),
+            stop=stop,
+            report=bar.say,
+        )
+        left = run.timesteps - model.num_timesteps
+        model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
+    model.get_env().close()
+    if stop():
+        stderr.print(f"stopped at {model.num_timesteps} steps; the same command goes on from here")
+        raise typer.Exit(INTERRUPTED)
+    _finish(run, model, callback.curve)
+    return callback.curve
+
+
+def _claim(run: Run, *, resume: bool) -> None:
+    path = run.out / "settings.json"
+    if path.exists() and resume and json.loads(path.read_text()) != run.settings():
+        raise ValueError(
+            f"{run.out} holds a run with other settings; pass another --out, or --no-resume to "
+            "start over"
+        )
+    if not resume:
+        (run.out / "checkpoints" / "latest").unlink(missing_ok=True)
+        run.model.unlink(missing_ok=True)
+    write_json(path, run.settings())
+
+
+def _trained(run: Run) -> int:
+    return int(json.loads(run.model.with_suffix(".json").read_text()).get("timesteps", 0))
+
+
+def _start(run: Run) -> tuple[BaseAlgorithm, list[CurvePoint]]:
+    algorithm = algorithm_class(run.algorithm)
+    envs = make_vec_env(env_maker(run.task), n_envs=run.n_envs, seed=run.seed)
+    checkpoint = latest_checkpoint(run.out / "checkpoints")
+    if checkpoint is None:
+        model = algorithm("MlpPolicy", envs, seed=run.seed, device="cpu", **run.kwargs)
+        return model, []
+    model, curve = load_checkpoint(algorithm, checkpoint, envs, device="cpu")
+    # Loading seeds everything as at the start; the same exploration twice would teach less.
+    model.set_random_seed(run.seed + model.num_timesteps)
+    return model, curve
+
+
+def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint]) -> None:
+    partial = run.out / ".model.partial.zip"
+    try:
+        model.save(partial)
+        os.replace(partial, run.model)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    write_curve(run.out / CURVE, curve)
+    record = {
+        "task": run.task.name,
+        "algorithm": run.algorithm,
+        "seed": run.seed,
+        "timesteps": model.num_timesteps,
+        "n_envs": run.n_envs,
+        "kwargs": run.settings()["kwargs"],
+        **_last(curve),
+        **provenance.record(),
+    }
+    write_json(run.model.with_suffix(".json"), record)
+
+
+def _show(bar: Bar, run: Run, callback: CheckpointCallback, done: int) -> None:
+    latest = callback.curve[-1:]
+    note = "".join(f"reward {p.ep_rew_mean:.0f}, cost {p.ep_cost_mean:.1f}" for p in latest)
+    bar.update("training", min(done / run.timesteps, 1.0), note)
+
+
+def _last(curve: list[CurvePoint]) -> dict[str, float]:
+    if not curve:
+        return {}
+    return {key: round(value, 3) for key, value in curve[-1]._asdict().items() if "mean" in key}
+
+
+@contextmanager
+def _stop_flag() -> Iterator[Any]:
+    """Ctrl-C and SIGTERM set a flag instead of tearing training apart; the flag is a function."""
+    asked: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, remember) for number in numbers]
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

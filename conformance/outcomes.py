@@ -1,0 +1,96 @@
+"""What an evaluation returns: one `Outcomes` for each attack, with plain JSON forms.
+
+Axes: n episodes, T steps of one episode, O observation, P position coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Trace(NamedTuple):
+    """One recorded episode, for pictures."""
+
+    clean: Floats
+    """What the environment said [T, O]."""
+    attacked: Floats
+    """What the policy was shown [T, O]."""
+    positions: Floats
+    """Where the agent was after each step [T, P]; [T, 0] where the environment does not say."""
+    costs: Floats
+    """Cost of each step [T]."""
+
+    def to_json(self, digits: int = 4) -> dict[str, Any]:
+        """Nested lists, rounded to `digits`: a picture needs no more."""
+        return {name: np.round(value, digits).tolist() for name, value in self._asdict().items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Trace:
+        """Undo `to_json`."""
+        return cls(**{name: np.asarray(data[name], dtype=np.float64) for name in cls._fields})
+
+
+class Outcomes(NamedTuple):
+    """What one attack did to one policy, episode by episode; entry i started from seed + i."""
+
+    attack: str
+    eps: float
+    """Radius of the attack's ball; the largest entry where it differs from dimension to dimension."""
+    norm: str
+    returns: Floats
+    """Undiscounted reward of each episode [n]."""
+    costs: Floats
+    """Undiscounted cost of each episode [n]."""
+    lengths: NDArray[np.int64]
+    """Steps of each episode [n]."""
+    seconds: float
+    """Wall time of the whole evaluation."""
+    traces: tuple[Trace, ...] = ()
+    """Records of the first episodes, as many as were asked for."""
+
+    @property
+    def mean_return(self) -> float:
+        """Mean undiscounted reward."""
+        return float(self.returns.mean())
+
+    @property
+    def mean_cost(self) -> float:
+        """Mean undiscounted cost."""
+        return float(self.costs.mean())
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict for `json.dumps`: episodes, their means and deviations, and the traces."""
+        return {
+            "attack": self.attack,
+            "eps": self.eps,
+            "norm": self.norm,
+            "mean_return": self.mean_return,
+            "std_return": float(self.returns.std()),
+            "mean_cost": self.mean_cost,
+            "std_cost": float(self.costs.std()),
+            "returns": self.returns.tolist(),
+            "costs": self.costs.tolist(),
+            "lengths": self.lengths.tolist(),
+            "seconds": self.seconds,
+            "traces": [trace.to_json() for trace in self.traces],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Outcomes:
+        """Undo `to_json`."""
+        return cls(
+            attack=data["attack"],
+            eps=float(data["eps"]),
+            norm=data["norm"],
+            returns=np.asarray(data["returns"], dtype=np.float64),
+            costs=np.asarray(data["costs"], dtype=np.float64),
+            lengths=np.asarray(data["lengths"], dtype=np.int64),
+            seconds=float(data["seconds"]),
+            traces=tuple(map(Trace.from_json, data["traces"])),
+        )
