@@ -1,7 +1,7 @@
 """Meet a policy with attacks: the same starts for every attack, many episodes in lockstep.
 
-    outcomes = evaluate(model, make_env, ["natural", "mc", "mr"], eps=0.05)
-    worst = max(o.mean_cost for o in outcomes)
+outcomes = evaluate(model, make_env, ["natural", "mc", "mr"], eps=0.05)
+worst = max(o.mean_cost for o in outcomes)
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def evaluate(
 def resolve_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, Attack]:
     """Names to attacks; "natural" is the one that moves nothing."""
     if isinstance(attacks, str):
-        raise TypeError(f"attacks must be a sequence of names or a mapping, got the str {attacks!r}")
+        raise TypeError(
+            f"attacks must be a sequence of names or a mapping, got the str {attacks!r}"
+        )
     if isinstance(attacks, Mapping):
         return dict(attacks)
     names = [choose("attacks", name, (NATURAL, *ATTACKS)) for name in attacks]

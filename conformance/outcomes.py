@@ -41,7 +41,7 @@ class Outcomes(NamedTuple):
 
     attack: str
     eps: float
-    """Radius of the attack's ball; the largest entry where it differs from dimension to dimension."""
+    """Radius of the attack's ball; the largest one where the dimensions differ."""
     norm: str
     returns: Floats
     """Undiscounted reward of each episode [n]."""

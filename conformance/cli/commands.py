@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 Model = Annotated[
-    str, typer.Argument(help="A saved model (.zip), or a packaged policy such as ball-circle/safer.")
+    str,
+    typer.Argument(help="A saved model (.zip), or a packaged policy such as ball-circle/safer."),
 ]
 TaskOption = Annotated[
     str, typer.Option("--task", help="A task of `safer-gym tasks`, or any Gymnasium id with cost.")

@@ -8,7 +8,7 @@ import numpy as np
 
 from safer_gym.conformance.outcomes import Outcomes
 from safer_gym.conformance.report.content import Content, Subject
-from safer_gym.conformance.report.svg import Chart, Point, Span, mark, span_of
+from safer_gym.conformance.report.svg import Chart, Point, mark, span_of
 
 ATTACK_TITLES = {"mc": "Maximum Cost", "mr": "Maximum Reward"}
 
@@ -62,7 +62,9 @@ def learning_charts(subject: Subject, cost_limit: float, index: int) -> list[str
     for title, values in (("Reward while training", rewards), ("Cost while training", costs)):
         low = 0.0 if values is costs else None
         extra = [cost_limit * 1.2] if values is costs else []
-        chart = Chart(f"{title}: {subject.name}", span_of(steps, low=0.0), span_of(values, extra, low=low))
+        chart = Chart(
+            f"{title}: {subject.name}", span_of(steps, low=0.0), span_of(values, extra, low=low)
+        )
         chart.axes(title, "environment steps")
         if values is costs:
             _limit(chart, cost_limit)
@@ -99,4 +101,3 @@ def _top(values: np.ndarray) -> float:
 def _floor(outcomes: Sequence[Outcomes]) -> float:
     lowest = min(o.mean_return - _standard_error(o.returns) for o in outcomes)
     return min(0.0, lowest)
-

@@ -20,7 +20,7 @@ SCALE = 2
 """Drawn larger and then reduced, for smooth edges."""
 FRAMES = 100
 MILLISECONDS = 60
-COLOURS = 32
+COLOURS = 64
 
 
 class Scene(NamedTuple):
@@ -42,14 +42,21 @@ def film(scenes: Sequence[Scene], geometry: TaskGeometry) -> bytes:
     steps = max(len(scene.trace.costs) for scene in scenes)
     moments = np.unique(np.linspace(1, steps, min(FRAMES, steps)).astype(int))
     frames = [_frame(scenes, view, int(moment)) for moment in moments]
-    palette = frames[-1].quantize(COLOURS)
+    palette = _side_by_side(frames[0], frames[len(frames) // 2], frames[-1]).quantize(COLOURS)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [MILLISECONDS] * (len(frames) - 1) + [1500]
     out = io.BytesIO()
-    frames[0].save(
-        out, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0
-    )
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
     return out.getvalue()
+
+
+def _side_by_side(*frames: Image.Image) -> Image.Image:
+    """One image that holds all colours of the film."""
+    width, height = frames[0].size
+    image = Image.new("RGB", (width * len(frames), height))
+    for i, frame in enumerate(frames):
+        image.paste(frame, (i * width, 0))
+    return image
 
 
 def _frame(scenes: Sequence[Scene], view: View, moment: int) -> Image.Image:
@@ -78,7 +85,9 @@ class _Column:
         points = [self.at(x, y) for x, y in scene.trace.positions[:moment]]
         for i in range(1, moment):
             over = scene.trace.costs[i] > 0
-            self.image.line(points[i - 1 : i + 1], ALARM if over else MUTED, 3 * SCALE if over else 2)
+            self.image.line(
+                points[i - 1 : i + 1], ALARM if over else MUTED, 3 * SCALE if over else 2
+            )
         over = scene.trace.costs[moment - 1] > 0
         self._dot(points[-1], 6 * SCALE, ALARM if over else INK)
         cost = scene.trace.costs[:moment].sum()

@@ -51,7 +51,7 @@ def scenes_of(content: Content) -> list[tuple[str, Outcomes]]:
         attacked = [o for o in subject.outcomes if o.eps > 0.0]
         if attacked:
             found = max(attacked, key=lambda o: (o.mean_cost, o.eps))
-            columns.append((f"{subject.name}, {found.attack.upper()} ε={found.eps:g}", found))
+            columns.append((f"{subject.name}, {found.attack.upper()}, eps {found.eps:g}", found))
     return columns
 
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from safer_gym.conformance.outcomes import Outcomes
-from safer_gym.conformance.report.charts import attack_charts, legend, learning_charts
+from safer_gym.conformance.report.charts import attack_charts, learning_charts, legend
 from safer_gym.conformance.report.content import Content, Subject
 from safer_gym.conformance.report.maps import maps
 from safer_gym.conformance.report.words import ATTACK_WORDS, headline
@@ -98,10 +98,10 @@ _QUANTITIES = ("reward", "cost", "worst cost", "episodes")
 def _row(subject: Subject, o: Outcomes, first: bool, cost_limit: float) -> str:
     over = ' class="over"' if o.mean_cost > cost_limit else ""
     return (
-        f'<tr{" class=" + chr(34) + "first" + chr(34) if first else ""}>'
+        f"<tr{' class=' + chr(34) + 'first' + chr(34) if first else ''}>"
         f"<td>{escape(subject.name) if first else ''}</td><td>{escape(o.attack)}</td>"
         f"<td>{o.eps:g}</td><td>{o.mean_return:.1f} ± {o.returns.std():.1f}</td>"
-        f"<td{over}>{o.mean_cost:.2f} ± {o.costs.std():.2f}</td><td>{o.costs.max():g}</td>"
+        f"<td{over}>{o.mean_cost:.2f} ± {o.costs.std():.2f}</td><td>{o.costs.max():.4g}</td>"
         f"<td>{len(o.costs)}</td></tr>"
     )
 
@@ -125,9 +125,7 @@ def _meanings(content: Content) -> str:
 
 def _provenance(content: Content) -> str:
     made = "".join(_made(subject) for subject in content.subjects)
-    return (
-        f"<h2>Where the numbers come from</h2><dl>{_pairs(content.provenance)}</dl>{made}"
-    )
+    return f"<h2>Where the numbers come from</h2><dl>{_pairs(content.provenance)}</dl>{made}"
 
 
 def _made(subject: Subject) -> str:

@@ -1,4 +1,4 @@
-"""A small chart in SVG. It takes ink and paper from the page, so it is at home in light and dark."""
+"""A small chart in SVG. Its colours are the page's, so it is at home in light and dark."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ class Margins(NamedTuple):
     bottom: float
 
 
+PLOT_MARGINS = Margins(46, 14, 30, 40)
+
+
 class Chart:
     """Elements in data coordinates, collected and then printed.
 
@@ -44,7 +47,7 @@ class Chart:
         x: Span,
         y: Span,
         size: tuple[float, float] = (360, 250),
-        margins: Margins = Margins(46, 14, 30, 40),
+        margins: Margins = PLOT_MARGINS,
     ) -> None:
         self.label, self.size, self.margins = label, size, margins
         self.x, self.y = x, y
