@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from safer_gym.conformance.cli.commands import attack, demo, evaluate, tasks, train
+from safer_gym.conformance.cli.quiet import silence_gym_notice
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
 app = typer.Typer(
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Does a policy stay safe when somebody tampers with what it sees?",
-    epilog="Exit codes: 0 done, 1 a gate such as --max-cost refused, 3 wrong usage.",
+    epilog="Exit codes: 0 done, 1 a gate such as --max-cost refused, 3 wrong usage, 4 a bug.",
 )
 app.command()(demo)
 app.command()(train)
@@ -28,6 +29,7 @@ app.command()(tasks)
 
 def main() -> None:
     """Entry point of the console script."""
+    silence_gym_notice()
     app()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -55,7 +56,7 @@ def find_model(model: str, algorithm: str = "", task: str = "") -> ModelFile:
             )
         sidecar = path.with_suffix(".json")
         record = json.loads(sidecar.read_text()) if sidecar.exists() else {}
-        known_task, known = record.get("task", ""), algorithm_of(path)
+        known_task, known = record.get("task", ""), algorithm_of(path) or record.get("algorithm", "")
     if algorithm and known and algorithm != known:
         raise ValueError(f"{model} holds a {known} model, not {algorithm}")
     algorithm = algorithm or known
@@ -72,8 +73,24 @@ def find_model(model: str, algorithm: str = "", task: str = "") -> ModelFile:
 
 
 def load_model(file: ModelFile) -> Any:
-    """The policy itself, on the CPU."""
-    return algorithm_class(file.algorithm).load(file.path, device="cpu")
+    """The policy itself, on the CPU.
+
+    Raises:
+        ValueError: the file was written by another algorithm, or is damaged.
+    """
+    algorithm = algorithm_class(file.algorithm)
+    try:
+        with warnings.catch_warnings():
+            # Stable-Baselines3 warns of its own saved choice of a replay buffer.
+            warnings.filterwarnings("ignore", message=".*`n_steps=.*is ignored.*")
+            return algorithm.load(file.path, device="cpu")
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{file.path} could not be loaded as a {file.algorithm} model; was it made by another "
+            f"algorithm? ({type(error).__name__}: {error})"
+        ) from error
 
 
 def algorithm_class(name: str) -> Any:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -23,10 +24,10 @@ def print_json(value: Any) -> None:
 
 def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
     """Rows of one shape; numbers to the right."""
-    table = Table(title=title, title_justify="left")
+    table = _table(title)
     for column in rows[0] if rows else ():
         number = isinstance(rows[0][column], int | float)
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console().print(table)
@@ -34,11 +35,11 @@ def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
     """One line for each policy and attack: reward and cost, mean and deviation over episodes."""
-    table = Table(title=title, title_justify="left")
-    for column in ("policy", "attack"):
-        table.add_column(column)
-    for column in ("eps", "reward", "cost", "worst episode's cost", "episodes"):
-        table.add_column(column, justify="right")
+    table = _table(title)
+    table.add_column("policy", overflow="fold", min_width=8)
+    table.add_column("attack", no_wrap=True)
+    for column in ("eps", "reward", "", "cost", "", "worst", "n"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
     before = None
     for policy, outcome in named:
         if before not in (None, policy):
@@ -46,14 +47,21 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
         table.add_row(policy if policy != before else "", *_cells(outcome))
         before = policy
     Console().print(table)
+    print("Mean and deviation over n episodes; worst is the highest cost of one episode.")
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
 
 
 def _cells(outcome: Outcomes) -> tuple[str, ...]:
     return (
         outcome.attack,
         f"{outcome.eps:g}",
-        f"{outcome.mean_return:.1f} ± {outcome.returns.std():.1f}",
-        f"{outcome.mean_cost:.2f} ± {outcome.costs.std():.2f}",
+        f"{outcome.mean_return:.1f}",
+        f"± {outcome.returns.std():.1f}",
+        f"{outcome.mean_cost:.2f}",
+        f"± {outcome.costs.std():.2f}",
         f"{outcome.costs.max():g}",
         str(len(outcome.costs)),
     )

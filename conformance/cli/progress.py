@@ -19,6 +19,7 @@ class Bar:
         self._tasks: dict[str, int] = {}
         self._started: dict[str, float] = {}
         self._logged: dict[str, float] = {}
+        self._finished: set[str] = set()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -60,8 +61,10 @@ class Bar:
     def _log(self, name: str, share: float, note: str) -> None:
         now = monotonic()
         due = now - self._logged.get(name, self._started[name]) >= LOG_SECONDS
-        if not due and share < 1.0:
+        if name in self._finished or not (due or share >= 1.0):
             return
+        if share >= 1.0:
+            self._finished.add(name)
         self._logged[name] = now
         left = (now - self._started[name]) * (1.0 - share) / max(share, 1e-6)
         stderr.print(f"{name}: {share:.0%}, {left:.0f} s left {note}", highlight=False)

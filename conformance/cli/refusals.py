@@ -1,9 +1,10 @@
-"""Exit codes: wrong usage is 3, whether the option parser or the library refused it."""
+"""Exit codes: wrong usage is 3, whether the option parser or the library refused it; a bug is 4."""
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 WRONG_USAGE = 3
+CRASHED = 4
 GATE_REFUSED = 1
 SHOW_TRACEBACK = "SAFER_GYM_TRACEBACK"
 
@@ -38,7 +40,11 @@ def _refusals() -> Iterator[None]:
             raise
         print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(WRONG_USAGE) from error
-    except Exception as error:
-        if hasattr(error, "format_message") and getattr(error, "exit_code", None) == 2:
-            error.exit_code = WRONG_USAGE  # type: ignore[attr-defined]
+    except (typer.Exit, typer.Abort):
         raise
+    except Exception as error:
+        if hasattr(error, "format_message"):
+            error.exit_code = WRONG_USAGE  # type: ignore[attr-defined]
+            raise
+        traceback.print_exc()
+        raise typer.Exit(CRASHED) from error

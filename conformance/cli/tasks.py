@@ -11,7 +11,6 @@ from safer_gym.choices import choose
 from safer_gym.conformance.cli.output import print_json, print_table
 from safer_gym.conformance.cli.zoo import packaged_policies
 from safer_gym.wrappers.adapters.tasks import TASKS, TaskGeometry
-from safer_gym.wrappers.cost import CostTracker
 
 FALLBACK_EPS = 0.05
 """Radius for an environment that is none of ours: state your own with --eps."""
@@ -42,8 +41,8 @@ def find_task(name: str) -> Task:
 
 
 def env_maker(task: Task) -> Callable[[], gym.Env]:
-    """A function that makes the task's environment, its cost tracked."""
-    return lambda: CostTracker(gym.make(task.env_id))
+    """A function that makes the task's environment."""
+    return lambda: gym.make(task.env_id)
 
 
 def run_tasks(*, as_json: bool) -> None:
@@ -52,7 +51,14 @@ def run_tasks(*, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table("Tasks", [{**row, "policies": ", ".join(row["policies"])} for row in rows])
+        print_table("Tasks", [_short(row) for row in rows])
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that fits on a narrow terminal."""
+    algorithms = ", ".join(name.split("/")[1] for name in row["policies"])
+    kept = ("task", "observation", "action", "horizon", "eps")
+    return {**{key: row[key] for key in kept}, "packaged policies": algorithms}
 
 
 def _describe(policies: list[str]) -> Iterable[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def legend(content: Content) -> str:
     """Names of the policies beside their marks."""
     items = "".join(
         f'<li><svg viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">'
-        f"{mark(i, series(i))}</svg>{subject.name}</li>"
+        f"{mark(i, series(i))}</svg>{escape(subject.name)}</li>"
         for i, subject in enumerate(content.subjects)
     )
     return f'<ul class="legend">{items}</ul>'

@@ -1,0 +1,62 @@
+# Two commands do everything on a machine that has only Python: `make demo` and `make test`.
+# Both make their own virtual environment in .venv first. `make help` lists the rest.
+
+# The first interpreter that really runs; 3.11 first, since all pinned wheels exist for it.
+PYTHON ?= $(shell for python in python3.11 python3.10 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$python && break; \
+	done)
+# More options for pip, such as --index-url or --find-links.
+PIP_ARGS ?=
+# Options of the commands, such as DEMO_ARGS="--no-train".
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The networks are small: more threads than one slow them down.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint types imports tests doctests example package setup clean help
+
+demo: $(READY) ## Attack the packaged policies on Ball-Circle, train a safer one, write a report
+	$(BIN)/safer-gym demo $(DEMO_ARGS)
+
+test: lint types imports tests example package ## All checks, as in CI
+	@echo "All checks passed."
+
+lint: $(READY) ## Style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Static types
+	$(BIN)/mypy
+
+imports: $(READY) ## Which part may import which
+	$(BIN)/lint-imports
+
+tests: $(READY) ## Tests and doctests with coverage
+	$(BIN)/pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/pytest --doctest-modules safer_gym/*.py safer_gym/attacks agents wrappers conformance -q
+
+example: $(READY) ## The examples, at a few hundred steps
+	for example in examples/*.py; do echo $$example; SAFER_GYM_EXAMPLE_STEPS=600 $(BIN)/python $$example || exit 1; done
+
+package: $(READY) ## Build wheel and sdist, install the wheel elsewhere, import every module
+	$(BIN)/python tests/packaging/check_wheel.py
+
+setup: $(READY) ## Only make the virtual environment
+
+$(READY): requirements.txt pyproject.toml setup.py
+	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed; set PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25" "setuptools>=77" $(PIP_ARGS)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt $(PIP_ARGS)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . $(PIP_ARGS)
+	touch $@
+
+clean: ## Remove the virtual environment and what the checks leave
+	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+help: ## This list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12

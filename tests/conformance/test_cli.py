@@ -1,0 +1,242 @@
+"""The command line: exit codes, JSON, refusals; on small untrained policies."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pytest
+from stable_baselines3 import PPO, SAC
+from typer.testing import CliRunner
+
+from safer_gym.agents import CVPO, SAFER
+from safer_gym.conformance.cli import demo as demo_module
+from safer_gym.conformance.cli import zoo
+from safer_gym.conformance.cli.main import app
+from safer_gym.conformance.cli.measure import parse_radii
+from safer_gym.conformance.cli.models import algorithm_of, find_model
+from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.tasks import find_task
+from safer_gym.conformance.cli.train import Run, train_policy
+
+runner = CliRunner()
+SMALL: dict[str, Any] = {"policy_kwargs": {"net_arch": [16, 16]}, "device": "cpu", "seed": 0}
+
+
+@pytest.fixture(scope="session")
+def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("zoo")
+    (folder / "ball-circle").mkdir()
+    env = gym.make("SaferGym/BallCircle-v0")
+    for name, algorithm in {"cvpo": CVPO, "safer": SAFER}.items():
+        path = folder / "ball-circle" / f"{name}.zip"
+        algorithm("MlpPolicy", env, **SMALL).save(path)
+        record = {"task": "ball-circle", "algorithm": name, "seed": 0, "command": "none"}
+        path.with_suffix(".json").write_text(json.dumps(record))
+    for sb3 in (PPO, SAC):
+        sb3("MlpPolicy", env, **SMALL).save(folder / sb3.__name__.lower())
+    (folder / "broken.zip").write_bytes(b"not a zip")
+    env.close()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _packaged(small_zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(zoo, "ZOO", small_zoo)
+    yield
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = runner.invoke(app, list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_help_needs_no_torch() -> None:
+    """Help is quick because it loads none of the heavy parts."""
+    code = (
+        "import sys; from safer_gym.conformance.cli import main; "
+        "heavy = {'torch', 'stable_baselines3', 'matplotlib', 'pybullet'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+@pytest.mark.parametrize("command", ["demo", "train", "attack", "evaluate", "tasks"])
+def test_every_command_has_help(command: str) -> None:
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert "--json" in out
+
+
+def test_tasks_lists_sizes_and_packaged_policies() -> None:
+    code, out, _ = run("tasks", "--json")
+    assert code == 0
+    rows = {row["task"]: row for row in json.loads(out)}
+    ball = rows["ball-circle"]
+    assert (ball["observation"], ball["action"], ball["horizon"], ball["eps"]) == (8, 2, 200, 0.05)
+    assert ball["policies"] == ["ball-circle/cvpo", "ball-circle/safer"]
+    assert rows["car-circle"]["policies"] == []
+    code, out, _ = run("tasks")
+    assert code == 0
+    assert "cvpo, safer" in out
+
+
+def test_evaluate_prints_json_for_machines() -> None:
+    code, out, _ = run(
+        "evaluate", "ball-circle/safer", "--episodes", "2", "--eps", "0.01,0.05", "--json"
+    )
+    assert code == 0
+    result = json.loads(out)
+    jobs = [(o["attack"], o["eps"]) for o in result["outcomes"]]
+    assert jobs == [("natural", 0.0), ("mc", 0.01), ("mc", 0.05), ("mr", 0.01), ("mr", 0.05)]
+    assert result["passed"]
+    assert result["worst_mean_cost"] == max(o["mean_cost"] for o in result["outcomes"])
+
+
+def test_attack_puts_the_natural_line_first() -> None:
+    code, out, _ = run("attack", "ball-circle/cvpo", "--attacks", "mc", "--episodes", "1")
+    assert code == 0
+    assert out.index("natural") < out.index("mc  ")
+
+
+@pytest.mark.parametrize(("max_cost", "expected"), [("1000", 0), ("-1", 1)])
+def test_max_cost_is_a_gate(max_cost: str, expected: int) -> None:
+    code, _, err = run(
+        "evaluate",
+        "ball-circle/safer",
+        "--attacks",
+        "natural",
+        "--episodes",
+        "1",
+        "--max-cost",
+        max_cost,
+    )
+    assert code == expected
+    assert ("refused: mean cost" in err) == (expected == 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate"], "model"),
+        (["evaluate", "ball-circle/safer", "--bogus"], "bogus"),
+        (["evaluat"], "evaluat"),
+        (["evaluate", "ball-circle/safe"], "ball-circle/safer"),
+        (["evaluate", "ball-circle/safer", "--task", "ball-circel"], "'ball-circle'"),
+        (["evaluate", "ball-circle/safer", "--attacks", "mcc"], "'mc'"),
+        (["evaluate", "ball-circle/safer", "--attacks", ","], "at least one"),
+        (["evaluate", "ball-circle/safer", "--eps", "-1"], "eps must be >= 0"),
+        (["evaluate", "ball-circle/safer", "--eps", "nan"], "eps must be >= 0"),
+        (["evaluate", "ball-circle/safer", "--eps", "x"], "0.01,0.05"),
+        (["evaluate", "ball-circle/safer", "--norm", "3"], "'linf'"),
+        (["evaluate", "ball-circle/safer", "--algorithm", "cvpo"], "holds a safer model"),
+        (["evaluate", "{zoo}/broken.zip", "--task", "ball-circle"], "not a saved model"),
+        (["evaluate", "{zoo}/ppo.zip", "--task", "ball-circle"], "--algorithm"),
+        (["evaluate", "{zoo}/sac.zip"], "--task"),
+        (
+            ["evaluate", "{zoo}/ppo.zip", "--task", "ball-circle", "--algorithm", "sac"],
+            "another algorithm",
+        ),
+        (
+            ["attack", "{zoo}/ppo.zip", "--task", "ball-circle", "--algorithm", "ppo"],
+            "critic",
+        ),
+        (["train", "ball-circle", "--timesteps", "-5"], "timesteps"),
+        (["train", "ball-circl"], "'ball-circle'"),
+    ],
+)
+def test_wrong_usage_is_3_and_says_what_is_right(
+    arguments: list[str], words: str, small_zoo: Path
+) -> None:
+    code, out, err = run(*(argument.format(zoo=small_zoo) for argument in arguments))
+    assert code == 3, out + err
+    assert words in " ".join((out + err).split())
+
+
+def test_a_bug_is_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo, "ZOO", None)
+    code, _, err = run("tasks")
+    assert code == 4
+    assert "Traceback" in err
+
+
+def test_a_plain_sb3_model_is_evaluated(small_zoo: Path) -> None:
+    code, out, _ = run(
+        "evaluate",
+        str(small_zoo / "sac.zip"),
+        "--task",
+        "SaferGym/BallCircle-v0",
+        "--attacks",
+        "natural,uniform,mr",
+        "--episodes",
+        "1",
+        "--json",
+    )
+    assert code == 0
+    assert json.loads(out)["algorithm"] == "sac"
+
+
+def test_the_file_or_its_record_names_the_algorithm(small_zoo: Path) -> None:
+    assert algorithm_of(small_zoo / "sac.zip") == "sac"
+    assert algorithm_of(small_zoo / "ppo.zip") == ""
+    assert find_model(str(small_zoo / "ball-circle" / "cvpo.zip")).algorithm == "cvpo"
+
+
+def test_radii() -> None:
+    assert parse_radii("0.01, 0.05") == (0.01, 0.05)
+    assert parse_radii("") == ()
+
+
+def small_run(out: Path, timesteps: int, algorithm: str = "safer", seed: int = 0) -> Run:
+    kwargs = {"policy_kwargs": {"net_arch": [16, 16]}, "learning_starts": 200, "gradient_steps": 2}
+    return Run(find_task("ball-circle"), algorithm, timesteps, 2, kwargs, seed, out)
+
+
+def test_training_resumes_and_is_not_repeated(tmp_path: Path) -> None:
+    with Bar() as bar:
+        first = train_policy(small_run(tmp_path, 800), bar)
+        again = train_policy(small_run(tmp_path, 800), bar)
+        longer = train_policy(small_run(tmp_path, 1200), bar)
+    assert [p.timesteps for p in again] == [p.timesteps for p in first]
+    assert [p.timesteps for p in longer[: len(first)]] == [p.timesteps for p in first]
+    assert longer[-1].timesteps == 1200
+    record = json.loads((tmp_path / "model.json").read_text())
+    assert record["timesteps"] == 1200
+    assert record["versions"]["torch"]
+    assert find_model(str(tmp_path / "model.zip")).algorithm == "safer"
+
+
+def test_another_run_in_the_folder_is_not_overwritten(tmp_path: Path) -> None:
+    with Bar() as bar:
+        train_policy(small_run(tmp_path, 400), bar)
+        with pytest.raises(ValueError, match="no-resume"):
+            train_policy(small_run(tmp_path, 400, seed=1), bar)
+        train_policy(small_run(tmp_path, 400, seed=1), bar, resume=False)
+    assert json.loads((tmp_path / "model.json").read_text())["seed"] == 1
+
+
+def test_the_demo_reports_then_trains_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_module, "RADII", (0.05,))
+    monkeypatch.setattr(
+        demo_module, "planned", lambda task, name, out, seed: small_run(out, 600, seed=seed)
+    )
+    arguments = ["demo", "--out", str(tmp_path), "--episodes", "1", "--json"]
+    code, out, err = run(*arguments, "--no-train")
+    assert code == 0, err
+    assert list(json.loads(out)["policies"]) == ["CVPO", "SAFER"]
+    cached = {path: path.stat().st_mtime_ns for path in (tmp_path / "evaluations").iterdir()}
+    assert len(cached) == 2 * 3
+    code, out, err = run(*arguments)
+    assert code == 0, err
+    assert list(json.loads(out)["policies"]) == ["CVPO", "SAFER", "SAFER, fresh"]
+    assert all(path.stat().st_mtime_ns == made for path, made in cached.items())
+    assert "How SAFER, fresh learnt" in (tmp_path / "index.html").read_text()
+    assert (tmp_path / "model.zip").exists()
+    assert (tmp_path / "film.gif").exists()
