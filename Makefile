@@ -36,19 +36,22 @@ imports: $(READY) ## Which part may import which
 	$(BIN)/lint-imports
 
 tests: $(READY) ## Tests and doctests with coverage
-	$(BIN)/pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/pytest --cov --cov-report=term:skip-covered --ignore=tests/packaging $(PYTEST_ARGS)
 	$(BIN)/pytest --doctest-modules safer_gym/*.py safer_gym/attacks agents wrappers conformance -q
 
 example: $(READY) ## The examples, at a few hundred steps
-	for example in examples/*.py; do echo $$example; SAFER_GYM_EXAMPLE_STEPS=600 $(BIN)/python $$example || exit 1; done
+	for example in examples/*.py; do \
+		echo "$$example"; $(BIN)/python "$$example" --timesteps 600 --episodes 1 || exit 1; \
+	done
 
 package: $(READY) ## Build wheel and sdist, install the wheel elsewhere, import every module
-	$(BIN)/python tests/packaging/check_wheel.py
+	$(BIN)/pytest tests/packaging -q
 
 setup: $(READY) ## Only make the virtual environment
 
 $(READY): requirements.txt pyproject.toml setup.py
 	@test -n "$(PYTHON)" || { echo "Python 3.10 or newer is needed; set PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing into $(VENV); this takes a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25" "setuptools>=77" $(PIP_ARGS)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt $(PIP_ARGS)

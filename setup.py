@@ -22,5 +22,8 @@ for folder in FOLDERS:
 setup(
     packages=packages,
     package_dir=package_dir,
-    package_data={"safer_gym": ["py.typed", "zoo/**/*"]},
+    package_data={
+        "safer_gym": ["py.typed", "zoo/**/*"],
+        "safer_gym.conformance.report": ["*.css"],
+    },
 )

@@ -26,6 +26,8 @@ TASK = "ball-circle"
 PACKAGED = {"CVPO": f"{TASK}/cvpo", "SAFER": f"{TASK}/safer"}
 RADII = (0.01, 0.025, 0.05)
 TRACES = 3
+QUICK, FULL = "demo", "full"
+"""Names of the recipes."""
 
 
 class _Demo(NamedTuple):
@@ -95,8 +97,9 @@ def _packaged(demo: _Demo) -> list[Subject]:
 
 
 def _fresh(demo: _Demo, *, full: bool, seed: int) -> Subject:
-    recipe = "safer-full" if full else "safer"
-    run = planned(demo.task, recipe, demo.out / f"training-{recipe}-{seed}", seed=seed)
+    recipe = FULL if full else QUICK
+    out = demo.out / f"training-{recipe}-{seed}"
+    run = planned(demo.task, "safer", out, seed=seed, recipe=recipe)
     curve = train_policy(run, demo.bar)
     for suffix in (".zip", ".json"):
         shutil.copyfile(run.model.with_suffix(suffix), demo.out / f"model{suffix}")

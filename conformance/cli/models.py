@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import warnings
-import zipfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from safer_gym.agents.common.model_file import algorithm_of
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.zoo import packaged_path, packaged_policies, packaged_record
 
@@ -56,7 +56,7 @@ def find_model(model: str, algorithm: str = "", task: str = "") -> ModelFile:
             )
         sidecar = path.with_suffix(".json")
         record = json.loads(sidecar.read_text()) if sidecar.exists() else {}
-        known_task, known = record.get("task", ""), algorithm_of(path) or record.get("algorithm", "")
+        known_task, known = record.get("task", ""), _stated(path, record)
     if algorithm and known and algorithm != known:
         raise ValueError(f"{model} holds a {known} model, not {algorithm}")
     algorithm = algorithm or known
@@ -70,6 +70,12 @@ def find_model(model: str, algorithm: str = "", task: str = "") -> ModelFile:
     if not task:
         raise ValueError(f"{model} does not say its task; pass --task")
     return ModelFile(model, path, algorithm, task, record)
+
+
+def _stated(path: Path, record: dict[str, Any]) -> str:
+    """The algorithm's short name by the file or by its record, or ""."""
+    stated = (algorithm_of(path) or "").lower()
+    return stated if stated in ALGORITHMS else str(record.get("algorithm", ""))
 
 
 def load_model(file: ModelFile) -> Any:
@@ -97,22 +103,3 @@ def algorithm_class(name: str) -> Any:
     """The class behind an algorithm's short name."""
     module, _, attribute = ALGORITHMS[choose("algorithm", name, ALGORITHMS)].partition(":")
     return getattr(import_module(module), attribute)
-
-
-def algorithm_of(path: Path) -> str:
-    """The short name of the class that wrote a model file, or "" where the file does not say.
-
-    Raises:
-        ValueError: the file is not a saved model.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            data = json.loads(archive.read("data"))
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a saved model: {error}") from error
-    stated = str(data.get("algorithm", "")).lower()
-    if stated in ALGORITHMS:
-        return stated
-    module = str(data.get("policy_class", {}).get("__module__", ""))
-    parts = module.split(".")
-    return next((part for part in parts if part in ALGORITHMS), "")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import typer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import VecEnv
 
 from safer_gym.agents.common.checkpoint import (
     CheckpointCallback,
@@ -56,22 +57,27 @@ class Run(NamedTuple):
         return self.out / "model.zip"
 
 
-def planned(task: Task, algorithm: str, out: Path, timesteps: int = 0, seed: int = 0) -> Run:
-    """A run of the task's recipe; `timesteps` 0 is the recipe's own number.
+def planned(
+    task: Task, algorithm: str, out: Path, timesteps: int = 0, seed: int = 0, recipe: str = ""
+) -> Run:
+    """A run of the task's recipe for `algorithm`, or of the one called `recipe`.
+
+    Args:
+        timesteps: Environment steps; 0 is the recipe's own number.
 
     Raises:
         ValueError: no recipe for the task or for the algorithm.
     """
     from safer_gym.agents.recipes import RECIPES
 
-    choose("task", task.name, RECIPES)
-    recipe = RECIPES[task.name][choose("algorithm", algorithm, RECIPES[task.name])]
+    recipes = RECIPES[choose("task", task.name, RECIPES)]
+    chosen = recipes[choose("algorithm", recipe or algorithm, recipes)]
     return Run(
         task=task,
         algorithm=algorithm,
-        timesteps=timesteps or recipe["total_timesteps"],
-        n_envs=recipe["n_envs"],
-        kwargs=dict(recipe["kwargs"]),
+        timesteps=timesteps or chosen["total_timesteps"],
+        n_envs=chosen["n_envs"],
+        kwargs=dict(chosen["kwargs"]),
         seed=seed,
         out=out,
     )
@@ -116,7 +122,8 @@ def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]
     if run.model.exists() and _trained(run) >= run.timesteps:
         bar.update("training", 1.0, "already done")
         return read_curve(run.out / CURVE)
-    model, curve = _start(run)
+    envs = make_vec_env(env_maker(run.task), n_envs=run.n_envs, seed=run.seed)
+    model, curve = _start(run, envs)
     with _stop_flag() as stop:
         callback = CheckpointCallback(
             run.out / "checkpoints",
@@ -127,7 +134,7 @@ def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]
         )
         left = run.timesteps - model.num_timesteps
         model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
-    model.get_env().close()
+    envs.close()
     if stop():
         stderr.print(f"stopped at {model.num_timesteps} steps; the same command goes on from here")
         raise typer.Exit(INTERRUPTED)
@@ -152,9 +159,8 @@ def _trained(run: Run) -> int:
     return int(json.loads(run.model.with_suffix(".json").read_text()).get("timesteps", 0))
 
 
-def _start(run: Run) -> tuple[BaseAlgorithm, list[CurvePoint]]:
+def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
     algorithm = algorithm_class(run.algorithm)
-    envs = make_vec_env(env_maker(run.task), n_envs=run.n_envs, seed=run.seed)
     checkpoint = latest_checkpoint(run.out / "checkpoints")
     if checkpoint is None:
         model = algorithm("MlpPolicy", envs, seed=run.seed, device="cpu", **run.kwargs)

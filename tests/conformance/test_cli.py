@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from typer.testing import CliRunner
 
 from safer_gym.agents import CVPO, SAFER
 from safer_gym.conformance.cli import demo as demo_module
+from safer_gym.conformance.cli import measure as measure_module
 from safer_gym.conformance.cli import zoo
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.measure import parse_radii
-from safer_gym.conformance.cli.models import algorithm_of, find_model
+from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.cli.train import Run, train_policy
@@ -46,9 +46,14 @@ def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _packaged(small_zoo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _packaged(small_zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small policies for the packaged ones, and evaluations of 12 steps an episode."""
     monkeypatch.setattr(zoo, "ZOO", small_zoo)
-    yield
+    monkeypatch.setattr(
+        measure_module,
+        "env_maker",
+        lambda task: lambda: gym.make(task.env_id, max_episode_steps=12),
+    )
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -136,14 +141,13 @@ def test_max_cost_is_a_gate(max_cost: str, expected: int) -> None:
         (["evaluate", "ball-circle/safer", "--norm", "3"], "'linf'"),
         (["evaluate", "ball-circle/safer", "--algorithm", "cvpo"], "holds a safer model"),
         (["evaluate", "{zoo}/broken.zip", "--task", "ball-circle"], "not a saved model"),
-        (["evaluate", "{zoo}/ppo.zip", "--task", "ball-circle"], "--algorithm"),
         (["evaluate", "{zoo}/sac.zip"], "--task"),
         (
             ["evaluate", "{zoo}/ppo.zip", "--task", "ball-circle", "--algorithm", "sac"],
-            "another algorithm",
+            "holds a ppo model",
         ),
         (
-            ["attack", "{zoo}/ppo.zip", "--task", "ball-circle", "--algorithm", "ppo"],
+            ["attack", "{zoo}/ppo.zip", "--task", "ball-circle"],
             "critic",
         ),
         (["train", "ball-circle", "--timesteps", "-5"], "timesteps"),
@@ -182,8 +186,8 @@ def test_a_plain_sb3_model_is_evaluated(small_zoo: Path) -> None:
 
 
 def test_the_file_or_its_record_names_the_algorithm(small_zoo: Path) -> None:
-    assert algorithm_of(small_zoo / "sac.zip") == "sac"
-    assert algorithm_of(small_zoo / "ppo.zip") == ""
+    for name in ("sac", "ppo"):
+        assert find_model(str(small_zoo / f"{name}.zip"), task="ball-circle").algorithm == name
     assert find_model(str(small_zoo / "ball-circle" / "cvpo.zip")).algorithm == "cvpo"
 
 
@@ -225,7 +229,7 @@ def test_the_demo_reports_then_trains_and_resumes(
 ) -> None:
     monkeypatch.setattr(demo_module, "RADII", (0.05,))
     monkeypatch.setattr(
-        demo_module, "planned", lambda task, name, out, seed: small_run(out, 600, seed=seed)
+        demo_module, "planned", lambda task, name, out, seed, recipe: small_run(out, 600)
     )
     arguments = ["demo", "--out", str(tmp_path), "--episodes", "1", "--json"]
     code, out, err = run(*arguments, "--no-train")

@@ -187,9 +187,12 @@ def test_every_environment_is_closed(fails: bool) -> None:
     assert Counted.open == 0
 
 
-def test_every_named_attack_runs_or_says_what_it_lacks() -> None:
-    for name in ATTACKS:
-        try:
-            evaluate(echo_with_critics(), Ladder, [name], eps=0.1, n_episodes=1)
-        except ValueError as error:
-            assert "distribution" in str(error)
+@pytest.mark.parametrize("name", sorted(set(ATTACKS) - {"mad"}))
+def test_every_named_attack_runs(name: str) -> None:
+    (outcome,) = evaluate(echo_with_critics(), Ladder, [name], eps=0.1, n_episodes=1)
+    assert outcome.costs[0] <= HORIZON * 0.1 + 1e-5
+
+
+def test_an_attack_says_what_the_victim_lacks() -> None:
+    with pytest.raises(ValueError, match="distribution"):
+        evaluate(echo_with_critics(), Ladder, ["mad"], eps=0.1, n_episodes=1)
