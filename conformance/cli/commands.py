@@ -28,7 +28,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("runs/demo"),
     full: Annotated[bool, typer.Option("--full", help="Train at the paper's size.")] = False,
     no_train: Annotated[bool, typer.Option("--no-train", help="Stop before training.")] = False,
-    episodes: Episodes = 20,
+    episodes: Episodes = 25,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
     as_json: Json = False,
 ) -> None:
