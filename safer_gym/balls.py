@@ -13,6 +13,8 @@ from safer_gym.choices import choose
 from safer_gym.projections import project_ellipsoid, project_l1, project_l2
 
 NORMS = ("l1", "l2", "linf")
+# Far below any dtype in use; it makes a second projection change nothing.
+_SLACK = 1e-12
 _ORDER = {"l1": 1.0, "l2": 2.0, "linf": math.inf}
 
 
@@ -114,10 +116,12 @@ class LpBall:
 
         Points that are inside come back bit for bit. Rounding is always toward the center.
         """
+        if self.is_point:
+            return center
         low, high = self._box(center)
         if self.p == math.inf:
             return _clip(self._project_linf(center, points), low, high)
-        inside = self.gauge(points.double() - center.double()) <= 1
+        inside = self.gauge(points.double() - center.double()) <= 1 + _SLACK
         if bool(inside.all()):
             return _clip(points, low, high)
         projected = self._project_lp(center, points, low, high)
@@ -180,8 +184,6 @@ class LpBall:
         wanted = points.double() - exact
         eps = self._eps_of(wanted).expand_as(wanted)
         radius = float(self.eps.max())
-        if radius == 0:
-            return center
         size = wanted.abs()
         room = _room(exact, wanted, low, high)
         cap = torch.where(eps > 0, torch.minimum(size, room), 0.0)

@@ -78,4 +78,4 @@ def _within(progress: float, start: float, end: float) -> float:
     progress = min(max(progress, 0.0), 1.0)
     if progress >= end:
         return 1.0
-    return max(0.0, progress - start) / (end - start)
+    return 0.0 if progress <= start else (progress - start) / (end - start)
