@@ -109,6 +109,8 @@ class ConstrainedPolicy(BasePolicy):
                 if net is self.actor or shared is None or "features_extractor" not in name
             ]
             options = {"lr": lr_schedule(1)} | self.optimizer_kwargs
+            if self.optimizer_class is torch.optim.Adam:  # one pass over all weights, not ten
+                options = {"fused": True} | options
             net.optimizer = self.optimizer_class(own, **options)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
