@@ -1,0 +1,145 @@
+"""The observation adversary for Gymnasium vector environments: one attack for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.utils import RecordConstructorArgs
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+from safer_gym.types import Attack
+from safer_gym.wrappers.adversary import peek, victim_of
+from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Mask
+from safer_gym.wrappers.obs_layout import pick, replace, stack
+from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info
+
+
+class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
+    """`ObservationAdversary` over a whole `gymnasium.vector.VectorEnv`, one batched attack a step.
+
+    Arguments and `infos["adversary"]` are those of `ObservationAdversary`, the latter in the
+    vector form with its masks. Environment i has the stream that a single environment has with
+    the seed seed + i; noise never depends on the number of environments. (Gradient attacks with
+    random starts draw for the whole batch at once, from the stream of its first environment.)
+
+    All autoreset modes work. In SAME_STEP mode `infos["final_obs"]`, which a single wrapper would
+    have returned from `step`, is attacked too, with its record in `infos["final_info"]`. In
+    DISABLED mode rows outside `reset_mask` keep the observation that they have shown before.
+    """
+
+    def __init__(
+        self,
+        env: VectorEnv,
+        attack: str | Attack,
+        *,
+        policy: Any = None,
+        eps: Any,
+        norm: str = "linf",
+        schedule: str | Callable[[float], float] | None = None,
+        every: int = 1,
+        mask: Mask | None = None,
+        keys: Iterable[str] | None = None,
+        units: str = "raw",
+        scale: Any = None,
+        total_steps: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        victim = victim_of(policy, env.single_action_space)
+        options = {
+            "attack": attack,
+            "eps": eps,
+            "norm": norm,
+            "schedule": schedule,
+            "every": every,
+            "mask": mask,
+            "keys": keys,
+            "units": units,
+            "scale": scale,
+            "total_steps": total_steps,
+            "seed": seed,
+        }
+        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, policy=victim, **options)
+        VectorWrapper.__init__(self, env)
+        space = env.single_observation_space
+        self.engine = AdversaryEngine(space, victim=victim, n_envs=env.num_envs, **options)
+        self.autoreset_mode = autoreset_mode(env)
+        self._done = np.zeros(env.num_envs, dtype=bool)
+        self._shown: Any = None
+
+    def reset(
+        self, *, seed: Any = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset all environments, or those of `options["reset_mask"]`."""
+        fresh = reset_rows(options, self.num_envs)
+        obs, infos = self.env.reset(seed=seed, options=options)
+        seeds = _one_each(seed, self.num_envs)
+        rows = np.flatnonzero(fresh).tolist()
+        for row in rows:
+            self._start(row, seeds[row])
+        self._done &= ~fresh
+        seen, infos = self._perturb(rows, pick(obs, rows), infos)
+        shown = obs if self._shown is None else self._shown
+        self._shown = seen if len(rows) == self.num_envs else replace(shown, rows, seen)
+        return self._shown, infos
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step all environments and attack what they show."""
+        obs, rewards, terminations, truncations, infos = self.env.step(actions)
+        self.engine.steps_taken += 1
+        done = np.asarray(terminations) | np.asarray(truncations)
+        begins = self._done if self.autoreset_mode is AutoresetMode.NEXT_STEP else done
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
+            infos = self._perturb_final(np.flatnonzero(done).tolist(), infos)
+        if self.autoreset_mode is not AutoresetMode.DISABLED:
+            for row in np.flatnonzero(begins).tolist():
+                self._start(row, None)
+        self._done = done
+        self._shown, infos = self._perturb(range(self.num_envs), obs, infos)
+        return self._shown, rewards, terminations, truncations, infos
+
+    def set_progress(self, progress: float) -> None:
+        """Where the eps schedule stands, in [0, 1]."""
+        self.engine.set_progress(progress)
+
+    def set_policy(self, policy: Any) -> None:
+        """Attack this policy from now on."""
+        self.engine.set_victim(victim_of(policy, self.env.single_action_space))
+
+    def _start(self, row: int, seed: int | None) -> None:
+        self.engine.start(row, seed, lambda: self._draw(row))
+
+    def _draw(self, row: int) -> int | None:
+        generators = getattr(self.env.unwrapped, "np_random", None)
+        if isinstance(generators, (tuple, list)):
+            return peek(generators[row])
+        return None if generators is None else peek(generators) + row
+
+    def _perturb(
+        self, rows: Sequence[int], obs: Any, infos: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        seen, records = self.engine.perturb(rows, obs, self._infos_of(rows, infos))
+        infos = dict(infos)
+        for row, record in zip(rows, records, strict=True):
+            infos = self._add_info(infos, {INFO_KEY: record}, row)
+        return seen, infos
+
+    def _perturb_final(self, rows: list[int], infos: dict[str, Any]) -> dict[str, Any]:
+        batch = stack([infos["final_obs"][row] for row in rows])
+        seen, final_info = self._perturb(rows, batch, infos.get("final_info", {}))
+        final_obs = infos["final_obs"].copy()
+        for k, row in enumerate(rows):
+            final_obs[row] = pick(seen, k)
+        return {**infos, "final_obs": final_obs, "final_info": final_info}
+
+    def _infos_of(self, rows: Sequence[int], infos: dict[str, Any]) -> list[dict[str, Any]]:
+        if self.engine.mask is None:
+            return [{}] * len(rows)
+        return [row_info(infos, row) for row in rows]
+
+
+def _one_each(seed: Any, n: int) -> list[int | None]:
+    if seed is None:
+        return [None] * n
+    return [seed + i for i in range(n)] if isinstance(seed, (int, np.integer)) else list(seed)

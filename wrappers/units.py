@@ -1,0 +1,106 @@
+"""What an eps counts: raw observation units, shares of a range, or standard deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.vec_env import VecNormalize
+
+from safer_gym.balls import LpBall
+from safer_gym.choices import choose
+from safer_gym.wrappers.obs_layout import ObsLayout
+
+UNITS = ("raw", "normalised")
+
+
+def radius(layout: ObsLayout, eps: Any, unit: np.ndarray) -> np.ndarray:
+    """The radius in raw units, per entry of the packed observation; 0 on keys not attacked.
+
+    Args:
+        eps: a number, an array (Box) or a dict of either by key (Dict).
+        unit: raw units in one unit of eps, from `unit_of`.
+
+    Raises:
+        ValueError, TypeError: for an eps that is not a finite number >= 0 or has a wrong shape.
+    """
+    attacked = layout.attacked()
+    if isinstance(eps, Mapping):
+        if set(eps) != set(attacked):
+            raise ValueError(
+                f"eps must have the attacked keys {sorted(attacked)}; got {sorted(eps)}"
+            )
+        by_key = dict(eps)
+    else:
+        by_key = dict.fromkeys(attacked, eps)
+    for value in by_key.values():
+        _check(value)
+    return layout.lay_out(by_key, 0.0) * unit
+
+
+def unit_of(layout: ObsLayout, units: str, scale: Any) -> np.ndarray:
+    """How many raw units one unit of eps is, per entry of the packed observation.
+
+    "raw" gives 1. "normalised" gives the standard deviations in `scale` (a VecNormalize, whose
+    statistics are copied now; an array; a dict of arrays), and without `scale` the width of the
+    Box, high - low.
+    """
+    if choose("units", units, UNITS) == "raw":
+        if scale is not None:
+            raise ValueError("scale has a meaning only with units='normalised'")
+        return layout.lay_out({}, 1.0)
+    scales = _range_of(layout) if scale is None else _scales_of(layout, scale)
+    unit = layout.lay_out(scales, 1.0)
+    if not np.isfinite(unit).all() or (unit <= 0).any():
+        raise ValueError("scale must be positive and finite in every entry")
+    return unit
+
+
+def make_ball(layout: ObsLayout, norm: str, raw: np.ndarray) -> LpBall:
+    """The ball of these radii (per entry of the packed observation) inside the space's bounds."""
+    spaces = layout.attacked()
+    low = layout.lay_out({key: box.low for key, box in spaces.items()}, -np.inf)
+    high = layout.lay_out({key: box.high for key, box in spaces.items()}, np.inf)
+    same = raw.size > 0 and bool((raw == raw.flat[0]).all())
+    return LpBall.of(norm, float(raw.flat[0]) if same else raw, low.copy(), high.copy())
+
+
+def _check(value: Any) -> None:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"eps must be a number or an array of numbers; got {value!r}") from None
+    if not np.isfinite(array).all() or (array < 0).any():
+        raise ValueError(f"eps must be finite and >= 0; got {value!r}")
+
+
+def _range_of(layout: ObsLayout) -> dict[str, Any]:
+    ranges = {}
+    for key, box in layout.attacked().items():
+        width = box.high.astype(float) - box.low
+        if not np.isfinite(width).all() or (width <= 0).any():
+            raise ValueError(
+                f"units='normalised' needs finite bounds of the observation space"
+                f"{f' (key {key!r})' if key else ''}, which is {box}. Give scale= a VecNormalize "
+                "or an array of standard deviations, or use units='raw'."
+            )
+        ranges[key] = width
+    return ranges
+
+
+def _scales_of(layout: ObsLayout, scale: Any) -> dict[str, Any]:
+    attacked = layout.attacked()
+    if isinstance(scale, VecNormalize):
+        rms = scale.obs_rms if isinstance(scale.obs_rms, dict) else {"": scale.obs_rms}
+        missing = sorted(set(attacked) - set(rms))
+        if missing:
+            raise ValueError(f"the VecNormalize has no statistics of {missing}")
+        return {key: np.sqrt(rms[key].var + scale.epsilon) for key in attacked}
+    if isinstance(scale, Mapping):
+        if set(scale) != set(attacked):
+            raise ValueError(
+                f"scale must have the attacked keys {sorted(attacked)}; got {sorted(scale)}"
+            )
+        return dict(scale)
+    return dict.fromkeys(attacked, scale)
