@@ -12,25 +12,47 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from safer_gym.wrappers.adapters.safety_gymnasium import SafetyGymnasiumAdapter
     from safer_gym.wrappers.adapters.tasks import TASKS, make_task
+    from safer_gym.wrappers.adversary import ObservationAdversary
+    from safer_gym.wrappers.adversary_vec_env import VecObservationAdversary
+    from safer_gym.wrappers.adversary_vector import VectorObservationAdversary
     from safer_gym.wrappers.cost import CostTracker
     from safer_gym.wrappers.cost_vec_env import VecCostTracker
     from safer_gym.wrappers.cost_vector import VectorCostTracker
+    from safer_gym.wrappers.engine import AdversaryError
+    from safer_gym.wrappers.fitted_q import FittedCritics, fit_critics, iterate_mc
+    from safer_gym.wrappers.victims import as_victim
 
 _HOMES = {
+    "AdversaryError": "engine",
     "CostTracker": "cost",
+    "FittedCritics": "fitted_q",
+    "ObservationAdversary": "adversary",
     "SafetyGymnasiumAdapter": "adapters.safety_gymnasium",
     "TASKS": "adapters.tasks",
     "VecCostTracker": "cost_vec_env",
+    "VecObservationAdversary": "adversary_vec_env",
     "VectorCostTracker": "cost_vector",
+    "VectorObservationAdversary": "adversary_vector",
+    "as_victim": "victims",
+    "fit_critics": "fitted_q",
+    "iterate_mc": "fitted_q",
     "make_task": "adapters.tasks",
 }
 
 __all__ = [
     "TASKS",
+    "AdversaryError",
     "CostTracker",
+    "FittedCritics",
+    "ObservationAdversary",
     "SafetyGymnasiumAdapter",
     "VecCostTracker",
+    "VecObservationAdversary",
     "VectorCostTracker",
+    "VectorObservationAdversary",
+    "as_victim",
+    "fit_critics",
+    "iterate_mc",
     "make_task",
 ]
 

@@ -1,0 +1,120 @@
+"""Transitions of a policy, for learning critics of it.
+
+Axes: T steps, E environments, O packed observation, A action, K = 2 signals (reward, cost).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from safer_gym.types import ActionFn
+from safer_gym.wrappers.obs_layout import ObsLayout, stack
+
+MakeEnv = Callable[[], gym.Env]
+
+
+class Transitions(NamedTuple):
+    """What the environments answered, in order; `done` is terminated or truncated."""
+
+    obs: Tensor
+    """[T, E, *O]"""
+    actions: Tensor
+    """What was done, in the environment's units and inside its box, [T, E, A]."""
+    signals: Tensor
+    """Reward and cost of the step, [2, T, E]."""
+    next_obs: Tensor
+    """[T, E, *O]; at an episode's end its last observation, not the next reset's."""
+    terminated: Tensor
+    """bool [T, E]"""
+    done: Tensor
+    """bool [T, E]"""
+
+
+def collect(
+    action: ActionFn, make_env: MakeEnv, *, steps: int, n_envs: int, noise: float, seed: int
+) -> Transitions:
+    """Roll the policy out in `n_envs` environments, `steps` steps each.
+
+    Every episode draws a noise level between 0 and `noise`, a standard deviation in halves of the
+    action range (a quarter of the episodes are free of noise), so that a critic learns what
+    other actions do. Environment i starts with the seed seed + i.
+
+    Raises:
+        ValueError: for a step without `info["cost"]`, or actions that are not a Box.
+    """
+    envs = [make_env() for _ in range(n_envs)]
+    try:
+        return _collect(action, envs, steps, noise, seed)
+    finally:
+        for env in envs:
+            env.close()
+
+
+def _collect(
+    action: ActionFn, envs: list[gym.Env], steps: int, noise: float, seed: int
+) -> Transitions:
+    layout, rng = ObsLayout(envs[0].observation_space), np.random.default_rng(seed)
+    low, high = action_box(envs[0].action_space)
+    spread = np.where(np.isfinite(high - low), (high - low) / 2, 1.0)
+    obs = [env.reset(seed=seed + i)[0] for i, env in enumerate(envs)]
+    level = [_level(noise, rng) for _ in envs]
+    rows: list[tuple[Any, ...]] = []
+    for _ in range(steps):
+        packed = layout.pack(stack(obs))
+        with torch.no_grad():
+            mean = action(packed).numpy()
+        wanted = mean + np.array(level)[:, None] * spread * rng.standard_normal(mean.shape)
+        done_actions = np.clip(wanted, low, high)
+        answers = [_step(env, a) for env, a in zip(envs, done_actions, strict=True)]
+        reached, signals, terminated, done = zip(*answers, strict=True)
+        rows.append(
+            (packed, done_actions, signals, layout.pack(stack(list(reached))), terminated, done)
+        )
+        obs = list(reached)
+        for i in np.flatnonzero(done):
+            obs[i], level[i] = envs[i].reset()[0], _level(noise, rng)
+    return _as_tensors(rows)
+
+
+def _as_tensors(rows: list[tuple[Any, ...]]) -> Transitions:
+    obs, actions, signals, next_obs, terminated, done = zip(*rows, strict=True)
+    return Transitions(
+        torch.stack(obs),
+        torch.tensor(np.stack(actions), dtype=torch.float32),
+        torch.tensor(np.array(signals), dtype=torch.float32).movedim(-1, 0),
+        torch.stack(next_obs),
+        torch.tensor(np.array(terminated)),
+        torch.tensor(np.array(done)),
+    )
+
+
+def _step(env: gym.Env, action: np.ndarray) -> tuple[Any, tuple[float, float], bool, bool]:
+    space: Any = env.action_space
+    legal = action.reshape(space.shape).astype(space.dtype)
+    obs, reward, terminated, truncated, info = env.step(legal)
+    if "cost" not in info:
+        raise ValueError(
+            'the step returned no info["cost"], and an absent cost is not a cost of zero; wrap '
+            "the environment in safer_gym.wrappers.cost.CostTracker and tell it where the cost is"
+        )
+    signals = (float(reward), float(info["cost"]))
+    if not np.isfinite(signals).all():
+        raise ValueError(f"reward and cost must be finite; got {signals}")
+    return obs, signals, bool(terminated), bool(terminated or truncated)
+
+
+def _level(noise: float, rng: np.random.Generator) -> float:
+    return noise * max(0.0, (4 * rng.random() - 1) / 3)
+
+
+def action_box(space: gym.Space) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds [A] of the actions."""
+    if not isinstance(space, gym.spaces.Box):
+        raise ValueError(f"critics of actions need a Box action space; got {space}")
+    return space.low.reshape(-1).astype(float), space.high.reshape(-1).astype(float)
