@@ -37,7 +37,7 @@ imports: $(READY) ## Which part may import which
 
 tests: $(READY) ## Tests and doctests with coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered --ignore=tests/packaging $(PYTEST_ARGS)
-	$(BIN)/pytest --doctest-modules safer_gym/*.py safer_gym/attacks agents wrappers conformance -q
+	$(BIN)/pytest --doctest-modules safer_gym -q
 
 example: $(READY) ## The examples, at a few hundred steps
 	for example in examples/*.py; do \

@@ -12,6 +12,12 @@ T = TypeVar("T", bound=str)
 def choose(argument: str, value: object, options: Iterable[T]) -> T:
     """Return `value` if it is one of `options`.
 
+    >>> choose("norm", "linf", ["l1", "l2", "linf"])
+    'linf'
+    >>> choose("norm", "inf", ["l1", "l2", "linf"])
+    Traceback (most recent call last):
+    ValueError: norm must be one of 'l1', 'l2', 'linf'; got 'inf'. Did you mean 'linf'?
+
     Raises:
         ValueError: names the argument, the value, the choices and the nearest choice.
     """

@@ -95,6 +95,9 @@ def measure(
 def parse_names(text: str) -> tuple[str, ...]:
     """A comma-separated list, each name once.
 
+    >>> parse_names("mc, mr,mc")
+    ('mc', 'mr')
+
     Raises:
         ValueError: it holds no name.
     """

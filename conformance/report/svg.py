@@ -135,7 +135,11 @@ def mark(kind: int, style: str) -> str:
 
 
 def ticks(span: Span, about: int = 5) -> list[float]:
-    """Round values inside the span, about as many as asked for."""
+    """Round values inside the span, about as many as asked for.
+
+    >>> ticks(Span(0.0, 700.0))
+    [0.0, 200.0, 400.0, 600.0]
+    """
     raw = (span.high - span.low) / about
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
@@ -154,5 +158,9 @@ def span_of(*groups: Sequence[float], low: float | None = None) -> Span:
 
 
 def short(value: float) -> str:
-    """300000 as 300k."""
+    """A number as an axis shows it.
+
+    >>> short(300_000), short(0.05)
+    ('300k', '0.05')
+    """
     return f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:g}"
