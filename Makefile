@@ -54,7 +54,7 @@ $(READY): requirements.txt pyproject.toml setup.py
 	@echo "Installing into $(VENV); this takes a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25" "setuptools>=77" $(PIP_ARGS)
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt $(PIP_ARGS)
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.txt $(PIP_ARGS)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . $(PIP_ARGS)
 	touch $@
 

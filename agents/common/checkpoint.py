@@ -94,7 +94,7 @@ class CheckpointCallback(BaseCallback):
         every_seconds: Wall time between two of them.
         curve: Rows of earlier sittings.
         rows: Rows of the curve in a whole run.
-        on_progress: Called after each rollout with the steps done.
+        on_progress: Called at every step with the steps done.
         stop: Asked at every step; True ends training, after a last checkpoint.
         report: Where a failed save is told.
     """
@@ -128,12 +128,12 @@ class CheckpointCallback(BaseCallback):
     def _on_step(self) -> bool:
         costs = (float(info.get("cost", 0.0)) for info in self.locals["infos"])
         self.sums.add(self.locals["rewards"], costs, self.locals["dones"])
+        if self.on_progress is not None:
+            self.on_progress(self.num_timesteps)
         return not (self.stop is not None and self.stop())
 
     def _on_rollout_start(self) -> None:
         # Between rollouts every transition is stored and every update is done.
-        if self.on_progress is not None:
-            self.on_progress(self.num_timesteps)
         if self.sums.finished and self.num_timesteps >= self._next_row:
             self._add_row()
             self._next_row = self.num_timesteps + self.locals["total_timesteps"] // self.rows

@@ -5,7 +5,14 @@ from __future__ import annotations
 from time import monotonic
 from types import TracebackType
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from safer_gym.conformance.cli.output import stderr
 
@@ -16,8 +23,9 @@ class Bar:
     """`with Bar() as bar: bar.update("training", 0.3)`; shares are in [0, 1]."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, int] = {}
-        self._started: dict[str, float] = {}
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, tuple[float, float]] = {}
+        """When each kind of work was first heard of, and the share done by then."""
         self._logged: dict[str, float] = {}
         self._finished: set[str] = set()
         self._progress = Progress(
@@ -48,9 +56,9 @@ class Bar:
     def update(self, name: str, share: float, note: str = "") -> None:
         """Say that `share` of the work called `name` is done."""
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=1.0, note=note)  # type: ignore[assignment]
-            self._started[name] = monotonic()
-        self._progress.update(self._tasks[name], completed=share, note=note)  # type: ignore[arg-type]
+            task = self._progress.add_task(name, total=1.0, note=note)
+            self._tasks[name], self._started[name] = task, (monotonic(), share)
+        self._progress.update(self._tasks[name], completed=share, note=note)
         if not stderr.is_terminal:
             self._log(name, share, note)
 
@@ -59,12 +67,12 @@ class Bar:
         self._progress.console.print(text, highlight=False)
 
     def _log(self, name: str, share: float, note: str) -> None:
-        now = monotonic()
-        due = now - self._logged.get(name, self._started[name]) >= LOG_SECONDS
+        now, (started, before) = monotonic(), self._started[name]
+        due = now - self._logged.get(name, started) >= LOG_SECONDS
         if name in self._finished or not (due or share >= 1.0):
             return
         if share >= 1.0:
             self._finished.add(name)
         self._logged[name] = now
-        left = (now - self._started[name]) * (1.0 - share) / max(share, 1e-6)
+        left = (now - started) * (1.0 - share) / max(share - before, 1e-6)
         stderr.print(f"{name}: {share:.0%}, {left:.0f} s left {note}", highlight=False)

@@ -88,7 +88,7 @@ def _plot(chart: Chart, outcomes: Sequence[Outcomes], quantity: str, index: int)
 
 def _limit(chart: Chart, cost_limit: float) -> None:
     chart.line([(chart.x.low, cost_limit), (chart.x.high, cost_limit)], "limit")
-    chart.text((chart.x.high, cost_limit), "cost limit", "end small", shift=(0, -5))
+    chart.text((chart.x.low, cost_limit), "cost limit", "small", shift=(8, -5))
 
 
 def _standard_error(values: np.ndarray) -> float:

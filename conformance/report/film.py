@@ -14,7 +14,7 @@ from safer_gym.conformance.report.maps import View
 from safer_gym.wrappers.adapters.tasks import TaskGeometry
 
 PAPER, INK, MUTED, RULE = "#fcfcfa", "#1c1f24", "#5c6470", "#dcdfe3"
-ALARM, SHADE = "#c8102e", "#f9ebec"
+ALARM, SHADE, CIRCLE = "#c8102e", "#f9ebec", "#b4bac2"
 SIDE, CAPTION, GAP = 250, 46, 12
 SCALE = 2
 """Drawn larger and then reduced, for smooth edges."""
@@ -111,7 +111,7 @@ class _Column:
                 self._forbidden(sign * (limit or 0.0), sign, vertical)
         if geometry.circle_radius is not None:
             r = geometry.circle_radius
-            self.image.ellipse([self.at(-r, r), self.at(r, -r)], outline=RULE, width=2 * SCALE)
+            self.image.ellipse([self.at(-r, r), self.at(r, -r)], outline=CIRCLE, width=SCALE)
         self.image.rectangle([low, high], outline=RULE, width=SCALE)
 
     def _forbidden(self, limit: float, sign: float, vertical: bool) -> None:
