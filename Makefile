@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 # The networks are small: more threads than one slow them down.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types imports tests doctests example package setup clean help
+.PHONY: demo test lint types imports tests doctests example package picture setup clean help
 
 demo: $(READY) ## Attack the packaged policies on Ball-Circle, train a safer one, write a report
 	$(BIN)/safer-gym demo $(DEMO_ARGS)
@@ -46,6 +46,10 @@ example: $(READY) ## The examples, at a few hundred steps
 
 package: $(READY) ## Build wheel and sdist, install the wheel elsewhere, import every module
 	$(BIN)/pytest tests/packaging -q
+
+picture: $(READY) ## The README's picture, from the packaged policies
+	$(BIN)/safer-gym demo --no-train
+	mkdir -p docs && cp runs/demo/film.gif docs/film.gif
 
 setup: $(READY) ## Only make the virtual environment
 

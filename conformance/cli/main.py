@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Does a policy stay safe when somebody tampers with what it sees?",
-    epilog="Exit codes: 0 done, 1 a gate such as --max-cost refused, 3 wrong usage, 4 a bug.",
+    epilog="Exit codes: 0 done, 1 a gate such as --max-cost refused, 3 wrong usage, 4 a bug or a full disk.",
 )
 app.command()(demo)
 app.command()(train)

@@ -1,4 +1,7 @@
-"""Exit codes: wrong usage is 3, whether the option parser or the library refused it; a bug is 4."""
+"""Exit codes: wrong usage is 3, whether the option parser or the library refused it.
+
+A bug, or a disk that takes nothing more, is 4.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,9 @@ def _refusals() -> Iterator[None]:
         raise typer.Exit(WRONG_USAGE) from error
     except (typer.Exit, typer.Abort):
         raise
+    except OSError as error:
+        print(f"Error: {error}; what had been saved before is untouched", file=sys.stderr)
+        raise typer.Exit(CRASHED) from error
     except Exception as error:
         if hasattr(error, "format_message"):
             error.exit_code = WRONG_USAGE  # type: ignore[attr-defined]

@@ -132,14 +132,24 @@ def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]
             stop=stop,
             report=bar.say,
         )
-        left = run.timesteps - model.num_timesteps
-        model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
+        _learn(run, model, callback, bar)
     envs.close()
     if stop():
         stderr.print(f"stopped at {model.num_timesteps} steps; the same command goes on from here")
         raise typer.Exit(INTERRUPTED)
     _finish(run, model, callback.curve)
     return callback.curve
+
+
+def _learn(run: Run, model: BaseAlgorithm, callback: CheckpointCallback, bar: Bar) -> None:
+    left = run.timesteps - model.num_timesteps
+    try:
+        model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
+    except OSError as error:
+        if model.num_timesteps < run.timesteps:
+            raise
+        # The last checkpoint holds the replay buffer; the policy alone may still fit.
+        bar.say(f"could not save the last checkpoint ({error})")
 
 
 def _claim(run: Run, *, resume: bool) -> None:
