@@ -11,6 +11,11 @@ from safer_gym.conformance.cli.commands import attack, demo, evaluate, tasks, tr
 from safer_gym.conformance.cli.quiet import silence_gym_notice
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 a gate such as --max-cost refused, 3 wrong usage, "
+    "4 a bug or a full disk."
+)
+
 app = typer.Typer(
     name="safer-gym",
     cls=RefusingGroup,
@@ -18,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Does a policy stay safe when somebody tampers with what it sees?",
-    epilog="Exit codes: 0 done, 1 a gate such as --max-cost refused, 3 wrong usage, 4 a bug or a full disk.",
+    epilog=EXIT_CODES,
 )
 app.command()(demo)
 app.command()(train)
