@@ -199,8 +199,15 @@ def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint]) -> None:
         "kwargs": run.settings()["kwargs"],
         **_last(curve),
         **provenance.record(),
+        "command": _command(run),
     }
     write_json(run.model.with_suffix(".json"), record)
+
+
+def _command(run: Run) -> str:
+    """The command that trains the same policy again, whatever folder it went to."""
+    words = ["safer-gym train", run.task.name, "--algorithm", run.algorithm]
+    return " ".join([*words, "--timesteps", str(run.timesteps), "--seed", str(run.seed)])
 
 
 def _show(bar: Bar, run: Run, callback: CheckpointCallback, done: int) -> None:

@@ -211,6 +211,10 @@ def test_training_resumes_and_is_not_repeated(tmp_path: Path) -> None:
     assert longer[-1].timesteps == 1200
     record = json.loads((tmp_path / "model.json").read_text())
     assert record["timesteps"] == 1200
+    assert record["command"] == (
+        "safer-gym train ball-circle --algorithm safer --timesteps 1200 --seed 0"
+    )
+    assert str(tmp_path) not in json.dumps(record)
     assert record["versions"]["torch"]
     assert find_model(str(tmp_path / "model.zip")).algorithm == "safer"
 
