@@ -107,6 +107,7 @@ class Liar:
             "nan": torch.full_like(obs, torch.nan),
             "shape": obs[:, :1],
             "space": obs + 0.01,
+            "type": obs.to(torch.float16),
         }[self.how]
         return AttackResult(bad, obs.new_zeros(len(obs)), obs.new_zeros(len(obs)))
 

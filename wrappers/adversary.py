@@ -53,7 +53,7 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
             "normalised": in units of `scale`.
         scale: for "normalised": None for the width high - low of the space; a VecNormalize for
             standard deviations (a frozen copy of its statistics); an array or dict of arrays.
-        total_steps: observations over which progress goes from 0 to 1.
+        total_steps: steps, of all environments together, in which progress goes from 0 to 1.
         seed: part of the adversary's random stream, beside the seed of `reset`.
 
     Raises:
@@ -109,7 +109,7 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the environment and attack what it shows."""
         obs, reward, terminated, truncated, info = self.env.step(action)
-        self.engine.steps_taken += 1
+        self.engine.count_step()
         seen, info = self._perturb(obs, info)
         return seen, reward, terminated, truncated, info
 

@@ -79,7 +79,7 @@ class VecObservationAdversary(VecEnvWrapper):
     def step_wait(self) -> Any:
         """Attack what the environments show, the last observations of episodes included."""
         obs, rewards, dones, infos = self.venv.step_wait()
-        self.engine.steps_taken += 1
+        self.engine.count_step()
         infos = [dict(info) for info in infos]
         final = np.flatnonzero(dones).tolist()
         if final:

@@ -87,7 +87,7 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all environments and attack what they show."""
         obs, rewards, terminations, truncations, infos = self.env.step(actions)
-        self.engine.steps_taken += 1
+        self.engine.count_step()
         done = np.asarray(terminations) | np.asarray(truncations)
         begins = self._done if self.autoreset_mode is AutoresetMode.NEXT_STEP else done
         if self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():

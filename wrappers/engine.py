@@ -68,7 +68,7 @@ class AdversaryEngine:
         self.mask = mask
         self.total_steps = None if total_steps is None else _positive("total_steps", total_steps)
         self.seed = seed
-        self.steps_taken = 0
+        self.steps_taken, self.n_envs = 0, n_envs
         self.progress = 0.0
         self.step_of_row = [0] * n_envs
         self.generators: list[torch.Generator | None] = [None] * n_envs
@@ -83,6 +83,10 @@ class AdversaryEngine:
         if not 0 <= progress <= 1:
             raise ValueError(f"progress must lie in [0, 1]; got {progress!r}")
         self.progress, self.total_steps = float(progress), None
+
+    def count_step(self) -> None:
+        """Every environment has taken one step."""
+        self.steps_taken += self.n_envs
 
     def start(self, row: int, seed: int | None, draw: Callable[[], int | None]) -> None:
         """An episode begins in `row`. With a seed, or at the first episode, so does its stream.
@@ -153,9 +157,14 @@ class AdversaryEngine:
                 f"attack {self.name!r} needs finite observations"
             )
         result = self._run(rows, packed, ball)
-        if not isinstance(result.obs, Tensor) or result.obs.shape != packed.shape:
-            raise AdversaryError(f"attack {self.name!r} returned observations of another shape")
-        moved = result.obs.detach()
+        moved = result.obs
+        like = isinstance(moved, Tensor) and moved.shape == packed.shape
+        if not like or moved.dtype != packed.dtype:
+            raise AdversaryError(
+                f"attack {self.name!r} must return observations {tuple(packed.shape)} of "
+                f"{packed.dtype}; got {tuple(np.shape(moved))} of {getattr(moved, 'dtype', None)}"
+            )
+        moved = moved.detach()
         self._verify(packed, moved, ball)
         seen = self.layout.restore(clean, moved)
         if self.layout.rounds:

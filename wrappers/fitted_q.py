@@ -136,7 +136,8 @@ class _Head:
         self.pair, self.index = pair, index
 
     def __call__(self, obs: Any, action: Tensor) -> Tensor:
-        return self.pair(network_inputs(obs, action))[self.index].to(action)
+        inputs = network_inputs(obs, action).to(self.pair.mean.device)
+        return self.pair(inputs)[self.index].to(action)
 
 
 def _acting(

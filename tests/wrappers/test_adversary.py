@@ -240,7 +240,7 @@ def test_the_policy_may_come_later():
     assert env.reset(seed=0)[1]["adversary"]["gain"] > 0
 
 
-@pytest.mark.parametrize("how", ["far", "nan", "shape", "space"])
+@pytest.mark.parametrize("how", ["far", "nan", "shape", "space", "type"])
 @pytest.mark.parametrize("make_env", [lambda: OnTheEdge(PointEnv()), DictEnv])
 def test_an_attack_that_lies_is_stopped(how, make_env):
     if how == "space" and make_env is DictEnv:

@@ -111,6 +111,14 @@ def test_outside_a_vecnormalize_the_model_is_seen_directly():
     assert venv.obs_rms.count == before[1]
 
 
+def test_total_steps_count_all_environments():
+    venv = VecObservationAdversary(
+        DummyVecEnv(fns(PointEnv)), "uniform", eps=1.0, schedule="linear", total_steps=6
+    )
+    radii = [r[3][1]["adversary"]["eps"] for r in list(run(venv, 3))[1:]]
+    assert radii == pytest.approx([0.5, 1, 1])
+
+
 def test_seeds_of_the_venv_rule_the_adversary():
     def deltas(seed):
         venv = VecObservationAdversary(DummyVecEnv(fns(PointEnv)), "uniform", eps=0.3)
