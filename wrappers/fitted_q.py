@@ -42,7 +42,7 @@ def fit_critics(
     n_steps: int = 20_000,
     n_envs: int = 8,
     gamma: float = 0.99,
-    noise: float = 0.5,
+    noise: float = 1.0,
     hidden: Sequence[int] = (256, 256),
     updates: int = 4_000,
     batch_size: int = 256,

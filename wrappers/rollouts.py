@@ -16,6 +16,9 @@ from torch import Tensor
 from safer_gym.types import ActionFn
 from safer_gym.wrappers.obs_layout import ObsLayout, stack
 
+MEMORY = 0.9
+"""Correlation of exploration noise from step to step: about ten steps in one direction."""
+
 MakeEnv = Callable[[], gym.Env]
 
 
@@ -43,7 +46,8 @@ def collect(
 
     Every episode draws a noise level between 0 and `noise`, a standard deviation in halves of the
     action range (a quarter of the episodes are free of noise), so that a critic learns what
-    other actions do. Environment i starts with the seed seed + i.
+    other actions do. The noise is slow, an AR(1) process: white noise averages out, and a safe
+    policy would never show what is costly. Environment i starts with the seed seed + i.
 
     Raises:
         ValueError: for a step without `info["cost"]`, or actions that are not a Box.
@@ -63,14 +67,13 @@ def _collect(
     low, high = action_box(envs[0].action_space)
     spread = np.where(np.isfinite(high - low), (high - low) / 2, 1.0)
     obs = [env.reset(seed=seed + i)[0] for i, env in enumerate(envs)]
-    level = [_level(noise, rng) for _ in envs]
+    wobble = [_Wobble(noise, spread, rng) for _ in envs]
     rows: list[tuple[Any, ...]] = []
     for _ in range(steps):
         packed = layout.pack(stack(obs))
         with torch.no_grad():
             mean = action(packed).numpy()
-        wanted = mean + np.array(level)[:, None] * spread * rng.standard_normal(mean.shape)
-        done_actions = np.clip(wanted, low, high)
+        done_actions = np.clip(mean + np.stack([w.draw() for w in wobble]), low, high)
         answers = [_step(env, a) for env, a in zip(envs, done_actions, strict=True)]
         reached, signals, terminated, done = zip(*answers, strict=True)
         rows.append(
@@ -78,7 +81,8 @@ def _collect(
         )
         obs = list(reached)
         for i in np.flatnonzero(done):
-            obs[i], level[i] = envs[i].reset()[0], _level(noise, rng)
+            obs[i] = envs[i].reset()[0]
+            wobble[i] = _Wobble(noise, spread, rng)
     return _as_tensors(rows)
 
 
@@ -109,8 +113,17 @@ def _step(env: gym.Env, action: np.ndarray) -> tuple[Any, tuple[float, float], b
     return obs, signals, bool(terminated), bool(terminated or truncated)
 
 
-def _level(noise: float, rng: np.random.Generator) -> float:
-    return noise * max(0.0, (4 * rng.random() - 1) / 3)
+class _Wobble:
+    """Exploration noise [A] of one episode."""
+
+    def __init__(self, noise: float, spread: np.ndarray, rng: np.random.Generator) -> None:
+        self.scale = noise * max(0.0, (4 * rng.random() - 1) / 3) * spread
+        self.rng, self.state = rng, rng.standard_normal(spread.shape)
+
+    def draw(self) -> np.ndarray:
+        fresh = self.rng.standard_normal(self.state.shape)
+        self.state = MEMORY * self.state + np.sqrt(1 - MEMORY**2) * fresh
+        return self.scale * self.state
 
 
 def action_box(space: gym.Space) -> tuple[np.ndarray, np.ndarray]:

@@ -215,6 +215,28 @@ def test_stacked_networks_are_independent():
     assert net.weights[0].grad[1].abs().sum() == 0
 
 
+def test_exploration_is_slow_enough_to_lead_away():
+    """Steps in a row err to the same side; white noise, the specimen, would not."""
+
+    def pushes(noise):
+        data = collect(lambda o: o[:, :1] * 0, Still, steps=60, n_envs=8, noise=noise, seed=0)
+        return data.actions[..., 0]
+
+    noisy = pushes(0.3)
+    assert torch.corrcoef(torch.stack([noisy[1:].flatten(), noisy[:-1].flatten()]))[0, 1] > 0.7
+    assert (noisy.abs().amax(0) == 0).any()  # some episodes are free of noise
+    assert pushes(0.0).abs().max() == 0
+
+
+class Still(TwoStates):
+    def __init__(self):
+        super().__init__()
+        self.action_space = spaces.Box(-1, 1, (1,))
+
+    def step(self, action):
+        return self._show(), 0.0, False, False, {"cost": 0.0}
+
+
 def test_rollouts_record_what_really_happened():
     data = collect(as_victim(policy).action, TwoStates, steps=40, n_envs=2, noise=0.5, seed=0)
     assert data.obs.shape == (40, 2, 2)
