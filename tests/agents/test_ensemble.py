@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from safer_gym.agents.common import ensemble as ensemble_module
 from safer_gym.agents.common.ensemble import EnsembleMLP
 
 
@@ -77,6 +80,31 @@ def test_values_and_gradients_are_those_of_separate_networks(
                 theirs[k], member[2 * layer].weight, upstream[k], retain_graph=True
             )[0]
             torch.testing.assert_close(grad[k], own.T)
+
+
+@settings(max_examples=25)
+@given(
+    lead=st.sampled_from([(1,), (7,), (2, 3)]),
+    batch=st.integers(1, 5),
+    net_arch=st.sampled_from([[], [5], [8, 4]]),
+    tile_rows=st.integers(1, 12),
+    activation=st.sampled_from([nn.ReLU, nn.Tanh]),
+)
+def test_values_without_gradients_do_not_depend_on_the_tiles(
+    lead: tuple[int, ...],
+    batch: int,
+    net_arch: list[int],
+    tile_rows: int,
+    activation: type[nn.Module],
+) -> None:
+    torch.manual_seed(0)
+    net = EnsembleMLP(3, 2, net_arch, 2, activation).double()
+    features = torch.randn(batch, 3, dtype=torch.float64)
+    actions = torch.randn(*lead, batch, 2, dtype=torch.float64)
+    before = actions.clone()
+    with patch.object(ensemble_module, "TILE_ROWS", tile_rows), torch.no_grad():
+        check_equal(net, features, actions)
+    torch.testing.assert_close(actions, before, rtol=0, atol=0)
 
 
 def test_the_check_rejects_states_paired_with_other_actions() -> None:
