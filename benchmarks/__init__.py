@@ -1,0 +1,1 @@
+"""Speed, measured: `python -m benchmarks --help`. Nothing here is a test of speed."""

@@ -1,0 +1,90 @@
+"""How much slower an attacked evaluation is than a natural one, environments in lockstep.
+
+Both run through `safer_gym.conformance.evaluate`, on the real tasks, with the same seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+
+import safer_gym.wrappers  # noqa: F401  (registers the tasks)
+from benchmarks.networks import make_agent
+from benchmarks.timing import interleave, lap_of, ratio
+from safer_gym.attacks import make_attack
+from safer_gym.conformance.evaluate import evaluate
+
+
+def measure(
+    *,
+    tasks: tuple[str, ...] = ("SaferGym/BallCircle-v0",),
+    n_envs: int = 16,
+    max_steps: int | None = 100,
+    steps: int = 10,
+    width: int = 256,
+    eps: float = 0.05,
+    repetitions: int = 7,
+) -> dict[str, Any]:
+    """Natural and attacked evaluation of an untrained agent, in turns, for each task."""
+    rows = [_task(task, n_envs, max_steps, steps, width, eps, repetitions) for task in tasks]
+    setting = {"attack": "mc", "steps": steps, "n_envs": n_envs, "max_steps": max_steps}
+    return {
+        "benchmark": "evaluation",
+        "setting": setting | {"width": width, "eps": eps},
+        "rows": rows,
+    }
+
+
+def _task(
+    task: str,
+    n_envs: int,
+    max_steps: int | None,
+    steps: int,
+    width: int,
+    eps: float,
+    repetitions: int,
+) -> dict[str, Any]:
+    def make_env() -> gym.Env:
+        return gym.make(task)
+
+    env = make_env()
+    agent = make_agent("cvpo", width, env=env)
+    agent.policy.set_training_mode(False)
+    counts: dict[str, int] = {}
+
+    def runner(label: str, attack: str, **options: Any) -> Callable[[], None]:
+        chosen = {label: make_attack(attack, **options)}
+
+        def run() -> None:
+            (outcomes,) = evaluate(
+                agent,
+                make_env,
+                chosen,
+                eps=eps,
+                n_episodes=n_envs,
+                n_envs=n_envs,
+                max_steps=max_steps,
+            )
+            counts[label] = int(outcomes.lengths.sum())
+
+        return run
+
+    variants = {
+        "natural": lap_of(runner("natural", "null")),
+        "attacked": lap_of(runner("attacked", "mc", steps=steps)),
+    }
+    timings = interleave(variants, repetitions)
+    env.close()
+    slower = ratio(timings, "natural", "attacked")
+    steps_per_s = {name: counts[name] / timings[name].wall for name in timings}
+    steps_per_cpu_s = {name: counts[name] / timings[name].cpu for name in timings}
+    return {
+        "task": task,
+        "env_steps": counts,
+        "env_steps_per_s": steps_per_s,
+        "env_steps_per_cpu_s": steps_per_cpu_s,
+        "attacked_speed_of_natural": slower,
+        "timings": {name: timing.to_json() for name, timing in timings.items()},
+    }

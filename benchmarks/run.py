@@ -1,0 +1,104 @@
+"""Run benchmarks, print tables, write one JSON file.
+
+python -m benchmarks                         # all three, at the paper's sizes
+python -m benchmarks updates --json out.json
+python -m benchmarks evaluation --task SaferGym/BallCircle-v0 --task SaferGym/AntRun-v0
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import attacks, evaluation, updates
+from benchmarks.machine import describe
+from benchmarks.table import lines
+from safer_gym.choices import choose
+
+NAMES = ("attacks", "evaluation", "updates")
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Parse, measure, print, write; returns what was written."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    machine = describe()
+    print(
+        f"{machine['processor']}, {machine['instructions']}, {machine['cores']} cores, load "
+        f"{machine['load_1min']:.1f}, nice {machine['nice']}, threads {machine['threads']}, "
+        f"torch {machine['versions'].get('torch')}\n",
+        flush=True,
+    )
+    results = []
+    for name in [choose("benchmark", name, NAMES) for name in options.names] or NAMES:
+        result = _RUNNERS[name](options)
+        results.append(result)
+        print("\n".join(lines(result)), flush=True)
+    written = {"machine": machine, "results": results}
+    if options.json is not None:
+        options.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    return written
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Speed of attacks, of attacked evaluation and of updates. Variants run in "
+        "turns; compare ratios of one run, by CPU time where the machine is shared.",
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help="attacks, evaluation, updates; or all"
+    )
+    parser.add_argument("--json", type=Path, help="write all numbers to this file")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
+    parser.add_argument("--repetitions", type=int, help="laps of each variant")
+    parser.add_argument("--task", action="append", help="task of `evaluation`; may be repeated")
+    parser.add_argument(
+        "--max-steps", type=int, default=100, help="of an `evaluation` episode (default 100)"
+    )
+    parser.add_argument("--no-malloc", action="store_true", help="`updates` without that variant")
+    parser.add_argument("--tiny", action="store_true", help="tiny sizes: does it run at all?")
+    return parser
+
+
+def _repeated(options: argparse.Namespace) -> dict[str, Any]:
+    if options.repetitions is not None:
+        return {"repetitions": options.repetitions}
+    return {"repetitions": 1} if options.tiny else {}
+
+
+def _attacks(options: argparse.Namespace) -> dict[str, Any]:
+    tiny = {"batches": (1, 4), "steps": 2, "width": 8} if options.tiny else {}
+    return attacks.measure(**tiny, **_repeated(options))
+
+
+def _evaluation(options: argparse.Namespace) -> dict[str, Any]:
+    chosen: dict[str, Any] = {"max_steps": options.max_steps}
+    if options.tiny:
+        chosen = {"n_envs": 2, "max_steps": 3, "steps": 2, "width": 8}
+    if options.task:
+        chosen["tasks"] = tuple(options.task)
+    return evaluation.measure(**chosen, **_repeated(options))
+
+
+def _updates(options: argparse.Namespace) -> dict[str, Any]:
+    setting = updates.Setting()
+    if options.tiny:
+        setting = updates.Setting(
+            batch=8, particles=4, m_steps=2, width=8, attack_steps=2, transitions=50, updates=1
+        )
+    return updates.measure(
+        setting=setting, malloc=not options.no_malloc and not options.tiny, **_repeated(options)
+    )
+
+
+_RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "attacks": _attacks,
+    "evaluation": _evaluation,
+    "updates": _updates,
+}

@@ -1,0 +1,83 @@
+"""Results as lines of text; the JSON holds more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Result = dict[str, Any]
+
+
+def lines(result: Result) -> list[str]:
+    """A title and an aligned table of one benchmark's result."""
+    head, rows = _LAYOUTS[result["benchmark"]](result)
+    return [_title(result), *_aligned([head, *rows]), ""]
+
+
+def _title(result: Result) -> str:
+    setting = ", ".join(f"{key} {value}" for key, value in result["setting"].items())
+    peak = result.get("sgemm_peak_gflops")
+    tail = "" if peak is None else f"; sgemm peak {peak:.0f} GFLOP/s"
+    return f"{result['benchmark']} ({setting}{tail})"
+
+
+def _attacks(result: Result) -> tuple[list[str], list[list[str]]]:
+    head = ["batch", "latency ms", "CPU ms", "states/s", "states/CPU s", "products", "of peak"]
+    rows = [
+        [
+            str(row["batch"]),
+            f"{row['latency_ms']:.2f}",
+            f"{row['latency_cpu_ms']:.2f}",
+            f"{row['states_per_s']:.0f}",
+            f"{row['states_per_cpu_s']:.0f}",
+            f"{row['share_of_products']:.0%}",
+            f"{row['share_of_peak']:.0%}",
+        ]
+        for row in result["rows"]
+    ]
+    return head, rows
+
+
+def _evaluation(result: Result) -> tuple[list[str], list[list[str]]]:
+    head = ["task", "natural steps/s", "attacked", "ratio", "natural steps/CPU s", "attacked"]
+    head.append("ratio")
+    rows = []
+    for row in result["rows"]:
+        cells = [row["task"]]
+        for clock, unit in (("wall", "env_steps_per_s"), ("cpu", "env_steps_per_cpu_s")):
+            speeds = row[unit]
+            cells += [f"{speeds['natural']:.0f}", f"{speeds['attacked']:.0f}"]
+            cells.append(f"{row['attacked_speed_of_natural'][clock]:.2f}")
+        rows.append(cells)
+    return head, rows
+
+
+def _updates(result: Result) -> tuple[list[str], list[list[str]]]:
+    head = ["algorithm", "variant", "ms", "CPU ms", "updates/CPU s"]
+    rows = []
+    for row in result["rows"]:
+        for name, timing in row["timings"].items():
+            cpu = timing["cpu_s"]
+            cells = [row["algorithm"], name, f"{1e3 * timing['wall_s']:.1f}", f"{1e3 * cpu:.1f}"]
+            rows.append([*cells, "" if name == "estep" else f"{1 / cpu:.1f}"])
+        for name, both in row["ratios"].items():
+            rows.append([row["algorithm"], name, f"{both['wall']:.2f}x", f"{both['cpu']:.2f}x", ""])
+        for name, share in row["share_of_peak"].items():
+            rows.append([row["algorithm"], f"{name}, share of peak", "", f"{share:.0%}", ""])
+    return head, rows
+
+
+_LAYOUTS: dict[str, Callable[[Result], tuple[list[str], list[list[str]]]]] = {
+    "attacks": _attacks,
+    "evaluation": _evaluation,
+    "updates": _updates,
+}
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
