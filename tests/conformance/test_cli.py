@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +13,12 @@ from typing import Any
 
 import gymnasium as gym
 import pytest
+import typer
 from stable_baselines3 import PPO, SAC
 from typer.testing import CliRunner
 
 from safer_gym.agents import CVPO, SAFER
+from safer_gym.agents.common.checkpoint import CheckpointCallback, latest_checkpoint
 from safer_gym.conformance.cli import demo as demo_module
 from safer_gym.conformance.cli import measure as measure_module
 from safer_gym.conformance.cli import zoo
@@ -226,6 +231,51 @@ def test_another_run_in_the_folder_is_not_overwritten(tmp_path: Path) -> None:
             train_policy(small_run(tmp_path, 400, seed=1), bar)
         train_policy(small_run(tmp_path, 400, seed=1), bar, resume=False)
     assert json.loads((tmp_path / "model.json").read_text())["seed"] == 1
+
+
+def test_sigterm_saves_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = CheckpointCallback._on_rollout_start
+
+    def ask_to_stop(self: CheckpointCallback) -> None:
+        original(self)
+        if self.num_timesteps >= 400:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched, Bar() as bar:
+        patched.setattr(CheckpointCallback, "_on_rollout_start", ask_to_stop)
+        with pytest.raises(typer.Exit) as ended:
+            train_policy(small_run(tmp_path, 2000), bar)
+    assert ended.value.exit_code == 130
+    assert latest_checkpoint(tmp_path / "checkpoints") is not None
+    assert not (tmp_path / "model.zip").exists()
+    with Bar() as bar:
+        curve = train_policy(small_run(tmp_path, 800), bar)
+    assert 800 <= curve[-1].timesteps < 1200
+
+
+def test_when_only_the_policy_fits_on_the_disk_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(SAFER, "save_replay_buffer", full)
+    with Bar() as bar:
+        train_policy(small_run(tmp_path, 400), bar)
+    assert find_model(str(tmp_path / "model.zip")).algorithm == "safer"
+
+
+def test_a_full_disk_is_one_line_and_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(demo_module, "write_report", full)
+    code, _, err = run("demo", "--no-train", "--episodes", "1", "--out", str(tmp_path))
+    assert code == 4
+    assert "No space left" in err
+    assert "Traceback" not in err
 
 
 def test_the_demo_reports_then_trains_and_resumes(
