@@ -156,10 +156,11 @@ class LpBall:
         return self.project(center, center + self.offsets(center, generator))
 
     def _eps_of(self, like: Tensor) -> Tensor:
-        try:
-            torch.broadcast_shapes(self.eps.shape, like.shape[1:])
-        except RuntimeError:
-            _refuse_shape("eps", self.eps, like)
+        if self.eps.dim() > 0:
+            try:
+                torch.broadcast_shapes(self.eps.shape, like.shape[1:])
+            except RuntimeError:
+                _refuse_shape("eps", self.eps, like)
         eps: Tensor = self.eps.to(dtype=like.dtype, device=like.device)
         return eps
 

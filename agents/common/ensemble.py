@@ -55,17 +55,18 @@ class EnsembleMLP(nn.Module):
         lead, batch = actions.shape[:-2], actions.shape[-2]
         if lead and actions.device.type == "cpu" and not torch.is_grad_enabled():
             return self._tiled(features, actions)
+        weights, biases = list(self.weights), list(self.biases)  # slices of the lists are slow
         flat = actions.reshape(-1, self.action_dim)
         state_part = torch.baddbmm(
-            self.biases[0],
+            biases[0],
             features.expand(self.n_members, -1, -1),
-            self.weights[0][:, : self.features_dim],
+            weights[0][:, : self.features_dim],
         )
-        action_part = flat.expand(self.n_members, -1, -1) @ self.weights[0][:, self.features_dim :]
+        action_part = flat.expand(self.n_members, -1, -1) @ weights[0][:, self.features_dim :]
         width = action_part.shape[-1]
         hidden = action_part.view(self.n_members, -1, batch, width).add_(state_part.unsqueeze(1))
         hidden = hidden.view(self.n_members, -1, width)
-        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+        for weight, bias in zip(weights[1:], biases[1:], strict=True):
             hidden = torch.baddbmm(bias, self.activation(hidden), weight)
         return hidden.view(self.n_members, *lead, batch)
 
