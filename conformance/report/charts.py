@@ -68,7 +68,7 @@ def learning_charts(subject: Subject, cost_limit: float, index: int) -> list[str
         )
         chart.axes(title, "environment steps")
         if values is costs:
-            _limit(chart, cost_limit)
+            _limit(chart, cost_limit, right=True)
         chart.line(list(zip(steps, values, strict=True)), series(index))
         charts.append(chart.render())
     return charts
@@ -86,9 +86,13 @@ def _plot(chart: Chart, outcomes: Sequence[Outcomes], quantity: str, index: int)
         chart.marker(point, series(index), index)
 
 
-def _limit(chart: Chart, cost_limit: float) -> None:
+def _limit(chart: Chart, cost_limit: float, *, right: bool = False) -> None:
+    """The limit's line; its name stands where the curves are low."""
     chart.line([(chart.x.low, cost_limit), (chart.x.high, cost_limit)], "limit")
-    chart.text((chart.x.low, cost_limit), "cost limit", "small", shift=(8, -5))
+    if right:
+        chart.text((chart.x.high, cost_limit), "cost limit", "end small", shift=(0, -5))
+    else:
+        chart.text((chart.x.low, cost_limit), "cost limit", "small", shift=(8, -5))
 
 
 def _standard_error(values: np.ndarray) -> float:
