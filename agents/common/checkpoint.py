@@ -1,8 +1,8 @@
 """Checkpoints that survive a kill or a full disk, and the callback that writes them.
 
-A checkpoint is a folder of its own: model, replay buffer, learning curve. It is written under a
-temporary name; the pointer file `latest` is replaced, in one step, only when it is complete. So
-there is always a whole checkpoint to go back to.
+A checkpoint is a folder of its own: model, replay buffer, random state, learning curve. It is
+written under a temporary name; the pointer file `latest` is replaced, in one step, only when it is
+complete. So there is always a whole checkpoint to go back to.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from safer_gym.agents.common.curve import CurvePoint, EpisodeSums, read_curve, write_curve
+from safer_gym.agents.common.random_state import load_random_state, save_random_state
 
-MODEL, BUFFER, CURVE, LATEST = "model.zip", "replay_buffer.pkl", "curve.csv", "latest"
+MODEL, BUFFER, RANDOM, CURVE = "model.zip", "replay_buffer.pkl", "random.pt", "curve.csv"
+LATEST = "latest"
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -45,6 +48,7 @@ def save_checkpoint(model: BaseAlgorithm, folder: Path, curve: list[CurvePoint])
         model.save(partial / MODEL)
         if getattr(model, "replay_buffer", None) is not None:
             model.save_replay_buffer(partial / BUFFER)  # type: ignore[attr-defined]
+        save_random_state(model, partial / RANDOM)
         write_curve(partial / CURVE, curve)
         if (folder / name).exists():
             shutil.rmtree(partial)
@@ -63,7 +67,7 @@ def save_checkpoint(model: BaseAlgorithm, folder: Path, curve: list[CurvePoint])
 def load_checkpoint(
     algorithm: type[BaseAlgorithm], checkpoint: Path, env: Any, **kwargs: Any
 ) -> tuple[BaseAlgorithm, list[CurvePoint]]:
-    """The model, its replay buffer in place, and the curve so far.
+    """The model, its replay buffer and all random generators in place, and the curve so far.
 
     The episodes that were running when the checkpoint was written end there: their last stored
     steps are marked as cut by time, so that no n-step return reaches into the next episode.
@@ -73,7 +77,14 @@ def load_checkpoint(
         model.load_replay_buffer(checkpoint / BUFFER)  # type: ignore[attr-defined]
         buffer = model.replay_buffer  # type: ignore[attr-defined]
         if buffer.handle_timeout_termination and buffer.size():
-            buffer.timeouts[buffer.pos - 1] = True
+            newest = buffer.pos - 1
+            buffer.timeouts[newest] = np.maximum(
+                buffer.timeouts[newest], 1.0 - buffer.dones[newest]
+            )
+    if model.seed is not None and model.env is not None:
+        model.env.seed(model.seed + model.num_timesteps)  # not the first episodes once more
+    if (checkpoint / RANDOM).exists():
+        load_random_state(model, checkpoint / RANDOM)
     return model, read_curve(checkpoint / CURVE)
 
 

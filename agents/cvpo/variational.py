@@ -273,7 +273,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             self.n_steps,
             self.optimize_memory_usage,
         )
-        self.dual, self.betas = Dual(*self.dual), _pair(self.betas)  # saved as lists
+        self.dual, self.betas = Dual(*self.dual), as_pair(self.betas)  # saved as lists
         # SB3 warns of n_steps beside a chosen buffer; the user's own options stay as they are.
         own = {"n_steps": self.n_steps, "replay_buffer_kwargs": self.replay_buffer_kwargs}
         self.replay_buffer_kwargs = with_costs(
@@ -564,7 +564,8 @@ def _as_stored(corrupted: Tensor, clean: np.ndarray) -> np.ndarray:
     return array.astype(clean.dtype)
 
 
-def _pair(values: Iterable[float]) -> tuple[float, float]:
+def as_pair(values: Iterable[float]) -> tuple[float, float]:
+    """JSON gives tuples back as lists."""
     first, second = values
     return first, second
 

@@ -16,6 +16,7 @@ from safer_gym.agents.cvpo.mstep import KLPair, likelihood, penalty, trust_regio
 from safer_gym.agents.cvpo.variational import (
     Posterior,
     VariationalPolicyOptimization,
+    as_pair,
     multiplier_steps,
 )
 from safer_gym.choices import choose
@@ -91,6 +92,10 @@ class SAFER(VariationalPolicyOptimization):
         self.adversarial_betas = (0.0, 0.0)
         kwargs |= {"eps_schedule": eps_schedule, "eps_start": eps_start, "eps_end": eps_end}
         super().__init__(policy, env, *args, eps=eps, norm=norm, **kwargs)  # type: ignore[misc]
+
+    def _setup_model(self) -> None:
+        self.adversarial_betas = as_pair(self.adversarial_betas)  # saved as a list
+        super()._setup_model()
 
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
         corrupted = self._corrupt(obs, self.adversary)
