@@ -96,8 +96,8 @@ def _read_data(path: FilePath) -> dict[str, Any]:
 
 
 @contextmanager
-def replacing(path: FilePath, suffix: str) -> Iterator[FilePath]:
-    """A temporary file beside `path` that takes its place once the block has succeeded.
+def replacing(path: FilePath, suffix: str) -> Iterator[io.BufferedIOBase]:
+    """A temporary file, open, beside `path` that takes its place once the block has succeeded.
 
     Args:
         path: a stream is handed through as it is.
@@ -114,7 +114,8 @@ def replacing(path: FilePath, suffix: str) -> Iterator[FilePath]:
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
+        with partial.open("wb") as file:
+            yield file
         os.replace(partial, path)
     except OSError as error:
         kept = "; the older file is untouched" if path.exists() else ""

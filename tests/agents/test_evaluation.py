@@ -20,6 +20,10 @@ from safer_gym.agents.common.evaluation import CostEvalCallback
 finite = st.floats(-1e3, 1e3)
 
 
+def monitored(kind: type[Timed], n_envs: int) -> VecMonitor:
+    return VecMonitor(vectorised(kind, n_envs))
+
+
 class Scripted(Timed):
     """Pays what the test has written down for each evaluation: (reward, cost) a step."""
 
@@ -59,7 +63,9 @@ def run(tmp_path: Path, script: list[tuple[float, float]], **options: Any) -> Co
         callback_after_eval=Count(),
         **(defaults | options),
     )
-    agent = small_agent("CVPO", vectorised(Timed, 1), cost_limit=5.0, learning_starts=1000)
+    agent = small_agent(
+        "CVPO", monitored(Timed, 1), cost_limit=5.0, learning_starts=1000, train_freq=10
+    )
     agent.learn(10 * len(script), callback=callback)
     return callback
 
@@ -91,30 +97,24 @@ def test_a_parent_without_cost_would_keep_the_most_unsafe(tmp_path: Path) -> Non
         def rank(self, mean_reward: float, mean_cost: float) -> tuple[float, ...]:
             return (mean_reward,)
 
-    blind = ByReward(VecMonitor(vectorised(Timed, 1)), cost_limit=5.0)
+    blind = ByReward(monitored(Timed, 1), cost_limit=5.0)
     assert blind.rank(180.0, 18.0) > blind.rank(60.0, 5.0)
-    seeing = CostEvalCallback(VecMonitor(vectorised(Timed, 1)), cost_limit=5.0)
+    seeing = CostEvalCallback(monitored(Timed, 1), cost_limit=5.0)
     assert seeing.rank(180.0, 18.0) < seeing.rank(60.0, 5.0)
 
 
 @given(finite, st.floats(0.0, 5.0), finite, st.floats(5.1, 1e3))
 def test_feasible_beats_infeasible(reward: float, cost: float, other: float, over: float) -> None:
-    callback = CostEvalCallback(VecMonitor(vectorised(Timed, 1)), cost_limit=5.0)
+    callback = CostEvalCallback(monitored(Timed, 1), cost_limit=5.0)
     assert callback.rank(reward, cost) > callback.rank(other, over)
     assert callback.rank(reward + 1.0, cost) > callback.rank(reward, cost)
     assert callback.rank(other, over) > callback.rank(other + 1e3, over + 1.0)
 
 
 def test_mean_cost_is_logged_over_all_environments() -> None:
-    agent = small_agent("SAFER", vectorised(Timed, 1), learning_starts=1000)
-    callback = CostEvalCallback(
-        VecMonitor(vectorised(Timed, 3)), n_eval_episodes=5, eval_freq=20, verbose=0
-    )
+    agent = small_agent("SAFER", monitored(Timed, 1), learning_starts=1000)
+    callback = CostEvalCallback(monitored(Timed, 3), n_eval_episodes=5, eval_freq=20, verbose=0)
     seen: dict[str, float] = {}
-
-    class Spy(BaseCallback):
-        def _on_step(self) -> bool:
-            return True
 
     agent.set_logger(_Recorder(seen))
     agent.learn(20, callback=callback, log_interval=None)
@@ -140,17 +140,17 @@ class _Recorder:
 
 
 def test_an_evaluation_without_cost_is_an_error() -> None:
-    callback = CostEvalCallback(VecMonitor(vectorised(Costless, 1)), eval_freq=5, verbose=0)
+    callback = CostEvalCallback(monitored(Costless, 1), eval_freq=5, verbose=0)
     with pytest.raises(ValueError, match="Absent cost is not zero cost"):
-        small_agent(env=vectorised(Timed, 1)).learn(10, callback=callback)
+        small_agent(env=monitored(Timed, 1)).learn(10, callback=callback)
 
 
 def test_a_model_without_a_limit_must_be_given_one() -> None:
-    callback = CostEvalCallback(VecMonitor(vectorised(Timed, 1)), verbose=0)
+    callback = CostEvalCallback(monitored(Timed, 1), verbose=0)
     with pytest.raises(ValueError, match="cost_limit must be given: a SAC model"):
-        SAC("MlpPolicy", vectorised(Timed, 1), buffer_size=10).learn(1, callback=callback)
+        SAC("MlpPolicy", monitored(Timed, 1), buffer_size=10).learn(1, callback=callback)
 
 
 def test_an_unknown_selection_names_the_nearest() -> None:
     with pytest.raises(ValueError, match="'feasible'"):
-        CostEvalCallback(vectorised(Timed, 1), selection="feasable")
+        CostEvalCallback(monitored(Timed, 1), selection="feasable")
