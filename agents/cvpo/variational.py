@@ -441,8 +441,9 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             reward_next = aggregate(
                 self.critic_target.values(data.next_observations, action), self.reward_aggregation
             )
+            cost_action = self._cost_action(data.next_observations, action)
             cost_next = aggregate(
-                self.cost_critic_target.values(data.next_observations, action),
+                self.cost_critic_target.values(data.next_observations, cost_action),
                 self.cost_aggregation,
             )
             discounts, ended = data.discounts.squeeze(-1), data.dones.squeeze(-1)
@@ -458,6 +459,10 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             self._descend(loss, net)
             losses[name] = loss.detach()
         return losses
+
+    def _cost_action(self, next_obs: PyTorchObs, action: Tensor) -> Tensor:
+        """The next action whose cost Eq. 59 counts; the reward critic's own, unless overridden."""
+        return action
 
     def _descend(self, loss: Tensor, net: BaseModel) -> None:
         net.optimizer.zero_grad(set_to_none=True)

@@ -40,6 +40,9 @@ class SAFER(VariationalPolicyOptimization):
         adversarial_reference: what the attacked policy stays close to: the "old" policy at the
             clean state (Eq. 8), or the "current" one without its gradient (appendix B.1).
         adversarial_weight: weight of the second line of Eq. 62 against the first.
+        attacked_cost_critic: let Q_c count the cost of the policy under attack (its next action is
+            taken at an attacked next observation), so that Eq. 4 bounds the attacked cost; False is
+            the paper's Eq. 59. Benign data serves both.
         vanilla_step, adversarial_mle, adversarial_kl: the parts of the robust M-step; switching
             one off is an ablation of Table 8.
     """
@@ -63,6 +66,7 @@ class SAFER(VariationalPolicyOptimization):
         adversarial_cap_cov: float = 1.0,
         adversarial_reference: str = "old",
         adversarial_weight: float = 1.0,
+        attacked_cost_critic: bool = False,
         vanilla_step: bool = True,
         adversarial_mle: bool = True,
         adversarial_kl: bool = True,
@@ -87,6 +91,7 @@ class SAFER(VariationalPolicyOptimization):
             "adversarial_reference", adversarial_reference, ADVERSARIAL_REFERENCES
         )
         self.adversarial_weight = adversarial_weight
+        self.attacked_cost_critic = attacked_cost_critic
         self.vanilla_step = vanilla_step
         self.adversarial_mle, self.adversarial_kl = adversarial_mle, adversarial_kl
         self.adversarial_betas = (0.0, 0.0)
@@ -96,6 +101,11 @@ class SAFER(VariationalPolicyOptimization):
     def _setup_model(self) -> None:
         self.adversarial_betas = as_pair(self.adversarial_betas)  # saved as a list
         super()._setup_model()
+
+    def _cost_action(self, next_obs: PyTorchObs, action: Tensor) -> Tensor:
+        if not self.attacked_cost_critic:
+            return action
+        return self.actor._predict(self._corrupt(next_obs, self.adversary))
 
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
         corrupted = self._corrupt(obs, self.adversary)
