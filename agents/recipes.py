@@ -11,35 +11,34 @@ from typing import Any
 Recipe = dict[str, Any]
 
 
-def _recipe(total_timesteps: int, gradient_steps: int, eps: float, **kwargs: Any) -> Recipe:
-    shared = {"gradient_steps": gradient_steps, "policy_kwargs": _networks(128)}
+def _recipe(total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: Any) -> Recipe:
+    """Rounds of one episode of `horizon` steps in each of `n_envs`, then 300 updates."""
+    kwargs = {"eps": eps, "train_freq": horizon, "gradient_steps": 300, **own}
+    return {"total_timesteps": total_timesteps, "n_envs": n_envs, "kwargs": kwargs}
+
+
+def _networks(min_std: float, init_std: float, max_std: float) -> dict[str, Any]:
     return {
-        "total_timesteps": total_timesteps,
-        "n_envs": 10,
-        "kwargs": {"eps": eps, **shared, **kwargs},
+        "net_arch": [128, 128],
+        "n_critics": 1,
+        "n_cost_critics": 1,
+        "actor_kwargs": {"min_std": min_std, "init_std": init_std, "max_std": max_std},
     }
 
 
-def _networks(width: int) -> dict[str, Any]:
-    return {"net_arch": [width, width], "n_cost_critics": 1}
+SHARED: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "gamma": 0.98,
+    "kl_bound_estep": 0.3,
+    "kl_bound_mean": 0.1,
+    "kl_bound_cov": 0.02,
+    "dual_rate": 0.05,
+}
 
+BALL_CVPO = {**SHARED, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
 
 RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
-        "cvpo": _recipe(120_000, 300, 0.05),
-        "safer": _recipe(200_000, 300, 0.05),
-        "demo": _recipe(100_000, 300, 0.05),
-    },
-    "car-circle": {
-        "cvpo": _recipe(150_000, 300, 0.05, train_freq=300),
-        "safer": _recipe(200_000, 300, 0.05, train_freq=300),
-    },
-    "drone-run": {
-        "cvpo": _recipe(200_000, 300, 0.025, train_freq=100),
-        "safer": _recipe(200_000, 300, 0.025, train_freq=100),
-    },
-    "ant-run": {
-        "cvpo": _recipe(300_000, 300, 0.025),
-        "safer": _recipe(300_000, 300, 0.025),
+        "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL_CVPO),
     },
 }
