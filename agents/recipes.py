@@ -37,8 +37,28 @@ SHARED: dict[str, Any] = {
 
 BALL_CVPO = {**SHARED, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
 
+# A cart explores only with large steps, and has to forget the drift of its first policies.
+CAR = {
+    **SHARED,
+    "kl_bound_cov": 0.01,
+    "max_lam": 5.0,
+    "buffer_size": 40_000,
+    "policy_kwargs": _networks(0.1, 0.7, 0.8),
+}
+
+RUN = {**SHARED, "buffer_size": 80_000, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
+
 RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL_CVPO),
+    },
+    "car-circle": {
+        "cvpo": _recipe(240_000, 10, 300, 0.05, **CAR),
+    },
+    "drone-run": {
+        "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
+    },
+    "ant-run": {
+        "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
     },
 }
