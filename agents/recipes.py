@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from stable_baselines3.common.utils import LinearSchedule
+
 Recipe = dict[str, Any]
 
 
@@ -37,6 +39,24 @@ SHARED: dict[str, Any] = {
 
 BALL_CVPO = {**SHARED, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
 
+# Little noise, a smooth policy, and a cost critic that expects the attack. The limit is half the
+# task's: it is kept on benign states, and an attacked episode also visits worse ones.
+SAFER: dict[str, Any] = {
+    **SHARED,
+    "learning_rate": LinearSchedule(1e-3, 1e-4, 1.0),
+    "kl_bound_cov": 0.01,
+    "cost_limit": 2.5,
+    "attacked_cost_critic": True,
+    "attack_steps": 3,
+    "adversarial_reference": "current",
+    "kl_bound_adversarial": 0.1,
+    "adversarial_cap_mean": 5.0,
+    "eps_start": 0.05,
+    "eps_end": 0.4,
+}
+
+BALL_SAFER = {**SAFER, "policy_kwargs": _networks(0.2, 0.45, 0.5)}
+
 # A cart explores only with large steps, and has to forget the drift of its first policies.
 CAR = {
     **SHARED,
@@ -51,6 +71,8 @@ RUN = {**SHARED, "buffer_size": 80_000, "policy_kwargs": _networks(0.05, 0.45, 0
 RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL_CVPO),
+        "safer": _recipe(360_000, 20, 200, 0.05, **BALL_SAFER),
+        "demo": _recipe(160_000, 20, 200, 0.05, **BALL_SAFER),
     },
     "car-circle": {
         "cvpo": _recipe(240_000, 10, 300, 0.05, **CAR),
