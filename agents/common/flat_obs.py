@@ -19,6 +19,20 @@ class FlatObs(NamedTuple):
     restore: Callable[[Tensor], PyTorchObs]
 
 
+def require_attackable(space: spaces.Space, algorithm: str) -> None:
+    """Refuse a space whose observations no ball surrounds.
+
+    Raises:
+        ValueError: the space is no Box and no Dict with a Box in it.
+    """
+    parts = space.spaces.values() if isinstance(space, spaces.Dict) else [space]
+    if not any(isinstance(part, spaces.Box) for part in parts):
+        raise ValueError(
+            f"{algorithm} attacks observations: the observation space must be a Box, or a Dict "
+            f"with a Box in it; got {space}. CVPO without an attack needs none."
+        )
+
+
 def flatten_obs(obs: PyTorchObs, space: spaces.Space) -> FlatObs:
     """Split `obs` into what may be attacked (Box entries) and what may not (the rest)."""
     if not isinstance(obs, dict):

@@ -26,7 +26,7 @@ from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.cost_monitor import CostMonitor
 from safer_gym.agents.common.critics import QEnsemble
-from safer_gym.agents.common.flat_obs import flatten_obs
+from safer_gym.agents.common.flat_obs import flatten_obs, require_attackable
 from safer_gym.agents.common.horizon import episode_horizon
 from safer_gym.agents.common.model_file import ModelFiles
 from safer_gym.agents.common.policies import (
@@ -236,6 +236,8 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             "dual_rate": dual_rate,
         }
         _require_positive(positive)
+        if dual_rate > 1:
+            raise ValueError(f"dual_rate must be in (0, 1]; got {dual_rate!r}.")
         self.critic_learning_rate = critic_learning_rate
         self.cost_limit, self.episode_length = cost_limit, episode_length
         self.n_particles, self.m_steps = n_particles, m_steps
@@ -273,6 +275,8 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             self.n_steps,
             self.optimize_memory_usage,
         )
+        if self.collection_attack is not None or self.batch_attack is not None:
+            require_attackable(self.observation_space, type(self).__name__)
         self.dual, self.betas = Dual(*self.dual), as_pair(self.betas)  # saved as lists
         # SB3 warns of n_steps beside a chosen buffer; the user's own options stay as they are.
         own = {"n_steps": self.n_steps, "replay_buffer_kwargs": self.replay_buffer_kwargs}

@@ -11,6 +11,7 @@ from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
 from safer_gym.agents.common.corruption import Corruption
+from safer_gym.agents.common.flat_obs import require_attackable
 from safer_gym.agents.common.policies import ConstrainedPolicy
 from safer_gym.agents.cvpo.mstep import KLPair, likelihood, penalty, trust_region_kl
 from safer_gym.agents.cvpo.variational import (
@@ -19,6 +20,7 @@ from safer_gym.agents.cvpo.variational import (
     as_pair,
     multiplier_steps,
 )
+from safer_gym.attacks.factory import attack_options
 from safer_gym.choices import choose
 from safer_gym.types import Attack, Gaussian
 
@@ -78,7 +80,8 @@ class SAFER(VariationalPolicyOptimization):
                 "one of vanilla_step, adversarial_mle and adversarial_kl must be True: "
                 "the policy would never change."
             )
-        options = {"steps": attack_steps} if isinstance(attack, str) else {}
+        takes_steps = isinstance(attack, str) and "steps" in attack_options(attack)
+        options = {"steps": attack_steps} if takes_steps else {}
         schedule = (eps_schedule, eps_start, eps_end)
         adversary = Corruption.of(attack, eps, norm, schedule, **options)
         if adversary is None:
@@ -99,6 +102,7 @@ class SAFER(VariationalPolicyOptimization):
         super().__init__(policy, env, *args, eps=eps, norm=norm, **kwargs)  # type: ignore[misc]
 
     def _setup_model(self) -> None:
+        require_attackable(self.observation_space, type(self).__name__)
         self.adversarial_betas = as_pair(self.adversarial_betas)  # saved as a list
         super()._setup_model()
 

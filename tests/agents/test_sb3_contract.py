@@ -75,6 +75,7 @@ def test_positional_arguments_reach_safer() -> None:
         ({"reference": "rolout"}, "Did you mean 'rollout'"),
         ({"attack": "mcc"}, "attack must be one of"),
         ({"attack": None}, "CVPO is SAFER without"),
+        ({"dual_rate": 2.0}, "dual_rate must be in"),
         ({"cost_limt": 3.0}, "Did you mean 'cost_limit'"),
         ({"adversarial_reference": "new"}, "adversarial_reference must be one of"),
         ({"eps_schedule": "linaer"}, "Did you mean 'linear'"),
@@ -171,8 +172,10 @@ def test_normalised_observations(tmp_path: Path) -> None:
 
 def test_hindsight_batches_cost_nothing_and_say_so_once() -> None:
     env = make_vec_env(lambda: BitFlippingEnv(n_bits=3, continuous=True, max_steps=8), n_envs=1)
+    with pytest.raises(ValueError, match="must be a Box, or a Dict with a Box in it"):
+        small_agent("SAFER", env, policy="MultiInputPolicy")
     agent = small_agent(
-        "SAFER",
+        "CVPO",
         env,
         policy="MultiInputPolicy",
         replay_buffer_class=HerReplayBuffer,
@@ -189,7 +192,7 @@ def test_another_environment_can_be_set() -> None:
     agent.learn(60)
     agent.set_env(vectorised(Timed, 2, seed=5))
     agent.learn(60, reset_num_timesteps=False)
-    assert agent.num_timesteps == 120
+    assert agent.num_timesteps == 160  # rollouts of 20 steps in two environments
     with pytest.raises(AssertionError, match="number of environments"):
         agent.set_env(vectorised(Timed, 3))
 
