@@ -39,7 +39,7 @@ SHARED: dict[str, Any] = {
 
 BALL_CVPO = {**SHARED, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
 
-# Little noise, a smooth policy, and a cost critic that expects the attack. The limit is half the
+# Learn to run first, then to expect the attack: little noise, smoothness, an attacked Q_c. The limit is half the
 # task's: it is kept on benign states, and an attacked episode also visits worse ones.
 SAFER: dict[str, Any] = {
     **SHARED,
@@ -51,8 +51,8 @@ SAFER: dict[str, Any] = {
     "adversarial_reference": "current",
     "kl_bound_adversarial": 0.1,
     "adversarial_cap_mean": 5.0,
-    "eps_start": 0.05,
-    "eps_end": 0.4,
+    "eps_start": 0.35,
+    "eps_end": 0.7,
 }
 
 BALL_SAFER = {**SAFER, "policy_kwargs": _networks(0.2, 0.45, 0.5)}

@@ -42,9 +42,9 @@ class GaussianActor(BasePolicy):
         features_dim: int,
         activation_fn: type[nn.Module] = nn.ReLU,
         normalize_images: bool = True,
-        min_std: float = 0.2,
-        max_std: float = 1.0,
-        init_std: float = 0.7,
+        min_std: float = 0.1,
+        max_std: float = 0.6,
+        init_std: float = 0.45,
         covariance: str = "diagonal",
     ) -> None:
         super().__init__(

@@ -119,7 +119,7 @@ def test_kill_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
     )
     try:
-        for _ in range(600):
+        for _ in range(3000):
             if latest_checkpoint(tmp_path) is not None or process.poll() is not None:
                 break
             time.sleep(0.1)
