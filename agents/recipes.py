@@ -39,8 +39,8 @@ SHARED: dict[str, Any] = {
 
 BALL_CVPO = {**SHARED, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
 
-# Learn to run first, then to expect the attack: little noise, smoothness, an attacked Q_c. The limit is half the
-# task's: it is kept on benign states, and an attacked episode also visits worse ones.
+# Learn to run first, then to expect the attack. The limit is half the task's: it is kept on benign
+# states, and an attacked episode also visits worse ones.
 SAFER: dict[str, Any] = {
     **SHARED,
     "learning_rate": LinearSchedule(1e-3, 1e-4, 1.0),
@@ -68,6 +68,8 @@ CAR = {
 
 RUN = {**SHARED, "buffer_size": 80_000, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
 
+CAUTIOUS = {"policy_kwargs": _networks(0.2, 0.45, 0.5)}
+
 RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL_CVPO),
@@ -76,11 +78,14 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "car-circle": {
         "cvpo": _recipe(240_000, 10, 300, 0.05, **CAR),
+        "safer": _recipe(240_000, 10, 300, 0.05, **(SAFER | CAR | CAUTIOUS)),
     },
     "drone-run": {
         "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
+        "safer": _recipe(240_000, 40, 100, 0.025, **(SAFER | RUN | CAUTIOUS)),
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
+        "safer": _recipe(300_000, 20, 200, 0.025, **(SAFER | RUN | CAUTIOUS)),
     },
 }

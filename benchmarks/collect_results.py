@@ -1,0 +1,126 @@
+"""Meet trained runs with the paper's attacks and put them beside the paper's Table 5.
+
+    python -m benchmarks.collect_results runs/ball-circle-safer-0 runs/ball-circle-safer-1 ...
+
+Each run is a folder that `safer-gym train` wrote. Its record with 50 episodes a row goes into
+`results/<task>-<algorithm>-<seed>.json`, its learning curve beside it as CSV, and
+`results/README.md` is written anew from all records there. Without arguments only the table is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from safer_gym.conformance.cli.measure import Plan, measure
+from safer_gym.conformance.cli.models import find_model
+from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.tasks import find_task
+from safer_gym.conformance.files import write_json
+from safer_gym.wrappers.adapters.tasks import TASKS
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+COMMAND = "safer-gym train {task} --algorithm {algorithm} --timesteps {timesteps} --seed {seed}"
+ATTACKS = ("natural", "mc", "mr")
+PAPER_NAMES = {"cvpo": "CVPO-vanilla", "safer": "SAFER"}
+HEAD = """# Results
+
+Deterministic policies, 50 episodes an attack and seed, {episodes}. Mean ± deviation over the pooled
+episodes; eps is the paper's (linf, in units of the observation); MC and MR use the agent's own
+critics. Made by `python -m benchmarks.collect_results`; every row's command, seed, versions and
+hyperparameters are in the JSON files here. The paper's numbers are its Table 5 (5 seeds).
+
+| task | policy | seeds | steps | natural reward | cost | MC reward | cost | MR reward | cost |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", type=Path, nargs="*")
+    parser.add_argument("--episodes", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1000, help="of the first episode")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for run in arguments.runs:
+        collect(run, arguments.episodes, arguments.seed)
+    (RESULTS / "README.md").write_text(table())
+
+
+def collect(run: Path, episodes: int, seed: int) -> None:
+    """Evaluate one run and keep its record and curve."""
+    model = run / "model.zip"
+    record = json.loads(model.with_suffix(".json").read_text())
+    record["command"] = COMMAND.format(**record)
+    task = find_task(record["task"])
+    plan = Plan(ATTACKS, (task.eps,), "linf", episodes, seed)
+    with Bar() as bar:
+        outcomes = measure(find_model(str(model)), task, plan, bar)
+    record["evaluation"] = {
+        outcome.attack: {
+            "eps": outcome.eps,
+            "seed": seed,
+            "returns": [round(float(x), 2) for x in outcome.returns],
+            "costs": [round(float(x), 2) for x in outcome.costs],
+        }
+        for outcome in outcomes
+    }
+    name = f"{record['task']}-{record['algorithm']}-{record['seed']}"
+    write_json(RESULTS / f"{name}.json", record)
+    shutil.copyfile(run / "curve.csv", RESULTS / f"{name}.csv")
+
+
+def table() -> str:
+    """The page, from all records in the folder."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for path in sorted(RESULTS.glob("*.json")):
+        record = json.loads(path.read_text())
+        groups[record["task"], record["algorithm"]].append(record)
+    paper = _paper()
+    lines = []
+    for (task, algorithm), records in sorted(groups.items()):
+        seeds = ", ".join(str(record["seed"]) for record in records)
+        cells = [_pooled(records, attack) for attack in ATTACKS]
+        steps = f"{records[0]['timesteps']:,}"
+        lines.append(_line(TASKS[task].paper_name, algorithm.upper(), seeds, steps, cells))
+        for record in records if len(records) > 1 else ():
+            cells = [_pooled([record], attack) for attack in ATTACKS]
+            lines.append(_line("", "", str(record["seed"]), "", cells))
+        name = PAPER_NAMES[algorithm]
+        known = [paper.get((TASKS[task].paper_name, name, attack), "") for attack in ATTACKS]
+        lines.append(_line("", f"*paper's {name}*", "*5*", "", known))
+    some = next(iter(groups.values()))[0]["evaluation"]["natural"] if groups else {"seed": 1000}
+    return HEAD.format(episodes=f"seeds from {some['seed']} on") + "\n".join(lines) + "\n"
+
+
+def _line(task: str, policy: str, seeds: str, steps: str, cells: list[str]) -> str:
+    return "| " + " | ".join([task, policy, seeds, steps, *cells]) + " |"
+
+
+def _pooled(records: list[dict[str, Any]], attack: str) -> str:
+    parts = []
+    for key in ("returns", "costs"):
+        values = np.concatenate([np.array(r["evaluation"][attack][key]) for r in records])
+        parts.append(f"{values.mean():.1f} ± {values.std():.1f}")
+    return " | ".join(parts)
+
+
+def _paper() -> dict[tuple[str, str, str], str]:
+    cells: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
+    with (RESULTS / "paper_table5.csv").open() as file:
+        for row in csv.DictReader(file):
+            text = f"{float(row['mean']):.1f} ± {float(row['std']):.1f}"
+            cells[row["task"], row["method"], row["attack"]][row["metric"]] = text
+    return {key: f"{value['reward']} | {value['cost']}" for key, value in cells.items()}
+
+
+if __name__ == "__main__":
+    main()
