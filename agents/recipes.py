@@ -28,64 +28,39 @@ def _networks(min_std: float, init_std: float, max_std: float) -> dict[str, Any]
     }
 
 
-SHARED: dict[str, Any] = {
-    "learning_rate": 1e-3,
-    "gamma": 0.98,
-    "kl_bound_estep": 0.3,
-    "kl_bound_mean": 0.1,
-    "kl_bound_cov": 0.02,
-    "dual_rate": 0.05,
-}
-
-BALL_CVPO = {**SHARED, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
-
-# Learn to run first, then to expect the attack. The limit is half the task's: it is kept on benign
-# states, and an attacked episode also visits worse ones.
-SAFER: dict[str, Any] = {
-    **SHARED,
-    "learning_rate": LinearSchedule(1e-3, 1e-4, 1.0),
-    "kl_bound_cov": 0.01,
-    "cost_limit": 2.5,
-    "attacked_cost_critic": True,
-    "attack_steps": 3,
-    "adversarial_reference": "current",
-    "kl_bound_adversarial": 0.1,
-    "adversarial_cap_mean": 5.0,
-    "eps_start": 0.35,
-    "eps_end": 0.7,
-}
-
-BALL_SAFER = {**SAFER, "policy_kwargs": _networks(0.2, 0.45, 0.5)}
+BALL_CVPO = {"kl_bound_cov": 0.02, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
 
 # A cart explores only with large steps, and has to forget the drift of its first policies.
-CAR = {
-    **SHARED,
-    "kl_bound_cov": 0.01,
-    "max_lam": 5.0,
-    "buffer_size": 40_000,
-    "policy_kwargs": _networks(0.1, 0.7, 0.8),
+CAR = {"max_lam": 5.0, "buffer_size": 40_000}
+
+RUN = {"kl_bound_cov": 0.02, "buffer_size": 80_000}
+
+# The limit is half the task's: it is kept on benign states, and an attacked episode also visits
+# worse ones.
+SAFER = {
+    "learning_rate": LinearSchedule(1e-3, 1e-4, 1.0),
+    "cost_limit": 2.5,
+    "policy_kwargs": _networks(0.2, 0.45, 0.5),
 }
 
-RUN = {**SHARED, "buffer_size": 80_000, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
-
-CAUTIOUS = {"policy_kwargs": _networks(0.2, 0.45, 0.5)}
+CAR_SAFER = SAFER | {"policy_kwargs": _networks(0.2, 0.7, 0.8)}
 
 RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL_CVPO),
-        "safer": _recipe(360_000, 20, 200, 0.05, **BALL_SAFER),
-        "demo": _recipe(160_000, 20, 200, 0.05, **BALL_SAFER),
+        "safer": _recipe(360_000, 20, 200, 0.05, **SAFER),
+        "demo": _recipe(160_000, 20, 200, 0.05, **SAFER),
     },
     "car-circle": {
-        "cvpo": _recipe(240_000, 10, 300, 0.05, **CAR),
-        "safer": _recipe(240_000, 10, 300, 0.05, **(SAFER | CAR | CAUTIOUS)),
+        "cvpo": _recipe(240_000, 10, 300, 0.05, **CAR, policy_kwargs=_networks(0.1, 0.7, 0.8)),
+        "safer": _recipe(240_000, 10, 300, 0.05, **CAR, **CAR_SAFER),
     },
     "drone-run": {
-        "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
-        "safer": _recipe(240_000, 40, 100, 0.025, **(SAFER | RUN | CAUTIOUS)),
+        "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN, policy_kwargs=_networks(0.05, 0.45, 0.6)),
+        "safer": _recipe(240_000, 40, 100, 0.025, **RUN, **SAFER),
     },
     "ant-run": {
-        "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
-        "safer": _recipe(300_000, 20, 200, 0.025, **(SAFER | RUN | CAUTIOUS)),
+        "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN, policy_kwargs=_networks(0.05, 0.45, 0.6)),
+        "safer": _recipe(300_000, 20, 200, 0.025, **RUN, **SAFER),
     },
 }
