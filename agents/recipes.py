@@ -19,9 +19,9 @@ def _recipe(total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: 
     return {"total_timesteps": total_timesteps, "n_envs": n_envs, "kwargs": kwargs}
 
 
-def _networks(min_std: float, init_std: float, max_std: float) -> dict[str, Any]:
+def _networks(min_std: float, init_std: float, max_std: float, width: int = 128) -> dict[str, Any]:
     return {
-        "net_arch": [128, 128],
+        "net_arch": [width, width],
         "n_critics": 1,
         "n_cost_critics": 1,
         "actor_kwargs": {"min_std": min_std, "init_std": init_std, "max_std": max_std},
@@ -29,6 +29,15 @@ def _networks(min_std: float, init_std: float, max_std: float) -> dict[str, Any]
 
 
 BALL_CVPO = {"kl_bound_cov": 0.02, "policy_kwargs": _networks(0.05, 0.45, 0.6)}
+
+# The paper's sizes (Table 4 and its public code's rounds): 256 units, batches of 300 states with 32
+# particles, six M-steps, 3.6 million environment steps with 480,000 updates.
+PAPER_SIZE = {
+    "batch_size": 300,
+    "n_particles": 32,
+    "m_steps": 6,
+    "gradient_steps": 533,
+}
 
 # A cart explores only with large steps, and has to forget the drift of its first policies.
 CAR = {"max_lam": 5.0, "buffer_size": 40_000}
@@ -43,6 +52,7 @@ SAFER = {
     "policy_kwargs": _networks(0.2, 0.45, 0.5),
 }
 
+FULL_SAFER = SAFER | PAPER_SIZE | {"policy_kwargs": _networks(0.2, 0.45, 0.5, width=256)}
 CAR_SAFER = SAFER | {"policy_kwargs": _networks(0.2, 0.7, 0.8)}
 
 RECIPES: dict[str, dict[str, Recipe]] = {
@@ -50,6 +60,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL_CVPO),
         "safer": _recipe(360_000, 20, 200, 0.05, **SAFER),
         "demo": _recipe(160_000, 20, 200, 0.05, **SAFER),
+        "full": _recipe(3_600_000, 20, 200, 0.05, **FULL_SAFER),
     },
     "car-circle": {
         "cvpo": _recipe(240_000, 10, 300, 0.05, **CAR, policy_kwargs=_networks(0.1, 0.7, 0.8)),

@@ -26,7 +26,7 @@ TASK = "ball-circle"
 PACKAGED = {"CVPO": f"{TASK}/cvpo", "SAFER": f"{TASK}/safer"}
 RADII = (0.01, 0.025, 0.05)
 TRACES = 3
-QUICK, FULL = "demo", "safer"
+QUICK, FULL = "demo", "full"
 """Names of the recipes: one of ten minutes, and that of the results."""
 
 
