@@ -216,8 +216,12 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             use_sde_at_warmup=use_sde_at_warmup,
             sde_support=False,
             support_multi_env=True,
-            supported_action_spaces=(spaces.Box,),
         )
+        if self.env is not None and not isinstance(self.action_space, spaces.Box):
+            raise ValueError(
+                f"the environment's action_space must be a Box of finite bounds: the E-step samples "
+                f"continuous actions; got {self.action_space}."
+            )
         if use_sde:
             raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
         if optimize_memory_usage and cost_bootstrap == "always":
