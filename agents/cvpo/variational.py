@@ -219,7 +219,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         )
         if self.env is not None and not isinstance(self.action_space, spaces.Box):
             raise ValueError(
-                f"the environment's action_space must be a Box of finite bounds: the E-step samples "
+                "the environment's action_space must be a Box of finite bounds: the E-step samples "
                 f"continuous actions; got {self.action_space}."
             )
         if use_sde:
