@@ -15,7 +15,7 @@ Recipe = dict[str, Any]
 
 def _recipe(total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: Any) -> Recipe:
     """Rounds of one episode of `horizon` steps in each of `n_envs`, then 300 updates."""
-    kwargs = {"eps": eps, "train_freq": horizon, "gradient_steps": 300, **own}
+    kwargs = {"eps": eps, "train_freq": horizon, "gradient_steps": 300, "dual_rate": 0.05, **own}
     return {"total_timesteps": total_timesteps, "n_envs": n_envs, "kwargs": kwargs}
 
 

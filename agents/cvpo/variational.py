@@ -90,7 +90,8 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         estep_iterations, estep_tolerance, max_lam: when the dual counts as solved, and the
             multiplier's bound, which an infeasible batch reaches.
         dual_rate: share of a batch's own dual solution in the running one that weighs its actions;
-            1 uses each batch's solution alone (Eq. 6), less averages out the batches' noise.
+            1 uses each batch's solution alone (Eq. 6). Less is steadier, and more cautious: where
+            batches alternate between no multiplier and its bound, their mean is too large.
         m_steps: M, policy steps for each E-step.
         kl_bound_mean, kl_bound_cov: xi of Eq. 7, split by the mean and the covariance; in joint
             mode `kl_bound_mean` bounds the whole KL.
@@ -155,7 +156,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         estep_iterations: int = 20,
         estep_tolerance: float = 0.01,
         max_lam: float = 20.0,
-        dual_rate: float = 0.05,
+        dual_rate: float = 1.0,
         m_steps: int = 1,
         kl_bound_mean: float = 0.1,
         kl_bound_cov: float = 0.01,
