@@ -25,13 +25,29 @@ LEARN: dict[str, Any] = {
     "n_steps": 1,
     "learning_rate": 3e-3,
     "critic_learning_rate": 3e-3,
+    # Named here, as the defaults are tuned for longer tasks.
+    "dual_rate": 1.0,
+    "kl_bound_estep": 0.1,
+    "kl_bound_mean": 0.01,
+    "kl_bound_cov": 1e-3,
     "seed": 1,
+}
+ROBUST: dict[str, Any] = {
+    "kl_bound_adversarial": 0.05,
+    "kl_bound_adversarial_cov": 0.05,
+    "adversarial_cap_mean": 1.0,
+    "adversarial_cap_cov": 1.0,
+    "adversarial_weight": 1.0,
+    "adversarial_reference": "old",
+    "attacked_cost_critic": False,
+    "attack_steps": 5,
 }
 
 
 def learned(algorithm: str, env: Any, steps: int, **options: Any) -> VariationalPolicyOptimization:
     narrow = {"net_arch": [32], "actor_kwargs": {"min_std": 0.1, "init_std": 0.5}}
-    options = {**LEARN, "policy_kwargs": narrow, **options}
+    robust = ROBUST if algorithm == "SAFER" else {}
+    options = {**LEARN, **robust, "policy_kwargs": narrow, **options}
     agent = small_agent(algorithm, env, **options)
     return agent.learn(steps, log_interval=None)  # type: ignore[arg-type]
 
