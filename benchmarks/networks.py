@@ -16,6 +16,12 @@ BALL_CIRCLE = (8, 2)
 """Sizes of observation and action."""
 ALGORITHMS: dict[str, type[VariationalPolicyOptimization]] = {"cvpo": CVPO, "safer": SAFER}
 
+PRINTED: dict[str, dict[str, Any]] = {
+    "cvpo": {},
+    "safer": {"attacked_cost_critic": False, "adversarial_reference": "old"},
+}
+"""The arithmetic of the papers, which the plain version repeats, instead of our defaults."""
+
 
 class Blank(gym.Env):
     """Spaces of a given size; nothing ever happens."""
@@ -52,7 +58,7 @@ def make_agent(
         episode_length=250,
         seed=0,
         device="cpu",
-        **options,
+        **(PRINTED[algorithm] | options),
     )
     agent.set_logger(configure(None, []))
     return agent
