@@ -9,8 +9,9 @@ import torch
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from safer_gym.agents.common.plain_networks import with_pull, with_slope
 from safer_gym.agents.common.td import aggregate
-from safer_gym.types import Gaussian, Victim
+from safer_gym.types import Gaussian, QFn, Victim
 
 
 def make_victim(
@@ -22,27 +23,32 @@ def make_victim(
         scaled: keep actions in [-1, 1] instead of the environment's units.
         restore: from the attacked tensor to the full observation, for Dict observations.
     """
-    policy, restore = agent.policy, restore or (lambda tensor: tensor)
+    policy, whole = agent.policy, restore is None
+    restore = restore or (lambda tensor: tensor)
     low, high = (
         torch.as_tensor(bound, dtype=torch.float32, device=policy.device).flatten()
         for bound in (agent.action_space.low, agent.action_space.high)
     )
+    if scaled:
+        low, high = -torch.ones_like(low), torch.ones_like(high)
     half = (high - low) / 2.0
 
-    def to_env(action: Tensor) -> Tensor:
-        return action if scaled else low + (action + 1.0) * half
+    def action(obs: Tensor) -> Tensor:
+        unit = policy.actor(restore(obs), deterministic=True)
+        return unit if scaled else low + (unit + 1.0) * half
 
-    def to_unit(action: Tensor) -> Tensor:
-        return action if scaled else (action - low) / half - 1.0
+    def q_value(critic: Any, how: str) -> QFn:
+        def q(obs: Tensor, action: Tensor) -> Tensor:
+            unit = action if scaled else (action - low) / half - 1.0
+            return aggregate(critic.values(restore(obs), unit), how)
 
-    def q_value(critic: Any, how: str) -> Callable[[Tensor, Tensor], Tensor]:
-        return lambda obs, action: aggregate(critic.values(restore(obs), to_unit(action)), how)
+        return with_slope(q, critic, how, low, half) if whole else q
 
     def distribution(obs: Tensor) -> Gaussian:
         return policy.actor.distribution(restore(obs))
 
     return Victim(
-        action=lambda obs: to_env(policy.actor(restore(obs), deterministic=True)),
+        action=with_pull(action, policy.actor, low, half) if whole else action,
         q_reward=q_value(policy.critic, agent.reward_aggregation),
         q_cost=q_value(policy.cost_critic, agent.cost_aggregation),
         distribution=distribution,

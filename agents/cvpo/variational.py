@@ -440,7 +440,8 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
     def _corrupt(self, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
         flat = flatten_obs(obs, self.observation_space)
         progress = 1.0 - self._current_progress_remaining
-        victim = make_victim(self, scaled=True, restore=flat.restore)
+        restore = flat.restore if isinstance(obs, dict) else None
+        victim = make_victim(self, scaled=True, restore=restore)
         return flat.restore(corruption(victim, flat.tensor, progress, self._generator))
 
     def _update_critics(self, data: CostSamples) -> dict[str, Any]:

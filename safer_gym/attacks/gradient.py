@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from safer_gym.attacks.analytic import AnalyticScore
 from safer_gym.attacks.inputs import as_rows, checked_scores, draw_seed, prepare
 from safer_gym.attacks.objectives import Objective, Score
 from safer_gym.attacks.step_rules import Steepest, StepRule, Visit
@@ -141,6 +142,9 @@ def _offsets(obs: Tensor, ball: LpBall, n: int, seed: int) -> Callable[[], Tenso
 
 def _look(score: Score, points: Tensor) -> _Place:
     """Values [B] and gradients [B, *O] at `points`, through the observation alone."""
+    if isinstance(score, AnalyticScore):
+        values, gradient = score.look(points)
+        return _Place(points, values, torch.nan_to_num(gradient, nan=0.0))
     with torch.enable_grad():
         leaf = points.detach().clone().requires_grad_(True)
         values = score(leaf)

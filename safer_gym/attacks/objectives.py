@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from safer_gym.attacks.analytic import analytic_score
 from safer_gym.divergences import gaussian_kl
 from safer_gym.types import Gaussian, QFn, Victim
 
@@ -32,8 +33,7 @@ class MaxCost:
     """MC: ascend the expected cost, Q_c(s, mu(s~))."""
 
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
-        q_cost = _critic(victim.q_cost, "q_cost")
-        return lambda points: q_cost(obs, victim.action(points))
+        return _weighted(victim, obs, (1.0, _critic(victim.q_cost, "q_cost")))
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class MaxReward:
     """MR: ascend the expected reward, Q_r(s, mu(s~)); tempts the policy over its cost limit."""
 
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
-        q_reward = _critic(victim.q_reward, "q_reward")
-        return lambda points: q_reward(obs, victim.action(points))
+        return _weighted(victim, obs, (1.0, _critic(victim.q_reward, "q_reward")))
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,7 @@ class MinReward:
     """Descend the expected reward: ascend -Q_r(s, mu(s~))."""
 
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
-        q_reward = _critic(victim.q_reward, "q_reward")
-        return lambda points: -q_reward(obs, victim.action(points))
+        return _weighted(victim, obs, (-1.0, _critic(victim.q_reward, "q_reward")))
 
 
 @dataclass(frozen=True)
@@ -68,14 +66,7 @@ class Mixture:
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
         q_reward = _critic(victim.q_reward, "q_reward")
         q_cost = _critic(victim.q_cost, "q_cost")
-
-        def score(points: Tensor) -> Tensor:
-            actions = victim.action(points)
-            return self.reward_weight * q_reward(obs, actions) + self.cost_weight * q_cost(
-                obs, actions
-            )
-
-        return score
+        return _weighted(victim, obs, (self.reward_weight, q_reward), (self.cost_weight, q_cost))
 
 
 @dataclass(frozen=True)
@@ -92,6 +83,20 @@ class MaxActionDifference:
             clean = distribution(obs)
         clean = Gaussian(clean.mean.detach(), clean.scale.detach())
         return lambda points: gaussian_kl(clean, distribution(points))
+
+
+def _weighted(victim: Victim, obs: Tensor, *terms: tuple[float, QFn]) -> Score:
+    """sum_i weight_i Q_i(s, mu(s~)); without autograd where the victim's networks allow it."""
+
+    def score(points: Tensor) -> Tensor:
+        actions = victim.action(points)
+        (weight, critic), *others = terms
+        total = weight * critic(obs, actions)
+        for weight, critic in others:
+            total = total + weight * critic(obs, actions)
+        return total
+
+    return analytic_score(victim, obs, terms) or score
 
 
 def _unit_gaussian(victim: Victim) -> Callable[[Tensor], Gaussian]:

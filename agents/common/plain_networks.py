@@ -1,0 +1,52 @@
+"""Which actors and critics are plain multilayer perceptrons of a flat observation.
+
+Those get derivatives without autograd (safer_gym.mlp); all others stay as they are.
+"""
+
+from __future__ import annotations
+
+from gymnasium import spaces
+from stable_baselines3.common.policies import BaseModel
+from stable_baselines3.common.torch_layers import FlattenExtractor
+from torch import Tensor, nn
+
+from safer_gym.agents.common.actor import GaussianActor
+from safer_gym.agents.common.critics import QEnsemble
+from safer_gym.mlp import Layer, MlpAction, MlpCritic
+from safer_gym.types import ActionFn, QFn
+
+_NAMES = {nn.ReLU: "relu", nn.Tanh: "tanh"}
+
+
+def with_pull(function: ActionFn, actor: GaussianActor, low: Tensor, half: Tensor) -> ActionFn:
+    """`function`, the actor's mean in [low, low + 2 half], with its pull-back where possible."""
+    activation = _NAMES.get(actor.activation_fn)
+    if activation is None or not _reads_flat(actor):
+        return function
+    linear = [part for part in actor.latent if isinstance(part, nn.Linear)]
+    layers = [
+        Layer(part.weight.detach().mT.unsqueeze(0), part.bias.detach().view(1, 1, -1))
+        for part in [*linear, actor.mean_head]
+    ]
+    return MlpAction(function, layers, activation, low, half)
+
+
+def with_slope(
+    function: QFn, critic: QEnsemble, aggregation: str, low: Tensor, half: Tensor
+) -> QFn:
+    """`function`, the aggregated critic, with its slope by the action where possible."""
+    ensemble = critic.ensemble
+    activation = _NAMES.get(type(ensemble.activation))
+    if activation is None or not _reads_flat(critic):
+        return function
+    layers = [
+        Layer(weight.detach(), bias.detach())
+        for weight, bias in zip(ensemble.weights, ensemble.biases, strict=True)
+    ]
+    return MlpCritic(function, layers, activation, aggregation, low, half)
+
+
+def _reads_flat(net: BaseModel) -> bool:
+    space = net.observation_space
+    is_vector = isinstance(space, spaces.Box) and len(space.shape) == 1
+    return is_vector and type(net.features_extractor) is FlattenExtractor

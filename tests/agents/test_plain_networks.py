@@ -1,0 +1,112 @@
+"""Derivatives written out are those that autograd finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from torch import nn
+
+from safer_gym.agents import CVPO
+from safer_gym.attacks import make_attack, make_objective
+from safer_gym.attacks.analytic import AnalyticScore
+from safer_gym.balls import LpBall
+from safer_gym.mlp import MlpAction, MlpCritic
+from safer_gym.types import Victim
+
+
+class Still(gym.Env):
+    """Spaces, one of them with an uneven action box."""
+
+    observation_space = spaces.Box(-np.inf, np.inf, (5,), np.float32)
+    action_space = spaces.Box(np.array([-1.0, 0.0], np.float32), np.array([3.0, 0.5], np.float32))
+
+
+def make(activation: type[nn.Module] = nn.ReLU, n_critics: int = 2, how: str = "min") -> CVPO:
+    networks = {"net_arch": [16, 8], "n_critics": n_critics, "n_cost_critics": n_critics}
+    return CVPO(
+        "MlpPolicy",
+        Still(),
+        policy_kwargs={**networks, "activation_fn": activation},
+        reward_aggregation=how,
+        cost_aggregation=how,
+        episode_length=10,
+        buffer_size=10,
+        seed=0,
+        device="cpu",
+    )
+
+
+def by_autograd(victim: Victim) -> Victim:
+    """The same victim, its derivatives hidden."""
+    return victim._replace(
+        action=victim.action.function,  # type: ignore[attr-defined]
+        q_reward=victim.q_reward.function,  # type: ignore[union-attr]
+        q_cost=victim.q_cost.function,  # type: ignore[union-attr]
+    )
+
+
+def check_equal(victim: Victim, objective: str) -> None:
+    obs, points = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(0))
+    score = make_objective(objective)(victim, obs)
+    assert isinstance(score, AnalyticScore)
+    values, gradient = score.look(points)
+    leaf = points.clone().requires_grad_(True)
+    expected = make_objective(objective)(by_autograd(victim), obs)(leaf)
+    (slope,) = torch.autograd.grad(expected.sum(), leaf)
+    torch.testing.assert_close(values, expected.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(gradient, slope, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["mc", "mr", "mixture", "min_reward"])
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+@pytest.mark.parametrize(("n_critics", "how"), [(1, "min"), (2, "min"), (3, "max"), (2, "mean")])
+def test_values_and_gradients_are_those_of_autograd(
+    objective: str, activation: type[nn.Module], n_critics: int, how: str
+) -> None:
+    check_equal(make(activation, n_critics, how).victim(), objective)
+
+
+def test_the_check_rejects_a_critic_with_other_action_units() -> None:
+    victim = make().victim()
+    assert isinstance(victim.q_cost, MlpCritic)
+    wrong = replace(victim.q_cost, half=2 * victim.q_cost.half)
+    with pytest.raises(AssertionError):
+        check_equal(victim._replace(q_cost=wrong), "mc")
+
+
+def test_an_attack_finds_the_same_points_either_way() -> None:
+    victim, ball = make().victim(), LpBall.of("linf", 0.1)
+    obs = torch.randn(7, 5, generator=torch.Generator().manual_seed(1))
+    attack = make_attack("mc", steps=5)
+    fast, general = attack(victim, obs, ball), attack(by_autograd(victim), obs, ball)
+    torch.testing.assert_close(fast.obs, general.obs, rtol=0, atol=1e-5)
+    torch.testing.assert_close(fast.objective, general.objective, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_are_read_as_they_are_now_and_never_touched() -> None:
+    agent = make()
+    victim = agent.victim()
+    obs = torch.randn(3, 5)
+    with torch.no_grad():
+        agent.actor.mean_head.bias.add_(0.3)
+    before = {name: value.clone() for name, value in agent.policy.state_dict().items()}
+    assert isinstance(victim.action, MlpAction)
+    torch.testing.assert_close(victim.action.pull(obs)[0], victim.action(obs).detach())
+    make_attack("mc", steps=3)(victim, obs, LpBall.of("linf", 0.1))
+    for name, value in agent.policy.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    assert all(weight.grad is None for weight in agent.policy.parameters())
+
+
+@pytest.mark.parametrize("kwargs", [{"activation_fn": nn.SiLU}])
+def test_other_networks_keep_the_general_path(kwargs: dict[str, Any]) -> None:
+    victim = make(kwargs["activation_fn"]).victim()
+    assert not isinstance(victim.action, MlpAction)
+    attacked = make_attack("mc", steps=2)(victim, torch.randn(3, 5), LpBall.of("linf", 0.1))
+    assert bool((attacked.objective >= attacked.clean_objective).all())
