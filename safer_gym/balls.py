@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,15 +119,22 @@ class LpBall:
         """
         if self.is_point:
             return center
-        low, high = self._box(center)
         if self.p == math.inf:
-            return _clip(self._project_linf(center, points), low, high)
+            return self.around(center)(points)
+        low, high = self._box(center)
         inside = self.gauge(points.double() - center.double()) <= 1 + _SLACK
         if bool(inside.all()):
             return _clip(points, low, high)
         projected = self._project_lp(center, points, low, high)
         keep = inside.view(-1, *[1] * (points.dim() - 1))
         return _clip(torch.where(keep, points, projected), low, high)
+
+    def around(self, center: Tensor) -> Callable[[Tensor], Tensor]:
+        """`project` with the center fixed, for many projections around the same points."""
+        if self.p != math.inf or self.is_point:
+            return lambda points: self.project(center, points)
+        low, high = self._linf_bounds(center)
+        return lambda points: torch.clamp(points, low, high)
 
     def offsets(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Uniform draws from the ball around zero, shaped and typed as `like` [B, *O]."""
@@ -170,13 +178,15 @@ class LpBall:
             bounds.append(None if value is None else widen(value.to(center), center))
         return bounds[0], bounds[1]
 
-    def _project_linf(self, center: Tensor, points: Tensor) -> Tensor:
+    def _linf_bounds(self, center: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends of the set, a box itself, rounded toward the center."""
         eps = self._eps_of(center.double())
         exact = center.double()
         low, high = (exact - eps).to(center.dtype), (exact + eps).to(center.dtype)
         low = torch.where(exact - low.double() > eps, torch.nextafter(low, center), low)
         high = torch.where(high.double() - exact > eps, torch.nextafter(high, center), high)
-        return torch.clamp(points, low, high)
+        valid_low, valid_high = self._box(center)
+        return _clip(low, valid_low, None), _clip(high, None, valid_high)
 
     def _project_lp(
         self, center: Tensor, points: Tensor, low: Tensor | None, high: Tensor | None

@@ -83,13 +83,16 @@ class GradientAttack:
         state: Any = None
         improved = torch.ones_like(start.values, dtype=torch.bool)
         settled = torch.zeros_like(improved)
+        project = ball.around(obs)
         for k in range(self.steps):
             wanted, state = self.step_rule(Visit(here.points, here.gradient, improved), ball, state)
             flat = ~(here.gradient != 0).flatten(1).any(1)
             if bool(flat.any()):
                 wanted = torch.where(as_rows(flat, obs), obs + jumps()[k], wanted)
-            points = ball.project(obs, wanted)
-            settled = settled | (_stays(ball, obs, here, points) & ~flat)
+            points = project(wanted)
+            still = (points == here.points).flatten(1).all(1) & ~flat & ~settled
+            if bool(still.any()):
+                settled = settled | (still & _at_top(ball, project, here))
             if bool(settled.all()):
                 break
             points = torch.where(as_rows(settled, obs), here.points, points)
@@ -120,13 +123,10 @@ class _Place(NamedTuple):
         )
 
 
-def _stays(ball: LpBall, obs: Tensor, here: _Place, points: Tensor) -> Tensor:
-    """Rows that did not move and have no way up from where they are, bool [B]."""
-    still = (points == here.points).flatten(1).all(1)
-    if not bool(still.any()):
-        return still
-    upward = ball.project(obs, here.points + ball.ascent_direction(here.gradient))
-    return still & (upward == here.points).flatten(1).all(1)
+def _at_top(ball: LpBall, project: Callable[[Tensor], Tensor], here: _Place) -> Tensor:
+    """Rows that have no way up from where they are, bool [B]."""
+    upward = project(here.points + ball.ascent_direction(here.gradient))
+    return (upward == here.points).flatten(1).all(1)
 
 
 def _offsets(obs: Tensor, ball: LpBall, n: int, seed: int) -> Callable[[], Tensor]:
