@@ -148,13 +148,13 @@ def _look(score: Score, points: Tensor) -> _Place:
     with torch.enable_grad():
         leaf = points.detach().clone().requires_grad_(True)
         values = score(leaf)
-        gradient = None
+        found: Tensor | None = None
         if values.requires_grad:
-            (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
-    if gradient is None:
+            (found,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
+    if found is None:
         raise ValueError(
             "the victim gives no gradient: its action is not a differentiable torch function of "
             "the observation (numpy inside, detach() or no_grad() do this); use a gradient-free "
             "attack instead: 'random_search', 'uniform' or 'gaussian'"
         )
-    return _Place(points, values.detach(), torch.nan_to_num(gradient, nan=0.0))
+    return _Place(points, values.detach(), torch.nan_to_num(found, nan=0.0))
