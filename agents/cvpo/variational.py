@@ -73,7 +73,6 @@ class Posterior(NamedTuple):
     """The old policy pi_i at the batch's states."""
     mle_scale: float
     """1, or 1/N where the public code's extra mean over the particles is asked for."""
-    n_particles: int
 
 
 class VariationalPolicyOptimization(ModelFiles, ABC):
@@ -506,7 +505,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         full = old.scale.dim() > old.mean.dim()
         moments = weighted_moments(actions, weights, full)
         scale = 1.0 if self.mle_scale == "sum" else 1.0 / self.n_particles
-        return estep, Posterior(moments, old, scale, self.n_particles)
+        return estep, Posterior(moments, old, scale)
 
     @abstractmethod
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
