@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from safer_gym.wrappers.cost_vector import VectorCostTracker
     from safer_gym.wrappers.engine import AdversaryError
     from safer_gym.wrappers.fitted_q import FittedCritics, fit_critics, iterate_mc
+    from safer_gym.wrappers.policy_layers import policy_layers
     from safer_gym.wrappers.victims import as_victim
 
 _HOMES = {
@@ -37,6 +38,7 @@ _HOMES = {
     "fit_critics": "fitted_q",
     "iterate_mc": "fitted_q",
     "make_task": "adapters.tasks",
+    "policy_layers": "policy_layers",
 }
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "fit_critics",
     "iterate_mc",
     "make_task",
+    "policy_layers",
 ]
 
 

@@ -16,6 +16,9 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
+from safer_gym.bounds.heads import SigmoidStd
+from safer_gym.bounds.network import Affine, sequential_layers
+from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.choices import choose
 from safer_gym.types import Gaussian
 
@@ -94,6 +97,28 @@ class GaussianActor(BasePolicy):
         factor = torch.diag_embed(std)
         factor[..., rows, columns] = off_diagonal
         return Gaussian(mean, factor)
+
+    def policy_layers(self) -> PolicyLayers:
+        """The network and its heads, as bounds over every adversary take them.
+
+        Raises:
+            NotCoveredError: an activation that no bound covers.
+        """
+        heads = (self.mean_head, self.scale_head)
+        joined = Affine(
+            torch.cat([head.weight.detach() for head in heads]),
+            torch.cat([head.bias.detach() for head in heads]),
+        )
+        n = self.mean_head.out_features
+        return PolicyLayers(
+            (*sequential_layers(self.latent), joined),
+            n,
+            squash="tanh",
+            scale=SigmoidStd(
+                self.min_std, self.max_std, self._std_offset, n, self.covariance == "full"
+            ),
+            describe="the stochastic policy",
+        )
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Tensor:
         if deterministic:

@@ -1,0 +1,35 @@
+"""Interval bounds: each layer's output box from its input box (IBP). Fast and loose."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from safer_gym.bounds.network import Affine, Layer, Layers
+
+
+class Enclosure(NamedTuple):
+    """A box that holds a function's values over a set, one for each row of a batch."""
+
+    lower: Tensor
+    """[B, A]"""
+    upper: Tensor
+    """[B, A]"""
+
+
+def interval_step(layer: Layer, box: Enclosure) -> Enclosure:
+    """The image of a box [B, I] under one layer, as a box [B, O]. Tight for one layer."""
+    if not isinstance(layer, Affine):
+        return Enclosure(layer(box.lower), layer(box.upper))
+    middle, half = (box.lower + box.upper) / 2, (box.upper - box.lower) / 2
+    centre = middle @ layer.weight.mT + layer.bias
+    spread = half @ layer.weight.abs().mT
+    return Enclosure(centre - spread, centre + spread)
+
+
+def interval_bounds(layers: Layers, box: Enclosure) -> Enclosure:
+    """The network's output over a box of inputs, layer by layer."""
+    for layer in layers:
+        box = interval_step(layer, box)
+    return box

@@ -1,0 +1,86 @@
+"""Two lines that hold an activation between them over an interval.
+
+On [lower, upper] each function f satisfies
+    lower_slope x + lower_offset <= f(x) <= upper_slope x + upper_offset.
+ReLU and its leaky form: the chord above, the better of the two pieces below. Tanh is convex left
+of zero and concave right of it: a chord where it curves one way, else the tangent that starts at
+the interval's end.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from safer_gym.bounds.interval import Enclosure
+from safer_gym.bounds.network import Activation
+
+_BISECTIONS = 20
+_PAD = 1e-14
+"""Offsets move outward by this much: far over the errors of tanh in float64, far under any use."""
+
+
+class Relaxation(NamedTuple):
+    """Slopes and offsets [B, O] of the two lines."""
+
+    lower_slope: Tensor
+    lower_offset: Tensor
+    upper_slope: Tensor
+    upper_offset: Tensor
+
+
+def relax(activation: Activation, box: Enclosure) -> Relaxation:
+    """The lines for `activation` over each interval of `box`."""
+    if activation.name == "tanh":
+        slope, offset = _tanh_above(box.lower, box.upper)
+        # tanh is odd: what lies above it, mirrored at the origin, lies below it.
+        mirrored_slope, mirrored_offset = _tanh_above(-box.upper, -box.lower)
+        return Relaxation(mirrored_slope, -mirrored_offset, slope, offset)
+    return _relu(box.lower, box.upper, activation.slope)
+
+
+def _relu(low: Tensor, high: Tensor, leak: float) -> Relaxation:
+    """max(x, leak x): exact where the interval does not straddle zero."""
+    value_low, value_high = torch.maximum(low, leak * low), torch.maximum(high, leak * high)
+    straddles = (low < 0) & (high > 0)
+    width = torch.where(straddles, high - low, 1.0)
+    chord = torch.where(straddles, (value_high - value_low) / width, 1.0)
+    chord = torch.where(high <= 0, leak, chord)
+    offset = torch.where(straddles, value_low - chord * low, 0.0)
+    # Of the lines through zero, the piece of the longer side leaves the smaller area.
+    below = torch.where(straddles, torch.where(high > -low, 1.0, leak), chord)
+    pad = torch.where(straddles, _PAD * (low.abs() + high.abs()), 0.0)
+    return Relaxation(below, torch.zeros_like(below), chord, offset + pad)
+
+
+def _tanh_above(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope and offset of a line over tanh on [low, high]."""
+    at_low, at_high = torch.tanh(low), torch.tanh(high)
+    width = high - low
+    # A chord is above where tanh is convex, and further right while the curve's slope at the right
+    # end exceeds its own.
+    chord = torch.where(width > 1e-6, (at_high - at_low) / width.clamp(min=1e-6), 0.0)
+    is_chord = (width > 1e-6) & ((high <= 0) | (1 - at_high.square() >= chord))
+    touch = torch.where(low >= 0, (low + high) / 2, _touching_point(low, high))
+    at_touch = torch.tanh(touch)
+    tangent = 1 - at_touch.square()
+    # Over an interval too short for a chord the highest value is above.
+    flat = (width <= 1e-6) & (low < 0)
+    slope = torch.where(is_chord, chord, torch.where(flat, 0.0, tangent))
+    offset = torch.where(is_chord, at_low - chord * low, at_touch - tangent * touch)
+    offset = torch.where(flat, at_high, offset)
+    return slope, offset + _PAD * (1 + low.abs() + high.abs())
+
+
+def _touching_point(low: Tensor, high: Tensor) -> Tensor:
+    """The least d >= 0, nearly, whose tangent is not under tanh at low < 0, where high is one."""
+    value = torch.tanh(low)
+    left, right = torch.zeros_like(high), high.clamp(min=0)
+    for _ in range(_BISECTIONS):
+        middle = (left + right) / 2
+        at_middle = torch.tanh(middle)
+        is_above = at_middle + (1 - at_middle.square()) * (low - middle) >= value
+        left, right = torch.where(is_above, left, middle), torch.where(is_above, middle, right)
+    return right

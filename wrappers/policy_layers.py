@@ -1,0 +1,167 @@
+"""Which network a bound has to enclose, for a model of Stable-Baselines3 or of this package.
+
+Whatever stands between the observation and the action has to be known exactly. What is not is
+refused with the reason, never guessed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.distributions import DiagGaussianDistribution
+from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
+from torch import Tensor, nn
+
+from safer_gym.bounds.errors import NotCoveredError
+from safer_gym.bounds.heads import ExpStd
+from safer_gym.bounds.network import Activation, Affine, Layer, affine_layers, sequential_layers
+from safer_gym.bounds.policy import PolicyLayers
+from safer_gym.mlp import MlpAction
+from safer_gym.types import Victim
+
+
+def policy_layers(policy: Any, *, vec_normalize: VecNormalize | None = None) -> PolicyLayers:
+    """The network behind a policy, as `safer_gym.bounds` takes it.
+
+    Covered: CVPO and SAFER; SAC and TQC; PPO, A2C and TRPO; TD3 and DDPG (deterministic); the
+    mean of a `Victim` made of a plain network; a torch module of Linear, ReLU, LeakyReLU and Tanh
+    (deterministic). Means are in the units in which the policy adds its noise: before tanh for
+    SAC and TQC, in [-1, 1] for CVPO and SAFER, in the environment's for PPO.
+
+    Args:
+        policy: a model, its policy, a `Victim`, a module, or `PolicyLayers`, returned as they are.
+        vec_normalize: frozen statistics (training=False) that the policy's inputs go through,
+            where the ball is around raw observations.
+
+    Raises:
+        NotCoveredError: a recurrent network, gSDE, images or Dict observations, discrete actions,
+            running normalisation, unknown layers or objects.
+    """
+    layers = _policy_layers(policy)
+    return layers if vec_normalize is None else _behind(vec_normalize, layers)
+
+
+def _policy_layers(policy: Any) -> PolicyLayers:
+    if isinstance(policy, PolicyLayers):
+        return policy
+    if isinstance(policy, Victim):
+        return _of_victim(policy)
+    policy = getattr(policy, "policy", policy)
+    if isinstance(policy, BaseModel):
+        return _of_model(policy)
+    if isinstance(policy, nn.Module):
+        layers = sequential_layers(policy)
+        return PolicyLayers(layers, len(affine_layers(layers)[-1].bias), describe="the module")
+    raise NotCoveredError(f"a policy of type {type(policy).__name__}", "its network is not known")
+
+
+def _of_victim(victim: Victim) -> PolicyLayers:
+    if not isinstance(victim.action, MlpAction):
+        raise NotCoveredError(
+            "this victim", "its action is not a plain network; pass the model itself"
+        )
+    hidden = Activation(victim.action.activation)
+    layers: list[Layer] = []
+    for weight, bias in victim.action.layers:
+        layers += [Affine(weight[0].mT, bias[0, 0]), hidden]
+    layers = layers[:-1]
+    width = len(affine_layers(layers)[-1].bias)
+    return PolicyLayers(layers, width, squash="tanh", describe="the victim's mean action")
+
+
+def _of_model(policy: BaseModel) -> PolicyLayers:
+    name = type(policy).__name__
+    _check_spaces(policy, name)
+    if hasattr(policy, "lstm_actor"):
+        raise NotCoveredError(f"the recurrent {name}", "its action depends on the past")
+    if isinstance(policy, ActorCriticPolicy):
+        return _on_policy(policy)
+    actor = getattr(policy, "actor", policy)
+    _check_extractor(getattr(actor, "features_extractor", None))
+    own: Any = getattr(actor, "policy_layers", None)
+    if callable(own):
+        return own()
+    if hasattr(actor, "log_std") and hasattr(actor, "latent_pi"):
+        return _squashed_gaussian(actor, name)
+    if isinstance(getattr(actor, "mu", None), nn.Sequential):
+        layers = sequential_layers(actor.mu)
+        width = len(affine_layers(layers)[-1].bias)
+        return PolicyLayers(layers, width, describe=f"the deterministic {name}")
+    raise NotCoveredError(f"the actor of {name}", "its network is not known")
+
+
+def _on_policy(policy: ActorCriticPolicy) -> PolicyLayers:
+    name = type(policy).__name__
+    _check_extractor(policy.pi_features_extractor)
+    if type(policy.action_dist) is not DiagGaussianDistribution:
+        raise NotCoveredError(
+            f"the distribution {type(policy.action_dist).__name__} of {name}",
+            "only diagonal Gaussians are; train without use_sde",
+        )
+    layers = sequential_layers([policy.mlp_extractor.policy_net, policy.action_net])
+    std = policy.log_std.detach().double().exp()
+    return PolicyLayers(layers, len(std), scale=std, describe=f"the stochastic {name}")
+
+
+def _squashed_gaussian(actor: Any, name: str) -> PolicyLayers:
+    if getattr(actor, "use_sde", False):
+        raise NotCoveredError(f"gSDE of {name}", "its noise is not a Gaussian fresh at every step")
+    trunk = sequential_layers(actor.latent_pi)
+    mean, log_std = (
+        affine_layers(sequential_layers(head))[0] for head in (actor.mu, actor.log_std)
+    )
+    joined = Affine(torch.cat([mean.weight, log_std.weight]), torch.cat([mean.bias, log_std.bias]))
+    head = ExpStd(LOG_STD_MIN, LOG_STD_MAX)
+    return PolicyLayers(
+        [*trunk, joined], len(mean.bias), scale=head, describe=f"the stochastic {name}"
+    )
+
+
+def _check_spaces(policy: BaseModel, name: str) -> None:
+    observed, action = policy.observation_space, policy.action_space
+    if not isinstance(action, spaces.Box):
+        raise NotCoveredError(f"{name} with actions {action}", "only continuous actions (Box) are")
+    if not isinstance(observed, spaces.Box):
+        raise NotCoveredError(f"{name} with observations {observed}", "only a Box is")
+    if is_image_space(observed):
+        raise NotCoveredError(f"{name} of images", "only vectors are")
+
+
+def _check_extractor(extractor: Any) -> None:
+    if type(extractor) is not FlattenExtractor:
+        raise NotCoveredError(
+            f"the features extractor {type(extractor).__name__}", "only FlattenExtractor is"
+        )
+
+
+def _behind(normaliser: VecNormalize, policy: PolicyLayers) -> PolicyLayers:
+    """The policy as a function of raw observations: scale, shift and clip written as layers."""
+    if normaliser.training:
+        raise NotCoveredError("running normalisation", "set vec_normalize.training = False first")
+    if not normaliser.norm_obs:
+        return policy
+    rms: Any = normaliser.obs_rms
+    if isinstance(rms, dict):
+        raise NotCoveredError("normalised Dict observations", "only a Box is")
+    dtype = affine_layers(policy.layers)[0].weight.dtype
+    deviation = torch.as_tensor(rms.var + normaliser.epsilon).flatten().double().sqrt()
+    shift = torch.as_tensor(rms.mean).flatten().double() / deviation
+    clip = _clip_layers(1 / deviation, -shift, float(normaliser.clip_obs))
+    clip = [Affine(*(t.to(dtype) for t in c)) if isinstance(c, Affine) else c for c in clip]
+    layers = (*clip, *policy.layers)
+    return PolicyLayers(layers, policy.action_dim, policy.squash, policy.scale, policy.describe)
+
+
+def _clip_layers(scale: Tensor, shift: Tensor, limit: float) -> list[Layer]:
+    """min(max(scale x + shift, -limit), limit) = relu(y + limit) - relu(y - limit) - limit."""
+    n = len(scale)
+    eye = torch.eye(n, dtype=scale.dtype)
+    ends = Affine(torch.cat([torch.diag(scale)] * 2), torch.cat([shift + limit, shift - limit]))
+    join = Affine(torch.cat([eye, -eye], dim=1), torch.full((n,), -limit, dtype=scale.dtype))
+    return [ends, Activation("relu"), join]
