@@ -6,7 +6,8 @@ from typing import Any
 
 from stable_baselines3.common.type_aliases import PyTorchObs
 
-from safer_gym.agents.cvpo.variational import Posterior, VariationalPolicyOptimization
+from safer_gym.agents.cvpo.mstep import Posterior
+from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
 
 
 class CVPO(VariationalPolicyOptimization):

@@ -6,7 +6,7 @@ drawn from the old policy. Weights [N, B] sum to one over N.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,6 +58,18 @@ class EStep(NamedTuple):
     feasible: bool
     """False where the multiplier hit its bound and the cost constraint is still violated."""
 
+    def record(self) -> dict[str, Any]:
+        """What the logger gets, by key."""
+        return {
+            "estep_eta": self.dual.eta,
+            "estep_lambda": self.dual.lam,
+            "estep_kl": self.kl,
+            "estep_cost": self.cost,
+            "estep_iterations": self.iterations,
+            "estep_converged": self.converged,
+            "estep_feasible": self.feasible,
+        }
+
 
 def dual_value(
     q_reward: Tensor, q_cost: Tensor, dual: Dual, kl_bound: float, cost_threshold: float
@@ -91,6 +103,11 @@ def estep_weights(q_reward: Tensor, q_cost: Tensor, dual: Dual) -> Tensor:
 def blend(old: Dual, new: Dual, rate: float) -> Dual:
     """`rate` of `new` in `old`: geometrically for the temperature, linearly for the multiplier."""
     return Dual(old.eta ** (1.0 - rate) * new.eta**rate, (1.0 - rate) * old.lam + rate * new.lam)
+
+
+def rising(bound: float, progress: float, warmup: float) -> float:
+    """A bound that grows linearly from 0 over the first `warmup` of a training's `progress`."""
+    return bound if progress >= warmup else bound * progress / warmup
 
 
 def solve_estep(

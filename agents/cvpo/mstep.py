@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.divergences import decoupled_kl, gaussian_kl
+from safer_gym.multipliers import gradient_multiplier_step
 from safer_gym.types import Gaussian
 
 
@@ -24,6 +25,16 @@ class Moments(NamedTuple):
     """[B, A]"""
     covariance: Tensor
     """Weighted central second moments: [B, A] (diagonal) or [B, A, A]."""
+
+
+class Posterior(NamedTuple):
+    """What the E-step hands to the M-step."""
+
+    moments: Moments
+    old: Gaussian
+    """The old policy pi_i at the batch's states."""
+    mle_scale: float
+    """1, or 1/N where the public code's extra mean over the particles is asked for."""
 
 
 class KLPair(NamedTuple):
@@ -78,6 +89,22 @@ def trust_region_kl(old: Gaussian, new: Gaussian, decoupled: bool) -> KLPair:
         return KLPair(mean.mean(), covariance.mean())
     joint = gaussian_kl(old, new).mean()
     return KLPair(joint, torch.zeros_like(joint))
+
+
+def multiplier_steps(
+    betas: tuple[float, float],
+    kl: KLPair,
+    kl_bounds: tuple[float, float],
+    step_sizes: tuple[float, float],
+    caps: tuple[float, float],
+) -> tuple[float, float]:
+    """Eq. 64 (and 65) for the mean and the covariance part."""
+    parts = zip(betas, torch.stack(kl).tolist(), kl_bounds, step_sizes, caps, strict=True)
+    first, second = (
+        float(gradient_multiplier_step(beta, bound - value, step_size, cap))
+        for beta, value, bound, step_size, cap in parts
+    )
+    return first, second
 
 
 def penalty(kl: KLPair, betas: tuple[float, float], bounds: tuple[float, float]) -> Tensor:

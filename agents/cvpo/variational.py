@@ -1,19 +1,18 @@
 """The shell that CVPO and SAFER share: critics, E-step, one M-step hook (SAFER, Algorithm 2).
 
 This class is abstract. It owns no mathematics: the losses are pure functions in estep.py, mstep.py
-and common/td.py, the cost bookkeeping is common/cost_monitor.py.
+and common/critic_update.py; the attacked observations are made in common/attacked_obs.py, and the
+cost bookkeeping is common/cost_monitor.py.
 """
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel, BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, PyTorchObs, Schedule
 from stable_baselines3.common.utils import update_learning_rate
@@ -21,12 +20,20 @@ from torch import Tensor
 from typing_extensions import Self
 
 from safer_gym.agents.common.actor import GaussianActor
+from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
 from safer_gym.agents.common.buffer_choice import COST_BUFFERS, choose_buffer, with_costs
 from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.cost_monitor import CostMonitor
+from safer_gym.agents.common.costless import warn_of_zero_cost, with_zero_cost
+from safer_gym.agents.common.critic_update import (
+    COST_BOOTSTRAPS,
+    critic_targets,
+    descend,
+    fit_critic,
+)
 from safer_gym.agents.common.critics import QEnsemble
-from safer_gym.agents.common.flat_obs import flatten_obs, require_attackable
+from safer_gym.agents.common.flat_obs import require_attackable
 from safer_gym.agents.common.horizon import episode_horizon
 from safer_gym.agents.common.model_file import ModelFiles
 from safer_gym.agents.common.policies import (
@@ -35,44 +42,40 @@ from safer_gym.agents.common.policies import (
     MlpPolicy,
     MultiInputPolicy,
 )
-from safer_gym.agents.common.td import AGGREGATIONS, aggregate, polyak, td_loss, td_target
+from safer_gym.agents.common.td import AGGREGATIONS, aggregate, polyak
 from safer_gym.agents.common.victim import make_victim
+from safer_gym.agents.cvpo.arguments import (
+    require_box,
+    require_compatible,
+    require_positive,
+    require_share,
+)
 from safer_gym.agents.cvpo.estep import (
     Dual,
     DualBounds,
     EStep,
     blend,
     estep_weights,
+    rising,
     solve_estep,
 )
 from safer_gym.agents.cvpo.mstep import (
     KLPair,
-    Moments,
+    Posterior,
     likelihood,
+    multiplier_steps,
     penalty,
     trust_region_kl,
     weighted_moments,
 )
 from safer_gym.choices import choose
 from safer_gym.divergences import sample_gaussian
-from safer_gym.multipliers import gradient_multiplier_step
 from safer_gym.returns import cost_threshold
 from safer_gym.types import Gaussian, Victim
 
 KL_MODES = ("decoupled", "joint")
 REFERENCES = ("rollout", "polyak", "update")
 MLE_SCALES = ("sum", "mean")
-COST_BOOTSTRAPS = ("always", "until_terminated")
-
-
-class Posterior(NamedTuple):
-    """What the E-step hands to the M-step."""
-
-    moments: Moments
-    old: Gaussian
-    """The old policy pi_i at the batch's states."""
-    mle_scale: float
-    """1, or 1/N where the public code's extra mean over the particles is asked for."""
 
 
 class VariationalPolicyOptimization(ModelFiles, ABC):
@@ -88,6 +91,9 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         kl_bound_estep: delta of Eq. 4.
         estep_iterations, estep_tolerance, max_lam: when the dual counts as solved, and the
             multiplier's bound, which an infeasible batch reaches.
+        lam_warmup: share of training over which that bound grows linearly from 0 (0: no warm-up);
+            for tasks where an early price of cost stops the exploration. While it grows, a batch
+            whose limit would need a higher price is logged as infeasible.
         dual_rate: share of a batch's own dual solution in the running one that weighs its actions;
             1 uses each batch's solution alone (Eq. 6). Less is steadier, and more cautious: where
             batches alternate between no multiplier and its bound, their mean is too large.
@@ -155,6 +161,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         estep_iterations: int = 20,
         estep_tolerance: float = 0.01,
         max_lam: float = 20.0,
+        lam_warmup: float = 0.0,
         dual_rate: float = 1.0,
         m_steps: int = 1,
         kl_bound_mean: float = 0.1,
@@ -217,37 +224,26 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             sde_support=False,
             support_multi_env=True,
         )
-        if self.env is not None and not isinstance(self.action_space, spaces.Box):
-            raise ValueError(
-                "the environment's action_space must be a Box of finite bounds: the E-step samples "
-                f"continuous actions; got {self.action_space}."
-            )
-        if use_sde:
-            raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
-        if optimize_memory_usage and cost_bootstrap == "always":
-            raise ValueError(
-                "optimize_memory_usage=True keeps no observation of an episode's end, which "
-                "cost_bootstrap='always' needs; pass cost_bootstrap='until_terminated'."
-            )
-        positive = {
-            "cost_limit": cost_limit,
-            "kl_bound_estep": kl_bound_estep,
-            "kl_bound_mean": kl_bound_mean,
-            "kl_bound_cov": kl_bound_cov,
-            "n_particles": n_particles,
-            "m_steps": m_steps,
-            "max_lam": max_lam,
-            "dual_rate": dual_rate,
-        }
-        _require_positive(positive)
-        if dual_rate > 1:
-            raise ValueError(f"dual_rate must be in (0, 1]; got {dual_rate!r}.")
+        if self.env is not None:
+            require_box(self.action_space)
+        require_compatible(use_sde, optimize_memory_usage, cost_bootstrap)
+        require_positive(
+            cost_limit=cost_limit,
+            kl_bound_estep=kl_bound_estep,
+            kl_bound_mean=kl_bound_mean,
+            kl_bound_cov=kl_bound_cov,
+            n_particles=n_particles,
+            m_steps=m_steps,
+            max_lam=max_lam,
+            dual_rate=dual_rate,
+        )
+        require_share(dual_rate=dual_rate, lam_warmup=lam_warmup)
         self.critic_learning_rate = critic_learning_rate
         self.cost_limit, self.episode_length = cost_limit, episode_length
         self.n_particles, self.m_steps = n_particles, m_steps
         self.kl_bound_estep = kl_bound_estep
         self.estep_iterations, self.estep_tolerance = estep_iterations, estep_tolerance
-        self.max_lam, self.dual_rate = max_lam, dual_rate
+        self.max_lam, self.lam_warmup, self.dual_rate = max_lam, lam_warmup, dual_rate
         self.kl_bounds = (kl_bound_mean, kl_bound_cov)
         self.multiplier_lrs = (multiplier_lr_mean, multiplier_lr_cov)
         self.multiplier_caps = (multiplier_cap_mean, multiplier_cap_cov)
@@ -348,19 +344,11 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
 
     def _sample_action(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
         if self.collection_attack is not None and self._last_obs is not None:
-            self._last_obs = self._corrupted_last_obs(self.collection_attack)
+            # The behaviour policy acts on, and the buffer stores, what the attacker shows.
+            self._last_obs = attacked_array(self, self._last_obs, self.collection_attack)
             if self._vec_normalize_env is not None:
                 self._last_original_obs = self._vec_normalize_env.unnormalize_obs(self._last_obs)
         return super()._sample_action(*args, **kwargs)
-
-    def _corrupted_last_obs(self, corruption: Corruption) -> Any:
-        """The behaviour policy acts on, and the buffer stores, what the attacker shows."""
-        clean: Any = self._last_obs
-        obs, _ = self.policy.obs_to_tensor(clean)
-        corrupted = self._corrupt(obs, corruption)
-        if isinstance(corrupted, dict):
-            return {key: _as_stored(value, clean[key]) for key, value in corrupted.items()}
-        return _as_stored(corrupted, clean)
 
     # ------------------------------------------------------------------ learning
 
@@ -396,7 +384,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             estep, posterior = self._expectation(data.observations)
             record |= self._maximisation(data.observations, posterior)
             self._update_targets()
-            record |= _estep_record(estep)
+            record |= estep.record()
             records.append(record)
         self._n_updates += gradient_steps
         self._record(records)
@@ -412,36 +400,16 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         assert self.replay_buffer is not None
         data: Any = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
         if not isinstance(data, CostSamples):
-            data = self._without_cost(data)
+            if not self._warned_of_no_cost:
+                warn_of_zero_cost(self.replay_buffer)
+                self._warned_of_no_cost = True
+            data = with_zero_cost(data, self.gamma)
         if self.batch_attack is not None:
             data = data._replace(observations=self._corrupt(data.observations, self.batch_attack))
         return data
 
-    def _without_cost(self, data: Any) -> CostSamples:
-        """Hindsight batches: one-step transitions that carry no cost."""
-        if not self._warned_of_no_cost:
-            name = type(self.replay_buffer).__name__
-            warnings.warn(
-                f"{name} keeps no costs: every cost counts as zero, and returns are one-step.",
-                stacklevel=2,
-            )
-            self._warned_of_no_cost = True
-        return CostSamples(
-            data.observations,
-            data.actions,
-            data.next_observations,
-            data.dones,
-            data.rewards,
-            torch.full_like(data.rewards, self.gamma),
-            torch.zeros_like(data.rewards),
-        )
-
     def _corrupt(self, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
-        flat = flatten_obs(obs, self.observation_space)
-        progress = 1.0 - self._current_progress_remaining
-        restore = flat.restore if isinstance(obs, dict) else None
-        victim = make_victim(self, scaled=True, restore=restore)
-        return flat.restore(corruption(victim, flat.tensor, progress, self._generator))
+        return attacked_batch(self, obs, corruption)
 
     def _update_critics(self, data: CostSamples) -> dict[str, Any]:
         """Eq. 58 to 60, with one action of the current policy at the next state."""
@@ -455,32 +423,19 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
                 self.cost_critic_target.values(data.next_observations, cost_action),
                 self.cost_aggregation,
             )
-            discounts, ended = data.discounts.squeeze(-1), data.dones.squeeze(-1)
-            reward_target = td_target(data.rewards.squeeze(-1), discounts, reward_next, ended)
-            cost_ended = ended * float(self.cost_bootstrap == "until_terminated")
-            cost_target = td_target(data.costs.squeeze(-1), discounts, cost_next, cost_ended)
-        losses = {}
-        for name, net, target in (
-            ("critic_loss", self.critic, reward_target),
-            ("cost_critic_loss", self.cost_critic, cost_target),
-        ):
-            loss = td_loss(net.values(data.observations, data.actions), target)
-            self._descend(loss, net)
-            losses[name] = loss.detach()
-        return losses
+            targets = critic_targets(data, reward_next, cost_next, self.cost_bootstrap)
+        clip = self.max_grad_norm
+        return {
+            "critic_loss": fit_critic(self.critic, data, targets.reward, clip),
+            "cost_critic_loss": fit_critic(self.cost_critic, data, targets.cost, clip),
+        }
 
     def _cost_action(self, next_obs: PyTorchObs, action: Tensor) -> Tensor:
         """The next action whose cost Eq. 59 counts; the reward critic's own, unless overridden."""
         return action
 
     def _descend(self, loss: Tensor, net: BaseModel) -> None:
-        net.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.max_grad_norm is not None:
-            # Not net.parameters(): a shared extractor belongs to the actor alone.
-            own = net.optimizer.param_groups[0]["params"]
-            torch.nn.utils.clip_grad_norm_(own, self.max_grad_norm)
-        net.optimizer.step()
+        descend(loss, net, self.max_grad_norm)
 
     @torch.no_grad()
     def _expectation(self, obs: PyTorchObs) -> tuple[EStep, Posterior]:
@@ -490,13 +445,14 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         clipped = actions.clamp(-1.0, 1.0)
         q_reward = aggregate(self.critic_target.values(obs, clipped), self.reward_aggregation)
         q_cost = aggregate(self.cost_critic_target.values(obs, clipped), self.cost_aggregation)
+        progress = 1.0 - self._current_progress_remaining
         estep = solve_estep(
             q_reward,
             q_cost,
             self.kl_bound_estep,
             self.threshold,
             start=self.dual,
-            bounds=DualBounds(max_lam=self.max_lam),
+            bounds=DualBounds(max_lam=rising(self.max_lam, progress, self.lam_warmup)),
             max_iterations=self.estep_iterations,
             tolerance=self.estep_tolerance,
         )
@@ -541,50 +497,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             self.logger.record(f"train/{key}", float(np.mean([float(r[key]) for r in records])))
 
 
-def multiplier_steps(
-    betas: tuple[float, float],
-    kl: KLPair,
-    kl_bounds: tuple[float, float],
-    step_sizes: tuple[float, float],
-    caps: tuple[float, float],
-) -> tuple[float, float]:
-    """Eq. 64 (and 65) for the mean and the covariance part."""
-    parts = zip(betas, torch.stack(kl).tolist(), kl_bounds, step_sizes, caps, strict=True)
-    first, second = (
-        float(gradient_multiplier_step(beta, bound - value, step_size, cap))
-        for beta, value, bound, step_size, cap in parts
-    )
-    return first, second
-
-
-def _estep_record(estep: EStep) -> dict[str, Any]:
-    return {
-        "estep_eta": estep.dual.eta,
-        "estep_lambda": estep.dual.lam,
-        "estep_kl": estep.kl,
-        "estep_cost": estep.cost,
-        "estep_iterations": estep.iterations,
-        "estep_converged": estep.converged,
-        "estep_feasible": estep.feasible,
-    }
-
-
-def _as_stored(corrupted: Tensor, clean: np.ndarray) -> np.ndarray:
-    """In the dtype of the clean observation; integers are rounded towards it, not out of range."""
-    array = corrupted.cpu().numpy()
-    if np.issubdtype(clean.dtype, np.integer) and np.issubdtype(array.dtype, np.floating):
-        limits = np.iinfo(clean.dtype)
-        array = np.clip(clean + np.trunc(array - clean), limits.min, limits.max)
-    return array.astype(clean.dtype)
-
-
 def as_pair(values: Iterable[float]) -> tuple[float, float]:
     """JSON gives tuples back as lists."""
     first, second = values
     return first, second
-
-
-def _require_positive(values: dict[str, float]) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive; got {value!r}.")

@@ -10,16 +10,20 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
+from safer_gym.agents.common.attacked_obs import attacked_first
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.flat_obs import require_attackable
 from safer_gym.agents.common.policies import ConstrainedPolicy
-from safer_gym.agents.cvpo.mstep import KLPair, likelihood, penalty, trust_region_kl
-from safer_gym.agents.cvpo.variational import (
+from safer_gym.agents.cvpo.arguments import require_share
+from safer_gym.agents.cvpo.mstep import (
+    KLPair,
     Posterior,
-    VariationalPolicyOptimization,
-    as_pair,
+    likelihood,
     multiplier_steps,
+    penalty,
+    trust_region_kl,
 )
+from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization, as_pair
 from safer_gym.attacks.factory import attack_options
 from safer_gym.choices import choose
 from safer_gym.types import Attack, Gaussian
@@ -30,7 +34,7 @@ ADVERSARIAL_REFERENCES = ("old", "current")
 class SAFER(VariationalPolicyOptimization):
     """CVPO whose M-step also fits, and stays close, at maximum-cost attacked states (Eq. 8, 62).
 
-    The agent itself is never attacked: it collects benign data only.
+    The agent collects benign data and is never attacked itself, unless `attacked_share` says so.
 
     Args:
         policy, env, and any argument of CVPO by position or name.
@@ -45,6 +49,10 @@ class SAFER(VariationalPolicyOptimization):
         attacked_cost_critic: let Q_c count the cost of the policy under attack (its next action is
             taken at an attacked next observation), so that Eq. 4 bounds the attacked cost; False is
             the paper's Eq. 59. Benign data serves both.
+        attacked_share: share of the environments (rounded) whose behaviour policy sees attacked
+            observations, at the present radius. The buffer stores the clean observation and the
+            action taken, valid off-policy data of the states that an attack leads to; the paper
+            has 0.
         vanilla_step, adversarial_mle, adversarial_kl: the parts of the robust M-step; switching
             one off is an ablation of Table 8.
     """
@@ -69,6 +77,7 @@ class SAFER(VariationalPolicyOptimization):
         adversarial_reference: str = "current",
         adversarial_weight: float = 1.0,
         attacked_cost_critic: bool = True,
+        attacked_share: float = 0.0,
         vanilla_step: bool = True,
         adversarial_mle: bool = True,
         adversarial_kl: bool = True,
@@ -79,6 +88,13 @@ class SAFER(VariationalPolicyOptimization):
             raise ValueError(
                 "one of vanilla_step, adversarial_mle and adversarial_kl must be True: "
                 "the policy would never change."
+            )
+        require_share(attacked_share=attacked_share)
+        if attacked_share > 0 and kwargs.get("collection_attack") is not None:
+            raise ValueError(
+                "attacked_share stores what the environment showed, collection_attack what the "
+                f"attacker showed: give one of them; got {attacked_share!r} and "
+                f"{kwargs['collection_attack']!r}."
             )
         takes_steps = isinstance(attack, str) and "steps" in attack_options(attack)
         options = {"steps": attack_steps} if takes_steps else {}
@@ -94,7 +110,7 @@ class SAFER(VariationalPolicyOptimization):
             "adversarial_reference", adversarial_reference, ADVERSARIAL_REFERENCES
         )
         self.adversarial_weight = adversarial_weight
-        self.attacked_cost_critic = attacked_cost_critic
+        self.attacked_cost_critic, self.attacked_share = attacked_cost_critic, attacked_share
         self.vanilla_step = vanilla_step
         self.adversarial_mle, self.adversarial_kl = adversarial_mle, adversarial_kl
         self.adversarial_betas = (0.0, 0.0)
@@ -105,6 +121,23 @@ class SAFER(VariationalPolicyOptimization):
         require_attackable(self.observation_space, type(self).__name__)
         self.adversarial_betas = as_pair(self.adversarial_betas)  # saved as a list
         super()._setup_model()
+
+    def _sample_action(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
+        clean: Any = self._last_obs
+        count = self._n_attacked()
+        if count == 0:
+            return super()._sample_action(*args, **kwargs)
+        self._last_obs = attacked_first(self, clean, self.adversary, count)
+        try:
+            return super()._sample_action(*args, **kwargs)
+        finally:
+            self._last_obs = clean
+
+    def _n_attacked(self) -> int:
+        """How many environments act under attack; none before the policy does."""
+        radius = self.adversary.radius(1.0 - self._current_progress_remaining)
+        acts = self.num_timesteps >= self.learning_starts and np.max(radius) > 0
+        return round(self.attacked_share * self.n_envs) if acts else 0
 
     def _cost_action(self, next_obs: PyTorchObs, action: Tensor) -> Tensor:
         if not self.attacked_cost_critic:

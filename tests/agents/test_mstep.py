@@ -14,11 +14,11 @@ from safer_gym.agents.cvpo.mstep import (
     Moments,
     expected_log_prob,
     likelihood,
+    multiplier_steps,
     penalty,
     trust_region_kl,
     weighted_moments,
 )
-from safer_gym.agents.cvpo.variational import multiplier_steps
 from safer_gym.types import Gaussian
 
 laws = settings(max_examples=20)

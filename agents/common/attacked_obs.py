@@ -1,0 +1,49 @@
+"""What an agent's own attacker makes of the observations it collects and learns from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.type_aliases import PyTorchObs
+from torch import Tensor
+
+from safer_gym.agents.common.corruption import Corruption
+from safer_gym.agents.common.flat_obs import flatten_obs
+from safer_gym.agents.common.victim import make_victim
+
+
+def attacked_batch(agent: Any, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
+    """A batch of observations as `corruption` shows it to `agent` at its present progress."""
+    flat = flatten_obs(obs, agent.observation_space)
+    progress = 1.0 - agent._current_progress_remaining
+    restore = flat.restore if isinstance(obs, dict) else None
+    victim = make_victim(agent, scaled=True, restore=restore)
+    return flat.restore(corruption(victim, flat.tensor, progress, agent._generator))
+
+
+def attacked_array(agent: Any, clean: Any, corruption: Corruption) -> Any:
+    """The same for arrays (or a dict of them) as environments give them, [E, *O]."""
+    obs, _ = agent.policy.obs_to_tensor(clean)
+    shown: Any = attacked_batch(agent, obs, corruption)
+    if isinstance(shown, dict):
+        return {key: _as_stored(value, clean[key]) for key, value in shown.items()}
+    return _as_stored(shown, clean)
+
+
+def attacked_first(agent: Any, clean: Any, corruption: Corruption, count: int) -> Any:
+    """A copy of `clean` whose first `count` rows are attacked."""
+    if isinstance(clean, dict):
+        head = {key: value[:count] for key, value in clean.items()}
+        shown = attacked_array(agent, head, corruption)
+        return {key: np.concatenate([shown[key], clean[key][count:]]) for key in clean}
+    return np.concatenate([attacked_array(agent, clean[:count], corruption), clean[count:]])
+
+
+def _as_stored(corrupted: Tensor, clean: np.ndarray) -> np.ndarray:
+    """In the dtype of the clean observation; integers are rounded towards it, not out of range."""
+    array = corrupted.cpu().numpy()
+    if np.issubdtype(clean.dtype, np.integer) and np.issubdtype(array.dtype, np.floating):
+        limits = np.iinfo(clean.dtype)
+        array = np.clip(clean + np.trunc(array - clean), limits.min, limits.max)
+    return array.astype(clean.dtype)

@@ -1,0 +1,60 @@
+"""One step of the reward and the cost critic (SAFER, Eq. 58 to 60)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from stable_baselines3.common.policies import BaseModel
+from torch import Tensor
+
+from safer_gym.agents.common.buffers import CostSamples
+from safer_gym.agents.common.critics import QEnsemble
+from safer_gym.agents.common.td import td_loss, td_target
+from safer_gym.choices import choose
+
+COST_BOOTSTRAPS = ("always", "until_terminated")
+
+
+class Targets(NamedTuple):
+    """What the critics should say of a batch; each [B]."""
+
+    reward: Tensor
+    cost: Tensor
+
+
+def critic_targets(
+    data: CostSamples, reward_next: Tensor, cost_next: Tensor, cost_bootstrap: str
+) -> Targets:
+    """Eq. 58 and 59 from the values of the next states [B].
+
+    Args:
+        cost_bootstrap: "always" lets the cost go on behind an episode's end (public CVPO).
+    """
+    choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
+    discounts, ended = data.discounts.squeeze(-1), data.dones.squeeze(-1)
+    cost_ended = ended * float(cost_bootstrap == "until_terminated")
+    return Targets(
+        td_target(data.rewards.squeeze(-1), discounts, reward_next, ended),
+        td_target(data.costs.squeeze(-1), discounts, cost_next, cost_ended),
+    )
+
+
+def fit_critic(
+    net: QEnsemble, data: CostSamples, target: Tensor, max_grad_norm: float | None
+) -> Tensor:
+    """One optimiser step towards `target` [B]; returns the loss before it."""
+    loss = td_loss(net.values(data.observations, data.actions), target)
+    descend(loss, net, max_grad_norm)
+    return loss.detach()
+
+
+def descend(loss: Tensor, net: BaseModel, max_grad_norm: float | None) -> None:
+    """One step of a network's own optimiser."""
+    net.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if max_grad_norm is not None:
+        # Not net.parameters(): a shared extractor belongs to the actor alone.
+        own = net.optimizer.param_groups[0]["params"]
+        torch.nn.utils.clip_grad_norm_(own, max_grad_norm)
+    net.optimizer.step()

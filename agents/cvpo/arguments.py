@@ -1,0 +1,47 @@
+"""What the constructors of CVPO and SAFER refuse, each with its reason."""
+
+from __future__ import annotations
+
+from gymnasium import spaces
+
+
+def require_box(action_space: spaces.Space) -> None:
+    """Refuse actions that no Gaussian draws.
+
+    Raises:
+        ValueError: the space is no Box.
+    """
+    if not isinstance(action_space, spaces.Box):
+        raise ValueError(
+            "the environment's action_space must be a Box of finite bounds: the E-step samples "
+            f"continuous actions; got {action_space}."
+        )
+
+
+def require_compatible(use_sde: bool, optimize_memory_usage: bool, cost_bootstrap: str) -> None:
+    """Refuse options of Stable-Baselines3 that contradict the algorithm.
+
+    Raises:
+        ValueError: state-dependent noise, or a buffer too small for the cost critic's bootstrap.
+    """
+    if use_sde:
+        raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
+    if optimize_memory_usage and cost_bootstrap == "always":
+        raise ValueError(
+            "optimize_memory_usage=True keeps no observation of an episode's end, which "
+            "cost_bootstrap='always' needs; pass cost_bootstrap='until_terminated'."
+        )
+
+
+def require_positive(**values: float) -> None:
+    """Raises ValueError, naming the first argument that is not above zero."""
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be positive; got {value!r}.")
+
+
+def require_share(**values: float) -> None:
+    """Raises ValueError, naming the first argument that is no share of a whole."""
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must be in [0, 1]; got {value!r}.")
