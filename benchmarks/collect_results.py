@@ -9,7 +9,6 @@ Each run is a folder that `safer-gym train` wrote. Its record with 50 episodes a
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import shutil
@@ -18,18 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from safer_gym.conformance.cli.measure import Plan, measure
-from safer_gym.conformance.cli.models import find_model
-from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.tasks import find_task
+from benchmarks.finished_run import ATTACKS, meet, parser
 from safer_gym.conformance.files import write_json
 from safer_gym.wrappers.adapters.tasks import TASKS
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-COMMAND = "safer-gym train {task} --algorithm {algorithm} --timesteps {timesteps} --seed {seed}"
-ATTACKS = ("natural", "mc", "mr")
 PAPER_NAMES = {"cvpo": "CVPO-vanilla", "safer": "SAFER"}
 HEAD = """# Results
 
@@ -44,12 +37,9 @@ hyperparameters are in the JSON files here. The paper's numbers are its Table 5 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", type=Path, nargs="*")
-    parser.add_argument("--episodes", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=1000, help="of the first episode")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    options = parser(__doc__.splitlines()[0])
+    options.add_argument("runs", type=Path, nargs="*")
+    arguments = options.parse_args()
     for run in arguments.runs:
         collect(run, arguments.episodes, arguments.seed)
     (RESULTS / "README.md").write_text(table())
@@ -57,13 +47,7 @@ def main() -> None:
 
 def collect(run: Path, episodes: int, seed: int) -> None:
     """Evaluate one run and keep its record and curve."""
-    model = run / "model.zip"
-    record = json.loads(model.with_suffix(".json").read_text())
-    record["command"] = COMMAND.format(**record)
-    task = find_task(record["task"])
-    plan = Plan(ATTACKS, (task.eps,), "linf", episodes, seed)
-    with Bar() as bar:
-        outcomes = measure(find_model(str(model)), task, plan, bar)
+    record, outcomes = meet(run, episodes, seed)
     record["evaluation"] = {
         outcome.attack: {
             "eps": outcome.eps,
