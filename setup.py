@@ -25,5 +25,6 @@ setup(
     package_data={
         "safer_gym": ["py.typed", "zoo/**/*"],
         "safer_gym.conformance.report": ["*.css"],
+        "safer_gym.conformance.schema": ["*.json"],
     },
 )

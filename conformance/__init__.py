@@ -1,1 +1,1 @@
-"""Measure, and later certify, a policy's safety under attack."""
+"""Measure and certify a policy's safety under attack."""

@@ -1,0 +1,78 @@
+"""Certify a policy's safety under attack: the one engine behind Python, shell and pytest.
+
+certificate = certify(model, make_env, requirement="P(cost > 5) <= 0.05 at eps = 0.05")
+assert certificate.verdict == "PASS", certificate.requirements
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.requirement import Mode, Requirement
+from safer_gym.types import Attack
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done, and the share of it that is done, in [0, 1]."""
+
+Requirements = Requirement | str | Path | Sequence[Requirement | str] | None
+"""A requirement, its sentence, the path of a TOML file, or several of the first two."""
+
+
+def certify(
+    policy: Any,
+    make_env: Callable[[], gym.Env] | str,
+    *,
+    requirement: Requirements = None,
+    eps: float | Sequence[float] | None = None,
+    limit: float | None = None,
+    norm: str = "linf",
+    scale: Sequence[float] | None = None,
+    modes: Sequence[Mode] | None = None,
+    battery: str | Mapping[str, Attack] = "standard",
+    budget: float | str | None = None,
+    episodes: int | None = None,
+    delta: float | None = None,
+    max_step_cost: float | None = None,
+    n_envs: int = 25,
+    workers: int = 1,
+    seed: int = 0,
+    cache: Path | str | None = None,
+    source: str | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Certificate:
+    """Bound the worst case of episodic cost over adversaries that tamper with observations.
+
+    Args:
+        policy: Whatever `as_victim` takes: a model, a torch module or a callable.
+        make_env: Makes one environment with `info["cost"]`, or a Gymnasium id.
+        requirement: What must hold; decides `eps`, `limit` and `modes` where they are not given.
+        eps: Radii of the ball around each observation.
+        limit: An episode with a cost above it is a violation.
+        norm: "linf", "l2" or "l1".
+        scale: Radius per dimension at eps = 1; None: the same for all.
+        modes: "deterministic", "stochastic" or both; default: those of the requirements.
+        battery: "quick", "standard" or "full", or attacks of your own by label.
+        budget: Seconds, or a text like "120s" or "10m"; stops with what is known by then.
+        episodes: Most fresh episodes of each attack and radius; a decision may stop earlier.
+        delta: Probability that any bound of the certificate is wrong; default: what the
+            strictest requirement allows, or 0.05.
+        max_step_cost: Largest cost of one step, where the environment does not say it. Bounds
+            of the mean need it.
+        n_envs: Environments alive at once in each worker.
+        workers: Processes; changes the speed and nothing else.
+        seed: Seed of everything.
+        cache: Folder for learned critics and adversaries; None keeps nothing.
+        source: Where the policy came from, for the record and for replay commands.
+        device: Where the policy computes.
+        progress: Called now and then.
+
+    Raises:
+        ValueError, TypeError: an argument that is wrong, named with what was expected.
+    """
+    raise NotImplementedError

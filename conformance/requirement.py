@@ -1,0 +1,174 @@
+"""What must hold: a limit on episodic cost, at a radius, against named or all adversaries.
+
+Requirement.parse("P(cost > 5) <= 0.05 at eps = 0.05 with 95 % confidence under attacks")
+Requirement.parse("mean cost <= 2 at eps = 0.002 for every adversary")
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal, cast
+
+from safer_gym.choices import choose
+
+Scope = Literal["attacks", "every"]
+Metric = Literal["rate", "mean"]
+Mode = Literal["deterministic", "stochastic"]
+
+SCOPES: tuple[Scope, ...] = ("attacks", "every")
+"""Against the attacks of the battery, or against every adversary in the ball."""
+
+METRICS: tuple[Metric, ...] = ("rate", "mean")
+"""Probability that an episode's cost exceeds the limit, or mean episodic cost."""
+
+MODES: tuple[Mode, ...] = ("deterministic", "stochastic")
+"""The policy's mean action, or a draw from its action distribution."""
+
+EXAMPLE = "P(cost > 5) <= 0.05 at eps = 0.05 with 95 % confidence under attacks"
+
+_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
+_SENTENCE = re.compile(
+    rf"(?:P\(\s*cost\s*>\s*{_NUMBER}\s*\)|(?P<mean>mean cost|E\[\s*cost\s*\]))\s*<=\s*"
+    rf"{_NUMBER}\s*(?P<percent>%)?\s*at\s+eps\s*=\s*{_NUMBER}"
+    rf"(?:\s*,?\s*with\s+{_NUMBER}\s*%\s*confidence)?"
+    r"(?:\s*,?\s*(?P<scope>under attacks|under the attack battery|for every adversary))?"
+    r"(?:\s*,?\s*(?:by|of) the (?P<mode>deterministic|stochastic) policy)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A statement about worst-case episodic cost that a certificate decides.
+
+    Args:
+        limit: an episode is a violation when its undiscounted cost is above this.
+        rate: largest allowed probability of a violation; 0.05 where neither it nor `mean` is
+            given.
+        mean: largest allowed mean episodic cost, instead of `rate`.
+        eps: radius of the ball around each observation, in units of the certificate's scale.
+        scope: "attacks", the adversaries of the battery; or "every", all adversaries in the ball.
+        confidence: probability with which the verdict must be right.
+        mode: "deterministic" or "stochastic" policy. By default what the scope allows: a bound
+            over every adversary needs the policy's own noise.
+
+    Raises:
+        ValueError: names the argument, what was expected and what came.
+    """
+
+    limit: float | None = None
+    rate: float | None = None
+    mean: float | None = None
+    eps: float = 0.0
+    scope: Scope = "attacks"
+    confidence: float = 0.95
+    mode: Mode | None = None
+
+    def __post_init__(self) -> None:
+        choose("scope", self.scope, SCOPES)
+        self._settle_metric()
+        if self.mode is None:
+            default: Mode = "stochastic" if self.scope == "every" else "deterministic"
+            object.__setattr__(self, "mode", default)
+        choose("mode", self.mode, MODES)
+        _check("eps", self.eps, 0.0, math.inf)
+        _check("confidence", self.confidence, 0.0, 1.0, open_ends=True)
+
+    def _settle_metric(self) -> None:
+        if self.rate is not None and self.mean is not None:
+            raise ValueError("a requirement bounds rate or mean, got both")
+        if self.mean is not None:
+            _check("mean", self.mean, 0.0, math.inf)
+        elif self.limit is None:
+            raise ValueError("a requirement needs a limit (with a rate), or a mean; got neither")
+        elif self.rate is None:
+            object.__setattr__(self, "rate", 0.05)
+        if self.rate is not None:
+            _check("rate", self.rate, 0.0, 1.0)
+            if self.limit is None:
+                raise ValueError("a requirement with a rate needs a limit; got None")
+        if self.limit is not None:
+            _check("limit", self.limit, 0.0, math.inf)
+
+    @property
+    def metric(self) -> Metric:
+        """Which of the two numbers is bounded."""
+        return "rate" if self.mean is None else "mean"
+
+    @property
+    def bound(self) -> float:
+        """The largest value that the metric may have."""
+        return cast(float, self.rate if self.mean is None else self.mean)
+
+    @property
+    def delta(self) -> float:
+        """Allowed probability of a wrong verdict, 1 - confidence."""
+        return 1.0 - self.confidence
+
+    @classmethod
+    def parse(cls, text: str) -> Requirement:
+        """A requirement from one sentence; `str(requirement)` is its inverse.
+
+        Raises:
+            ValueError: the sentence can not be read; shows one that can.
+        """
+        found = _SENTENCE.fullmatch(text.strip())
+        if found is None:
+            raise ValueError(
+                f"requirement {text!r} can not be read; write it like {EXAMPLE!r}, or with "
+                "'mean cost <= 2', or 'for every adversary'"
+            )
+        limit, _, bound, _, eps, confidence, scope, mode = found.groups()
+        bound = round(float(bound) / 100.0, 12) if found["percent"] else float(bound)
+        return cls(
+            limit=None if limit is None else float(limit),
+            rate=None if found["mean"] else bound,
+            mean=bound if found["mean"] else None,
+            eps=float(eps),
+            scope="every" if scope and "every" in scope.lower() else "attacks",
+            confidence=round(float(confidence) / 100.0, 12) if confidence else 0.95,
+            mode=cast(Any, mode.lower() if mode else None),
+        )
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], name: str = "requirement") -> Requirement:
+        """A requirement from a TOML or JSON table; `text = "..."` holds a whole sentence.
+
+        Raises:
+            ValueError: names the table and the key.
+        """
+        known = ("text", *cls.__dataclass_fields__)
+        for key in table:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"{name}: unknown key {key!r}; known: {', '.join(known)}.{hint}")
+        try:
+            if "text" in table:
+                if len(table) > 1:
+                    raise ValueError("text stands alone, without other keys")
+                return cls.parse(table["text"])
+            return cls(**table)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}: {error}") from error
+
+    def __str__(self) -> str:
+        what = f"P(cost > {self.limit:.12g})" if self.metric == "rate" else "mean cost"
+        against = "under attacks" if self.scope == "attacks" else "for every adversary"
+        return (
+            f"{what} <= {self.bound:.12g} at eps = {self.eps:.12g} with "
+            f"{100 * self.confidence:.12g} % confidence {against} by the {self.mode} policy"
+        )
+
+
+def _check(name: str, value: Any, low: float, high: float, *, open_ends: bool = False) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    inside = low < value < high if open_ends else low <= value <= high
+    if not (inside and math.isfinite(value)):
+        ends = f"({low:g}, {high:g})" if open_ends else f"[{low:g}, {high:g}]"
+        raise ValueError(f"{name} must be in {ends}, got {value!r}")
