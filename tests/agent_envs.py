@@ -50,6 +50,14 @@ class Timed(gym.Env):
         return False
 
 
+class Boxed(Timed):
+    """An observation space that says what the observations keep to: [-1, 1]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.observation_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
+
+
 class Gamble(Timed):
     """Track the observation with action 0; action 1 is the stake s = (1 + a_1) / 2.
 

@@ -9,17 +9,23 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
 from safer_gym.agents.common.corruption import Corruption
-from safer_gym.agents.common.flat_obs import flatten_obs
+from safer_gym.agents.common.flat_obs import flat_bounds, flatten_obs
 from safer_gym.agents.common.victim import make_victim
 
 
 def attacked_batch(agent: Any, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
-    """A batch of observations as `corruption` shows it to `agent` at its present progress."""
+    """A batch of observations as `corruption` shows it to `agent` at its present progress.
+
+    What is shown lies in the observation space: where it is bounded, so is the attack.
+    """
     flat = flatten_obs(obs, agent.observation_space)
     progress = 1.0 - agent._current_progress_remaining
     restore = flat.restore if isinstance(obs, dict) else None
     victim = make_victim(agent, scaled=True, restore=restore)
-    return flat.restore(corruption(victim, flat.tensor, progress, agent._generator))
+    normaliser = agent._vec_normalize_env
+    shown = {} if normaliser is None else {"shown": normaliser.normalize_obs}
+    box = flat_bounds(agent.observation_space, **shown)
+    return flat.restore(corruption(victim, flat.tensor, progress, agent._generator, box))
 
 
 def attacked_array(agent: Any, clean: Any, corruption: Corruption) -> Any:

@@ -56,8 +56,13 @@ class Corruption:
         return self.eps * (1.0 if self.schedule is None else self.schedule(progress))
 
     def __call__(
-        self, victim: Victim, obs: Tensor, progress: float, generator: torch.Generator
+        self,
+        victim: Victim,
+        obs: Tensor,
+        progress: float,
+        generator: torch.Generator,
+        box: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
     ) -> Tensor:
-        """Perturbed observations, detached."""
-        ball = LpBall.of(self.norm, self.radius(progress))
+        """Perturbed observations, detached, inside the box of valid ones (low, high)."""
+        ball = LpBall.of(self.norm, self.radius(progress), *box)
         return self.attack(victim, obs, ball, generator).obs.detach()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.type_aliases import PyTorchObs
@@ -37,8 +38,7 @@ def flatten_obs(obs: PyTorchObs, space: spaces.Space) -> FlatObs:
     """Split `obs` into what may be attacked (Box entries) and what may not (the rest)."""
     if not isinstance(obs, dict):
         return FlatObs(obs.float(), lambda tensor: tensor)
-    assert isinstance(space, spaces.Dict)
-    boxes = [key for key, sub in space.spaces.items() if isinstance(sub, spaces.Box)]
+    boxes = list(_boxes(space))
     shapes = {key: obs[key].shape for key in boxes}
     sizes = [int(torch.Size(shapes[key][1:]).numel()) for key in boxes]
     flat = torch.cat([obs[key].float().flatten(1) for key in boxes], dim=1)
@@ -48,3 +48,30 @@ def flatten_obs(obs: PyTorchObs, space: spaces.Space) -> FlatObs:
         return {k: parts[k].view(-1, *shapes[k][1:]) if k in parts else v for k, v in obs.items()}
 
     return FlatObs(flat, restore)
+
+
+def flat_bounds(
+    space: spaces.Space, shown: Callable[[Any], Any] = lambda obs: obs
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The box of valid observations, laid out as a row of `flatten_obs`; None where it is open.
+
+    Args:
+        shown: what the policy receives of an observation (or a dict of them); it must rise with
+            each entry, as a normalisation does.
+    """
+    boxes, ends = _boxes(space), []
+    for end in ("low", "high"):
+        bounds = {key: np.asarray(getattr(box, end), np.float32) for key, box in boxes.items()}
+        if isinstance(space, spaces.Dict):
+            parts = shown(bounds)
+            bound = np.concatenate([np.ravel(parts[key]) for key in boxes])
+        else:
+            bound = np.asarray(shown(bounds[""]))
+        ends.append(bound if np.isfinite(bound).any() else None)
+    return ends[0], ends[1]
+
+
+def _boxes(space: spaces.Space) -> dict[str, spaces.Box]:
+    """The attackable parts by key; a plain Box has the key ""."""
+    parts = space.spaces if isinstance(space, spaces.Dict) else {"": space}
+    return {key: part for key, part in parts.items() if isinstance(part, spaces.Box)}

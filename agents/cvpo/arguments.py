@@ -40,6 +40,13 @@ def require_positive(**values: float) -> None:
             raise ValueError(f"{name} must be positive; got {value!r}.")
 
 
+def require_not_negative(**values: float) -> None:
+    """Raises ValueError, naming the first argument that is below zero."""
+    for name, value in values.items():
+        if not value >= 0:
+            raise ValueError(f"{name} must be >= 0; got {value!r}.")
+
+
 def require_share(**values: float) -> None:
     """Raises ValueError, naming the first argument that is no share of a whole."""
     for name, value in values.items():

@@ -47,6 +47,7 @@ from safer_gym.agents.common.victim import make_victim
 from safer_gym.agents.cvpo.arguments import (
     require_box,
     require_compatible,
+    require_not_negative,
     require_positive,
     require_share,
 )
@@ -85,7 +86,8 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
 
     Args:
         critic_learning_rate: rate of both critics; None follows `learning_rate`.
-        cost_limit: undiscounted cost that an episode may have.
+        cost_limit: undiscounted cost that an episode may have. With 0 hardly any batch is feasible,
+            and the multiplier rests at `max_lam`: a fixed price, which should then be low (5).
         episode_length: horizon H of the threshold transform; None takes the environment's limit.
         n_particles: N, actions sampled for each state in the E-step.
         kl_bound_estep: delta of Eq. 4.
@@ -227,8 +229,8 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         if self.env is not None:
             require_box(self.action_space)
         require_compatible(use_sde, optimize_memory_usage, cost_bootstrap)
+        require_not_negative(cost_limit=cost_limit)
         require_positive(
-            cost_limit=cost_limit,
             kl_bound_estep=kl_bound_estep,
             kl_bound_mean=kl_bound_mean,
             kl_bound_cov=kl_bound_cov,

@@ -84,6 +84,20 @@ def test_a_loose_limit_frees_the_unconstrained_optimum() -> None:
 
 
 @pytest.mark.slow
+def test_a_limit_of_zero_is_a_penalty_at_the_bound() -> None:
+    """The same task: no batch is free of cost for sure, so the multiplier rests at its bound.
+
+    Above the price of a stake (2), that bound leaves hardly any, and the rest is still learned.
+    """
+    agent = learned("CVPO", vectorised(Gamble, 4), 1600, cost_limit=0.0, max_lam=5.0)
+    assert agent.threshold == 0.0
+    reward, cost = mean_step(agent)
+    assert cost <= 0.2
+    assert reward - 2.0 * cost >= 0.75  # 1 - 1/3 for a policy that does not track
+    assert agent.dual.lam == 5.0
+
+
+@pytest.mark.slow
 def test_safer_keeps_its_cost_low_under_attack_and_cvpo_does_not() -> None:
     """Cliff: the worst throttle at the cliff, by a gradient attack and by looking everywhere."""
     schedule = {"eps": Cliff.eps, "eps_start": 0.0, "eps_end": 0.3}

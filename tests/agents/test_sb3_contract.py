@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from agent_envs import TINY, Camera, Mixed, Steep, Timed, small_agent, vectorised
+from agent_envs import TINY, Boxed, Camera, Mixed, Steep, Timed, small_agent, vectorised
 from gymnasium import spaces
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
@@ -20,6 +21,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
 from safer_gym.agents import CVPO, SAFER
+from safer_gym.agents.common.flat_obs import flat_bounds
 from safer_gym.attacks import make_attack
 
 algorithms = pytest.mark.parametrize("algorithm", ["CVPO", "SAFER"])
@@ -66,7 +68,7 @@ def test_positional_arguments_reach_safer() -> None:
     ("options", "message"),
     [
         ({"use_sde": True}, "use_sde must be False"),
-        ({"cost_limit": 0.0}, "cost_limit must be positive"),
+        ({"cost_limit": -1.0}, "cost_limit must be >= 0"),
         ({"n_particles": -1}, "n_particles must be positive"),
         ({"kl_bound_mean": float("nan")}, "kl_bound_mean must be positive"),
         ({"eps": -0.1}, "eps"),
@@ -404,6 +406,39 @@ def test_attacked_images_stay_whole_numbers_in_the_ball() -> None:
     clean = agent.replay_buffer.next_observations[:11, 0].astype(int)
     shown = agent.replay_buffer.observations[1:12, 0].astype(int)
     assert 1 <= np.abs(clean - shown).max() <= 3
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_attacks_while_learning_stay_in_the_observation_space(normalised: bool) -> None:
+    """The box is the space's; behind a VecNormalize it is normalised as the observations are."""
+    inner: Any = vectorised(Boxed, 2)
+    env = VecNormalize(inner) if normalised else inner
+    agent = small_agent("SAFER", env, collection_attack="uniform", batch_attack="mc", eps=3.0)
+    agent.learn(80)
+    space = inner.observation_space
+    collected = agent.replay_buffer.observations[: agent.replay_buffer.pos]
+    assert (np.abs(collected) <= space.high + 1e-6).all()
+    assert np.abs(collected).max() > 0.95
+    batch: Any = agent._sample_batch(64).observations
+    shown = agent._corrupt(batch, replace(agent.batch_attack, schedule=None))
+    high = torch.as_tensor(env.normalize_obs(space.high) if normalised else space.high)
+    low = torch.as_tensor(env.normalize_obs(space.low) if normalised else space.low)
+    assert bool(((shown >= low - 1e-6) & (shown <= high + 1e-6)).all())
+    assert bool(((shown <= low + 1e-6) | (shown >= high - 1e-6)).any())
+
+
+def test_an_open_space_bounds_no_attack() -> None:
+    """The specimen for the test above: the same attack leaves the box where there is none."""
+    agent = small_agent("SAFER", vectorised(Timed, 2), collection_attack="uniform", eps=3.0)
+    agent.learn(80)
+    assert np.abs(agent.replay_buffer.observations[: agent.replay_buffer.pos]).max() > 1.5
+
+
+def test_a_dict_of_bounded_and_open_parts() -> None:
+    parts = {"open": spaces.Box(-np.inf, np.inf, (2,)), "mode": spaces.Discrete(3)}
+    low, high = flat_bounds(spaces.Dict(parts | {"unit": spaces.Box(0.0, np.inf, (1,))}))
+    np.testing.assert_array_equal(low, [-np.inf, -np.inf, 0.0])
+    assert high is None
 
 
 def test_without_a_ball_safer_sees_what_cvpo_sees() -> None:
