@@ -14,6 +14,7 @@ from safer_gym.agents.common.td import td_loss, td_target
 from safer_gym.choices import choose
 
 COST_BOOTSTRAPS = ("always", "until_terminated")
+COST_ACTIONS = ("mean", "sample")
 
 
 class Targets(NamedTuple):

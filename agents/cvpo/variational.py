@@ -27,6 +27,7 @@ from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.cost_monitor import CostMonitor
 from safer_gym.agents.common.costless import warn_of_zero_cost, with_zero_cost
 from safer_gym.agents.common.critic_update import (
+    COST_ACTIONS,
     COST_BOOTSTRAPS,
     critic_targets,
     descend,
@@ -110,6 +111,9 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             updates), "polyak" (averaged with `tau`), or "update" (copied at every update).
         cost_bootstrap: "always" (public CVPO: the cost critic ignores termination) or
             "until_terminated".
+        cost_action: what the cost critic lets the policy do next: its "mean" action, the one that
+            `predict(deterministic=True)` deploys, or a "sample" (Eq. 59), whose noise then pays for
+            costs that the deployed policy never has.
         reward_aggregation, cost_aggregation: how K critics become one value.
         max_grad_norm: clip of the actor's and each critic's gradient norm; None does not clip.
         collection_attack, batch_attack: perturb what the behaviour policy sees and stores
@@ -176,6 +180,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         multiplier_cap_cov: float = 100.0,
         reference: str = "rollout",
         cost_bootstrap: str = "always",
+        cost_action: str = "mean",
         reward_aggregation: str = "min",
         cost_aggregation: str = "max",
         max_grad_norm: float | None = None,
@@ -253,6 +258,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         self.mle_scale = choose("mle_scale", mle_scale, MLE_SCALES)
         self.reference = choose("reference", reference, REFERENCES)
         self.cost_bootstrap = choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
+        self.cost_action = choose("cost_action", cost_action, COST_ACTIONS)
         self.reward_aggregation = choose("reward_aggregation", reward_aggregation, AGGREGATIONS)
         self.cost_aggregation = choose("cost_aggregation", cost_aggregation, AGGREGATIONS)
         self.max_grad_norm = max_grad_norm
@@ -420,9 +426,10 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             reward_next = aggregate(
                 self.critic_target.values(data.next_observations, action), self.reward_aggregation
             )
-            cost_action = self._cost_action(data.next_observations, action)
             cost_next = aggregate(
-                self.cost_critic_target.values(data.next_observations, cost_action),
+                self.cost_critic_target.values(
+                    data.next_observations, self._cost_action(data.next_observations, action)
+                ),
                 self.cost_aggregation,
             )
             targets = critic_targets(data, reward_next, cost_next, self.cost_bootstrap)
@@ -433,8 +440,15 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         }
 
     def _cost_action(self, next_obs: PyTorchObs, action: Tensor) -> Tensor:
-        """The next action whose cost Eq. 59 counts; the reward critic's own, unless overridden."""
-        return action
+        """The next action whose cost Eq. 59 counts; the reward critic's own where it may be."""
+        shown = self._shown_next(next_obs)
+        if shown is next_obs and self.cost_action == "sample":
+            return action
+        return self.actor._predict(shown, deterministic=self.cost_action == "mean")
+
+    def _shown_next(self, next_obs: PyTorchObs) -> PyTorchObs:
+        """What the policy sees when the cost critic lets it act: the truth, unless overridden."""
+        return next_obs
 
     def _descend(self, loss: Tensor, net: BaseModel) -> None:
         descend(loss, net, self.max_grad_norm)

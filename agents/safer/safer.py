@@ -139,10 +139,8 @@ class SAFER(VariationalPolicyOptimization):
         acts = self.num_timesteps >= self.learning_starts and np.max(radius) > 0
         return round(self.attacked_share * self.n_envs) if acts else 0
 
-    def _cost_action(self, next_obs: PyTorchObs, action: Tensor) -> Tensor:
-        if not self.attacked_cost_critic:
-            return action
-        return self.actor._predict(self._corrupt(next_obs, self.adversary))
+    def _shown_next(self, next_obs: PyTorchObs) -> PyTorchObs:
+        return self._corrupt(next_obs, self.adversary) if self.attacked_cost_critic else next_obs
 
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
         corrupted = self._corrupt(obs, self.adversary)
