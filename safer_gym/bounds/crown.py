@@ -3,6 +3,9 @@
 A lower bound of each row of C f(x) starts as C f. Every activation is replaced by the line under
 or over it, according to the sign of its coefficient; at the input a linear function is left, whose
 minimum over the region is known. An upper bound is the lower bound of -C f.
+
+Round-off of the network is part of the network here: each layer's result may be off by
+`layer_error`, and the lines make room for it. So all boxes hold computed values, not ideal ones.
 """
 
 from __future__ import annotations
@@ -13,41 +16,45 @@ import torch
 from torch import Tensor
 
 from safer_gym.bounds.interval import Enclosure, interval_step
-from safer_gym.bounds.network import Activation, Affine, Layer, Layers
+from safer_gym.bounds.network import Affine, Layer, Layers
 from safer_gym.bounds.region import Region
-from safer_gym.bounds.relaxations import Relaxation, relax
+from safer_gym.bounds.relaxations import Relaxation, relax, widened
+from safer_gym.bounds.rounding import layer_error
 
 
 class Step(NamedTuple):
-    """A layer with the box of its inputs and, for an activation, its two lines."""
+    """A layer and, for an activation, the lines that hold it."""
 
     layer: Layer
-    box: Enclosure
     lines: Relaxation | None
 
 
-def crown(layers: Layers, region: Region) -> tuple[Enclosure, list[Step]]:
-    """The box [B, A] of the network's output over the region, and how it was found.
+def crown(layers: Layers, region: Region, unit: float) -> Enclosure:
+    """The box [B, A] of what the network computes over the region, with unit roundoff `unit`.
 
     Each intermediate box is the intersection of CROWN's and the interval one.
     """
-    box = Enclosure(region.low, region.high)
+    box = region.box
     steps: list[Step] = []
+    pending: Tensor | float = 0.0  # errors since the last activation; its lines will absorb them
     for layer in layers:
-        lines = relax(layer, box) if isinstance(layer, Activation) else None
-        steps.append(Step(layer, box, lines))
-        box = interval_step(layer, box)
+        before, error = box, layer_error(layer, box, unit)
+        box = _wider(interval_step(layer, box), error)
         if isinstance(layer, Affine):
-            box = _meet(box, _backward(steps, region))
-    return box, steps
+            passed = pending @ layer.weight.abs().mT if isinstance(pending, Tensor) else pending
+            pending = passed + error
+            box = _meet(box, _wider(_backward(layer, steps, region), pending))
+            steps.append(Step(layer, None))
+        else:
+            steps.append(Step(layer, widened(relax(layer, before), pending, error)))
+            pending = 0.0
+    return box
 
 
-def _backward(steps: list[Step], region: Region) -> Enclosure:
-    """Both bounds of the last step's output: its rows, and their negatives, at once."""
-    last = steps[-1].layer
-    assert isinstance(last, Affine)
+def _backward(last: Affine, steps: list[Step], region: Region) -> Enclosure:
+    """Both bounds of an affine map of the last step's output: rows and their negatives at once."""
     rows = torch.cat([last.weight, -last.weight])
-    bounds = lower_bounds(rows, steps[:-1], region) + torch.cat([last.bias, -last.bias])
+    bounds = lower_bounds(rows, steps, region) + torch.cat([last.bias, -last.bias])
     lower, negative_upper = bounds.chunk(2, dim=1)
     return Enclosure(lower, -negative_upper)
 
@@ -55,7 +62,7 @@ def _backward(steps: list[Step], region: Region) -> Enclosure:
 def lower_bounds(rows: Tensor, steps: list[Step], region: Region) -> Tensor:
     """Lower bounds [B, R] of rows [R, n] times the output of the last step."""
     constant: Tensor | float = 0.0
-    for layer, _, lines in reversed(steps):
+    for layer, lines in reversed(steps):
         if isinstance(layer, Affine):
             constant = constant + rows @ layer.bias
             rows = rows @ layer.weight
@@ -76,3 +83,7 @@ def _dot(rows: Tensor, offsets: Tensor) -> Tensor:
 
 def _meet(a: Enclosure, b: Enclosure) -> Enclosure:
     return Enclosure(torch.maximum(a.lower, b.lower), torch.minimum(a.upper, b.upper))
+
+
+def _wider(box: Enclosure, by: Tensor) -> Enclosure:
+    return Enclosure(box.lower - by, box.upper + by)

@@ -9,16 +9,14 @@ from safer_gym.balls import LpBall
 from safer_gym.bounds.crown import crown
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.bounds.network import Layers, affine_layers, in_float64, unit_roundoff
-from safer_gym.bounds.region import Region, region_of
-from safer_gym.bounds.rounding import rounding_error
+from safer_gym.bounds.region import region_of
 
 __all__ = ["Enclosure", "enclose"]
 
 CHUNK = 64
 """States at a time: a chunk's coefficients stay in the cache."""
-_UNIT = torch.finfo(torch.float64).eps / 2
-_BACKWARD = 8.0
-"""Passes over the network that the bounds themselves take, as multiples of one evaluation."""
+_OWN = 8 * torch.finfo(torch.float64).eps
+"""Round-off of the bounds themselves, as if the policy made it: they take a few passes."""
 
 
 @torch.no_grad()
@@ -37,23 +35,17 @@ def enclose(layers: Layers, obs: Tensor, ball: LpBall) -> Enclosure:
     Raises:
         ValueError: layers or shapes that do not fit, observations that are not finite.
     """
-    exact, region = in_float64(layers), region_of(obs, ball)
+    unit = unit_roundoff(layers) + _OWN
+    exact, region = in_float64(layers), region_of(obs, ball, unit)
     affine = affine_layers(exact)
     inputs, read = region.center.shape[1], affine[0].weight.shape[1]
     if inputs != read:
         raise ValueError(f"the network reads {read} numbers; observations have {inputs}")
-    unit = unit_roundoff(layers)
     parts = [
-        _enclose(exact, region.rows(slice(start, start + CHUNK)), unit)
+        crown(exact, region.rows(slice(start, start + CHUNK)), unit)
         for start in range(0, len(obs), CHUNK)
     ]
     if not parts:
         empty = obs.new_zeros(0, len(affine[-1].bias), dtype=torch.float64)
         return Enclosure(empty, empty)
     return Enclosure(*(torch.cat(ends) for ends in zip(*parts, strict=True)))
-
-
-def _enclose(layers: Layers, region: Region, unit: float) -> Enclosure:
-    box, steps = crown(layers, region)
-    pad = rounding_error(layers, [step.box for step in steps], unit + _BACKWARD * _UNIT)
-    return Enclosure(box.lower - pad, box.upper + pad)

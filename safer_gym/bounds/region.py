@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.balls import LpBall
+from safer_gym.bounds.interval import Enclosure
 
 _MARGIN = 1e-6
 """Relative growth of the radius: what `LpBall.contains` tolerates."""
@@ -30,26 +31,45 @@ class Region(NamedTuple):
     """[B, D]"""
     high: Tensor
     """[B, D]"""
+    slack: Tensor
+    """[B, D]: how far the policy's own copy of an observation may lie from it, by its dtype."""
+
+    @property
+    def box(self) -> Enclosure:
+        """The least box that holds what the policy reads."""
+        return Enclosure(self.low - self.slack, self.high + self.slack)
 
     def minimum(self, weight: Tensor) -> Tensor:
         """A lower bound [B, R] of weight x over the region, for weight [R, D] or [B, R, D].
 
         Exact for p = inf, and for l1 and l2 balls that no box cuts.
         """
+        size = weight.abs()
         middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        lowest = _apply(weight, middle) - _apply(weight.abs(), half)
+        lowest = _apply(weight, middle) - _apply(size, half + self.slack)
         if self.p == math.inf:
             return lowest
         reach = torch.linalg.vector_norm(weight * self.eps, ord=_DUAL[self.p], dim=-1)
-        return torch.maximum(lowest, _apply(weight, self.center) - reach)
+        least = _apply(weight, self.center) - _apply(size, self.slack) - reach
+        return torch.maximum(lowest, least)
 
     def rows(self, part: slice) -> Region:
         """The same sets for some rows of the batch."""
-        return self._replace(center=self.center[part], low=self.low[part], high=self.high[part])
+        return Region(
+            self.center[part],
+            self.eps,
+            self.p,
+            self.low[part],
+            self.high[part],
+            self.slack[part],
+        )
 
 
-def region_of(obs: Tensor, ball: LpBall) -> Region:
+def region_of(obs: Tensor, ball: LpBall, unit: float = 0.0) -> Region:
     """The ball around every observation of [B, *O], cut by its box, in float64.
+
+    Args:
+        unit: unit roundoff of the dtype that the policy casts observations to.
 
     The radius grows by a relative 1e-6, so that whatever `ball.contains` accepts is inside.
 
@@ -70,7 +90,8 @@ def region_of(obs: Tensor, ball: LpBall) -> Region:
     if ball.high is not None:
         valid = torch.maximum(_fit("high", ball.high, shape), center)
         high = torch.minimum(high, valid)
-    return Region(center, eps, ball.p, low, high)
+    slack = unit * torch.maximum(low.abs(), high.abs())
+    return Region(center, eps, ball.p, low, high, slack)
 
 
 def _fit(name: str, value: Tensor, shape: torch.Size) -> Tensor:

@@ -31,6 +31,17 @@ class Relaxation(NamedTuple):
     upper_offset: Tensor
 
 
+def widened(lines: Relaxation, before: Tensor | float, after: Tensor) -> Relaxation:
+    """Lines for f(x + e) + d, with |e| <= before and |d| <= after, where they held for f.
+
+    Slopes are not negative. The interval they hold on is that of x + e.
+    """
+    return lines._replace(
+        lower_offset=lines.lower_offset - lines.lower_slope * before - after,
+        upper_offset=lines.upper_offset + lines.upper_slope * before + after,
+    )
+
+
 def relax(activation: Activation, box: Enclosure) -> Relaxation:
     """The lines for `activation` over each interval of `box`."""
     if activation.name == "tanh":
