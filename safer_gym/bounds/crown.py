@@ -10,16 +10,20 @@ Round-off of the network is part of the network here: each layer's result may be
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from safer_gym.bounds.interval import Enclosure, interval_step
-from safer_gym.bounds.network import Affine, Layer, Layers
+from safer_gym.bounds.network import Affine, Layer, Layers, affine_layers
 from safer_gym.bounds.region import Region
 from safer_gym.bounds.relaxations import Relaxation, relax, widened
 from safer_gym.bounds.rounding import layer_error
+
+_STEPS = (0.5, 0.3, 0.2, 0.1)
+"""Changes of the slopes in `refined_bounds`; more steps gain nothing that one sees."""
 
 
 class Step(NamedTuple):
@@ -34,7 +38,7 @@ def crown(layers: Layers, region: Region, unit: float) -> Enclosure:
 
     Each intermediate box is the intersection of CROWN's and the interval one.
     """
-    box = region.box
+    box, last = region.box, affine_layers(layers)[-1]
     steps: list[Step] = []
     pending: Tensor | float = 0.0  # errors since the last activation; its lines will absorb them
     for layer in layers:
@@ -43,7 +47,7 @@ def crown(layers: Layers, region: Region, unit: float) -> Enclosure:
         if isinstance(layer, Affine):
             passed = pending @ layer.weight.abs().mT if isinstance(pending, Tensor) else pending
             pending = passed + error
-            box = _meet(box, _wider(_backward(layer, steps, region), pending))
+            box = _meet(box, _wider(_backward(layer, steps, region, layer is last), pending))
             steps.append(Step(layer, None))
         else:
             steps.append(Step(layer, widened(relax(layer, before), pending, error)))
@@ -51,27 +55,63 @@ def crown(layers: Layers, region: Region, unit: float) -> Enclosure:
     return box
 
 
-def _backward(last: Affine, steps: list[Step], region: Region) -> Enclosure:
+def _backward(last: Affine, steps: list[Step], region: Region, refine: bool) -> Enclosure:
     """Both bounds of an affine map of the last step's output: rows and their negatives at once."""
     rows = torch.cat([last.weight, -last.weight])
-    bounds = lower_bounds(rows, steps, region) + torch.cat([last.bias, -last.bias])
+    bounds = refined_bounds(rows, steps, region) if refine else lower_bounds(rows, steps, region)
+    bounds = bounds + torch.cat([last.bias, -last.bias])
     lower, negative_upper = bounds.chunk(2, dim=1)
     return Enclosure(lower, -negative_upper)
 
 
-def lower_bounds(rows: Tensor, steps: list[Step], region: Region) -> Tensor:
-    """Lower bounds [B, R] of rows [R, n] times the output of the last step."""
+def lower_bounds(
+    rows: Tensor, steps: list[Step], region: Region, slopes: Sequence[Tensor] | None = None
+) -> Tensor:
+    """Lower bounds [B, R] of rows [R, n] times the output of the last step.
+
+    Args:
+        slopes: lower slopes [B, R, O] of each activation, first layer first, instead of its own.
+    """
     constant: Tensor | float = 0.0
+    chosen = None if slopes is None else list(slopes)
     for layer, lines in reversed(steps):
         if isinstance(layer, Affine):
             constant = constant + rows @ layer.bias
             rows = rows @ layer.weight
         else:
             assert lines is not None
+            lower_slope = lines.lower_slope.unsqueeze(1) if chosen is None else chosen.pop()
             under, over = rows.clamp(min=0), rows.clamp(max=0)
             constant = constant + _dot(under, lines.lower_offset) + _dot(over, lines.upper_offset)
-            rows = under * lines.lower_slope.unsqueeze(1) + over * lines.upper_slope.unsqueeze(1)
+            rows = under * lower_slope + over * lines.upper_slope.unsqueeze(1)
     return region.minimum(rows) + constant
+
+
+def refined_bounds(rows: Tensor, steps: list[Step], region: Region) -> Tensor:
+    """`lower_bounds` with the lower slopes chosen for each row by a few steps of ascent.
+
+    Every choice is a bound; the best one is kept (alpha-CROWN, Xu et al. 2021, of the last layer
+    alone: its rows are few).
+    """
+    best = lower_bounds(rows, steps, region)
+    lines = [line for _, line in steps if line is not None]
+    slopes = [
+        line.lower_slope.unsqueeze(1).repeat(1, len(rows), 1).requires_grad_() for line in lines
+    ]
+    if not any(bool((line.least_slope < line.most_slope).any()) for line in lines):
+        return best
+    for size in _STEPS:
+        with torch.enable_grad():
+            total = lower_bounds(rows, steps, region, slopes).sum()
+            uphill = torch.autograd.grad(total, slopes)
+        slopes = [
+            (slope.detach() + size * g.sign())
+            .clamp(line.least_slope.unsqueeze(1), line.most_slope.unsqueeze(1))
+            .requires_grad_()
+            for slope, g, line in zip(slopes, uphill, lines, strict=True)
+        ]
+        best = torch.maximum(best, lower_bounds(rows, steps, region, slopes))
+    return best
 
 
 def _dot(rows: Tensor, offsets: Tensor) -> Tensor:

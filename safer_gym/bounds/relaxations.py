@@ -2,7 +2,8 @@
 
 On [lower, upper] each function f satisfies
     lower_slope x + lower_offset <= f(x) <= upper_slope x + upper_offset.
-ReLU and its leaky form: the chord above, the better of the two pieces below. Tanh is convex left
+ReLU and its leaky form: the chord above; below, any line through zero between the two pieces,
+first the better piece. Tanh is convex left
 of zero and concave right of it: a chord where it curves one way, else the tangent that starts at
 the interval's end.
 """
@@ -23,21 +24,25 @@ _PAD = 1e-14
 
 
 class Relaxation(NamedTuple):
-    """Slopes and offsets [B, O] of the two lines."""
+    """Slopes and offsets [B, O] of the two lines; no slope is negative."""
 
     lower_slope: Tensor
     lower_offset: Tensor
     upper_slope: Tensor
     upper_offset: Tensor
+    least_slope: Tensor
+    """With the same offset every lower slope from here ..."""
+    most_slope: Tensor
+    """... to here holds too."""
 
 
 def widened(lines: Relaxation, before: Tensor | float, after: Tensor) -> Relaxation:
     """Lines for f(x + e) + d, with |e| <= before and |d| <= after, where they held for f.
 
-    Slopes are not negative. The interval they hold on is that of x + e.
+    The interval they hold on is that of x + e.
     """
     return lines._replace(
-        lower_offset=lines.lower_offset - lines.lower_slope * before - after,
+        lower_offset=lines.lower_offset - lines.most_slope * before - after,
         upper_offset=lines.upper_offset + lines.upper_slope * before + after,
     )
 
@@ -48,7 +53,8 @@ def relax(activation: Activation, box: Enclosure) -> Relaxation:
         slope, offset = _tanh_above(box.lower, box.upper)
         # tanh is odd: what lies above it, mirrored at the origin, lies below it.
         mirrored_slope, mirrored_offset = _tanh_above(-box.upper, -box.lower)
-        return Relaxation(mirrored_slope, -mirrored_offset, slope, offset)
+        below = mirrored_slope
+        return Relaxation(below, -mirrored_offset, slope, offset, below, below)
     return _relu(box.lower, box.upper, activation.slope)
 
 
@@ -62,8 +68,9 @@ def _relu(low: Tensor, high: Tensor, leak: float) -> Relaxation:
     offset = torch.where(straddles, value_low - chord * low, 0.0)
     # Of the lines through zero, the piece of the longer side leaves the smaller area.
     below = torch.where(straddles, torch.where(high > -low, 1.0, leak), chord)
-    pad = torch.where(straddles, _PAD * (low.abs() + high.abs()), 0.0)
-    return Relaxation(below, torch.zeros_like(below), chord, offset + pad)
+    offset = offset + torch.where(straddles, _PAD * (low.abs() + high.abs()), 0.0)
+    least, most = torch.where(straddles, leak, chord), torch.where(straddles, 1.0, chord)
+    return Relaxation(below, torch.zeros_like(below), chord, offset, least, most)
 
 
 def _tanh_above(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
