@@ -1,13 +1,28 @@
 """Bounds over every adversary: enclosures of the policy's action, and what follows from them.
 
-enclose -> mean_shift / renyi_shift -> gaussian_filter / renyi_filter. `policy_layers`, which reads
-the network out of a Stable-Baselines3 model, is `safer_gym.wrappers.policy_layers`: this package
-needs torch, numpy and scipy alone.
+    policy = policy_layers(model)                        # which network; refuses what is unknown
+    m = gaussian_steps(policy, obs, ball, benign)        # one step's size; constant noise
+    rho = renyi_steps(policy, obs, ball, benign)         # the same; noise that depends on s
+    bound = gaussian_filter(p, M)                        # M^2 = sum of m^2 over an episode
+    bound = renyi_filter(p, rho_of_an_episode)
+
+`policy_layers`, which reads the network out of a model, is in `safer_gym.wrappers`: this package
+needs torch, numpy and scipy alone. A bound speaks about one policy; `PolicyLayers.describe` says
+which.
 """
 
 from safer_gym.bounds.enclosure import Enclosure, enclose
 from safer_gym.bounds.errors import NotCoveredError
-from safer_gym.bounds.filters import gaussian_filter, is_vacuous, renyi_filter
+from safer_gym.bounds.filters import (
+    ORDERS,
+    gaussian_filter,
+    gaussian_mean,
+    is_vacuous,
+    layer_cake,
+    moment_mean,
+    renyi_filter,
+    renyi_mean,
+)
 from safer_gym.bounds.network import Activation, Affine, Layers, evaluate, sequential_layers
 from safer_gym.bounds.policy import (
     GaussianEnclosure,
@@ -16,9 +31,32 @@ from safer_gym.bounds.policy import (
     enclose_policy,
     with_constant_noise,
 )
-from safer_gym.bounds.shift import mean_shift, renyi_shift
+from safer_gym.bounds.shift import (
+    gaussian_steps,
+    kl_shift,
+    mean_shift,
+    renyi_shift,
+    renyi_steps,
+    tv_shift,
+)
+from safer_gym.bounds.smoothing import smoothing_bound, smoothing_budget_bound, smoothing_shift
+from safer_gym.bounds.theorems import (
+    additive_bound,
+    additive_mean,
+    coupling_bound,
+    direct_bound,
+    lemma_2_bound,
+    literal_theorem_1,
+    literal_theorem_2,
+    paper_theorem_1,
+    paper_theorem_2,
+    theorem_1,
+    theorem_2,
+    value_cap,
+)
 
 __all__ = [
+    "ORDERS",
     "Activation",
     "Affine",
     "Enclosure",
@@ -26,15 +64,38 @@ __all__ = [
     "Layers",
     "NotCoveredError",
     "PolicyLayers",
+    "additive_bound",
+    "additive_mean",
+    "coupling_bound",
+    "direct_bound",
     "enclose",
     "enclose_mean",
     "enclose_policy",
     "evaluate",
     "gaussian_filter",
+    "gaussian_mean",
+    "gaussian_steps",
     "is_vacuous",
+    "kl_shift",
+    "layer_cake",
+    "lemma_2_bound",
+    "literal_theorem_1",
+    "literal_theorem_2",
     "mean_shift",
+    "moment_mean",
+    "paper_theorem_1",
+    "paper_theorem_2",
     "renyi_filter",
+    "renyi_mean",
     "renyi_shift",
+    "renyi_steps",
     "sequential_layers",
+    "smoothing_bound",
+    "smoothing_budget_bound",
+    "smoothing_shift",
+    "theorem_1",
+    "theorem_2",
+    "tv_shift",
+    "value_cap",
     "with_constant_noise",
 ]

@@ -2,8 +2,10 @@
 
 All are statements about one event E of a whole episode, p = P(E) without an adversary. An adversary
 that chooses each observation by all of the past changes each action's distribution; what it can do
-to P(E) composes over the steps. Budgets must hold surely: let E hold an overrun, E' = E or
-{sum of squared shifts > M^2}, and bound P(E') (section 6.2 of the derivations).
+to P(E) composes over the steps, adaptively (section 6.2 of the derivations; Kumar et al. 2022 for
+the Gaussian case). Budgets must hold surely. So let E hold an overrun, E' = E or {the sum of the
+steps' sizes exceeds the budget}, and bound P(E'): on the rest nothing changes if the adversary is
+stopped when the budget would be exceeded.
 
 Probabilities are float64, numbers or arrays; everything broadcasts. `is_vacuous` says when a bound
 says nothing.
@@ -18,8 +20,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
+ORDERS = (
+    *(1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0),
+    *(10.0, 13.0, 16.0, 20.0, 25.0, 32.0, 40.0, 50.0, 64.0),
+)
+"""Renyi orders worth trying: for a shift M the best one is near 1 + sqrt(2 ln(1 / p)) / M."""
+
 _UP = 1 + 1e-12
 """Results move up by this factor, over the errors of the special functions."""
+_BISECTIONS = 60
 
 
 def gaussian_filter(p: Any, M: Any) -> Any:
@@ -31,47 +40,133 @@ def gaussian_filter(p: Any, M: Any) -> Any:
     Raises:
         ValueError: p outside [0, 1], M negative or NaN.
     """
-    p, M = _probability(p), _nonnegative("M", M)
+    p, M = np.broadcast_arrays(_probability("p", p), nonnegative("M", M))
     with np.errstate(invalid="ignore"):
         moved = ndtr(ndtri(p) + M)
     moved = np.where(p == 0, np.where(np.isinf(M), 1.0, 0.0), moved)
-    return _number(np.minimum(np.maximum(moved, p) * _UP, 1.0))
+    return plain(np.minimum(np.maximum(moved, p) * _UP, 1.0))
 
 
-def renyi_filter(p: Any, rho: Any, alphas: Any) -> Any:
-    """The least bound over orders alpha of (exp(rho_alpha) p)^((alpha - 1) / alpha).
+def renyi_filter(p: Any, rho: Any, alphas: Any = ORDERS) -> Any:
+    """The least q, over the orders, that a Renyi divergence of rho_alpha allows from p.
+
+    For each order the largest q >= p with D_alpha(Bernoulli(q) || Bernoulli(p)) <= rho_alpha,
+    which is all that data processing says. Never above (exp(rho_alpha) p)^((alpha - 1) / alpha),
+    what Hoelder's inequality says.
 
     Args:
         p: benign probability, any shape.
-        rho: sums over the episode of the attacked policy's Renyi divergence from the benign one,
-            nats; last axis as `alphas`.
+        rho: budgets of the attacked policy's divergence from the benign one, nats; the last axis
+            as `alphas`. All of them must hold surely. Infinite: this order says nothing.
         alphas: orders > 1.
 
     Raises:
         ValueError: p outside [0, 1], rho negative or NaN, orders <= 1.
     """
-    p, rho, alphas = _probability(p), _nonnegative("rho", rho), _orders(alphas)
+    p, rho, alphas = np.broadcast_arrays(
+        _probability("p", p)[..., None], nonnegative("rho", rho), _orders(alphas)
+    )
+    finite = np.isfinite(rho)
     with np.errstate(divide="ignore"):
-        log_p = np.log(np.asarray(p, dtype=float))[..., None]
-    exponent = (alphas - 1) / alphas
-    bounds = np.where(np.isinf(rho), np.inf, exponent * (rho + log_p))
-    bound = np.exp(np.minimum(bounds.min(axis=-1), 0.0))
-    return _number(np.minimum(np.maximum(bound, p) * _UP, 1.0))
+        hoelder = np.exp(np.minimum((alphas - 1) / alphas * (rho + np.log(p)), 0.0))
+    bounds = np.where(finite & (p == 0), 0.0, 1.0)
+    rows = finite & (p > 0) & (p < 1)
+    bounds[rows] = _two_point(p[rows], np.maximum(hoelder[rows], p[rows]), rho[rows], alphas[rows])
+    return plain(np.minimum(bounds.min(axis=-1) * _UP, 1.0))
 
 
-def is_vacuous(bound: Any, cap: float = 1.0) -> Any:
+def gaussian_mean(mean: Any, M: Any, high: Any) -> Any:
+    """A bound of the mean of a cost in [0, high] under attack, from its benign mean.
+
+    A cost of c is an event of probability c / high, so that the filter applies. Attained by costs
+    of 0 and `high`; see `layer_cake` for what the whole distribution adds.
+
+    Raises:
+        ValueError: mean outside [0, high], high not positive, M negative.
+    """
+    return plain(np.asarray(high) * gaussian_filter(_share(mean, high), M))
+
+
+def renyi_mean(mean: Any, rho: Any, high: Any, alphas: Any = ORDERS) -> Any:
+    """As `gaussian_mean`, by the Renyi filter."""
+    return plain(np.asarray(high) * renyi_filter(_share(mean, high), rho, alphas))
+
+
+def moment_mean(moments: Any, rho: Any, alphas: Any = ORDERS) -> Any:
+    """The least over orders of exp((a - 1) rho_a / a) m_a^((a - 1) / a), m_a = E[C^(a / (a - 1))].
+
+    Hoelder's inequality for a mean cost, for those who can bound moments.
+
+    Args:
+        moments: benign moments of the order a / (a - 1), one for each of `alphas`, last axis.
+
+    Raises:
+        ValueError: negative moments or rho, orders <= 1.
+    """
+    moments, rho, alphas = nonnegative("moments", moments), nonnegative("rho", rho), _orders(alphas)
+    with np.errstate(over="ignore", invalid="ignore"):
+        bounds = np.where(moments > 0, np.exp(np.minimum((alphas - 1) / alphas * rho, 700.0)), 1.0)
+        bounds = np.where(np.isinf(rho), np.inf, bounds * moments ** ((alphas - 1) / alphas))
+    return plain(bounds.min(axis=-1) * _UP)
+
+
+def layer_cake(thresholds: Any, tails: Any, high: float) -> Any:
+    """A bound of a mean in [0, high] from bounds of its tails: the integral of P(C > t).
+
+    Args:
+        thresholds: t_1 <= t_2 <= ... in [0, high], [k].
+        tails: for each a bound of P(C > t), already under attack; last axis [k].
+
+    Raises:
+        ValueError: thresholds not ordered or outside [0, high], tails outside [0, 1].
+    """
+    points = np.asarray(thresholds, dtype=float)
+    if points.ndim != 1 or (np.diff(points, prepend=0.0, append=high) < 0).any():
+        raise ValueError(f"thresholds must rise within [0, {high}]; got {points}")
+    tails = np.minimum.accumulate(_probability("tails", tails), axis=-1)
+    widths = np.diff(points, append=high)
+    return plain(points[0] + (tails * widths).sum(-1) if len(points) else np.asarray(high))
+
+
+def is_vacuous(bound: Any, cap: Any = 1.0) -> Any:
     """Whether a bound says no more than the trivial one, `cap`."""
-    return _number(np.asarray(bound, dtype=float) >= cap)
+    return plain(~(np.asarray(bound, dtype=float) < cap))
 
 
-def _probability(p: Any) -> Floats:
+def _two_point(p: Floats, above: Floats, rho: Floats, alphas: Floats) -> Floats:
+    """For 0 < p < 1 the q in [p, above] where the two-point divergence reaches rho, from above."""
+    below, log_p, log_rest = p.copy(), np.log(p), np.log1p(-p)
+    slack = 1e-15 * (1 - alphas * (log_p + log_rest)) / (alphas - 1)
+    for _ in range(_BISECTIONS):
+        q = np.sqrt(below * above)
+        with np.errstate(divide="ignore"):
+            hit = alphas * np.log(q) + (1 - alphas) * log_p
+            miss = alphas * np.log1p(-q) + (1 - alphas) * log_rest
+        inside = np.logaddexp(hit, miss) / (alphas - 1) <= rho + slack
+        below, above = np.where(inside, q, below), np.where(inside, above, q)
+    return above
+
+
+def _share(mean: Any, high: Any) -> Floats:
+    mean, high = np.asarray(mean, dtype=float), np.asarray(high, dtype=float)
+    if not (high > 0).all():
+        raise ValueError(f"high must be positive; got {high}")
+    return _probability("mean / high", mean / high)
+
+
+def _probability(name: str, p: Any) -> Floats:
     p = np.asarray(p, dtype=float)
     if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"p must be in [0, 1]; got {p}")
+        raise ValueError(f"{name} must be in [0, 1]; got {p}")
     return p
 
 
-def _nonnegative(name: str, value: Any) -> Floats:
+def nonnegative(name: str, value: Any) -> Floats:
+    """As float64.
+
+    Raises:
+        ValueError: a negative number or NaN.
+    """
     value = np.asarray(value, dtype=float)
     if not (value >= 0).all():
         raise ValueError(f"{name} must be >= 0; got {value}")
@@ -85,5 +180,6 @@ def _orders(alphas: Any) -> Floats:
     return alphas
 
 
-def _number(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A float or bool for an array without axes."""
     return value.item() if np.ndim(value) == 0 else value

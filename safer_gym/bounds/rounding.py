@@ -29,7 +29,9 @@ def layer_error(layer: Layer, box: Enclosure, unit: float) -> Tensor:
     """
     size = torch.maximum(box.lower.abs(), box.upper.abs())
     if not isinstance(layer, Affine):
-        return _ULPS * unit * size if layer.name == "tanh" or layer.slope else torch.zeros_like(size)
+        return (
+            _ULPS * unit * size if layer.name == "tanh" or layer.slope else torch.zeros_like(size)
+        )
     terms = (size > 0).sum(-1, keepdim=True) + 1
     gamma = terms * unit / (1 - terms * unit)
     return gamma * (size @ layer.weight.abs().mT + layer.bias.abs())

@@ -1,0 +1,66 @@
+"""Randomised observation smoothing: Kumar et al. 2022, "Policy smoothing for provably robust RL".
+
+A policy that adds fresh Gaussian noise to every observation it is shown. An adversary that moves
+observations by delta_t moves the mean of that noise, whatever the policy does with it: the episode
+is post-processing of Gaussians moved by ||delta_t / std||_2. So the Gaussian filter applies to
+deterministic policies too, with the total l2 budget over the episode.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from safer_gym.balls import LpBall
+from safer_gym.bounds.filters import gaussian_filter
+
+_MARGIN = 1e-6
+"""Relative growth of the radius: what `LpBall.contains` tolerates."""
+
+
+def smoothing_shift(ball: LpBall, noise_std: Any, shape: Sequence[int]) -> float:
+    """sup over the ball of ||delta / noise_std||_2: the size of one step of the attack.
+
+    Args:
+        ball: of the adversary; its box is not used.
+        noise_std: deviation of the noise, a number or one for each dimension; 0 is allowed where
+            the adversary can not move (eps 0).
+        shape: of one observation.
+
+    Raises:
+        ValueError: negative noise, shapes that do not fit.
+    """
+    eps = ball.eps.expand(tuple(shape)).flatten()
+    std = torch.as_tensor(noise_std, dtype=torch.float64).expand(tuple(shape)).flatten()
+    if not bool((std >= 0).all()):
+        raise ValueError(f"noise_std must be >= 0; got {noise_std!r}")
+    ratio = torch.where(eps > 0, eps / std, 0.0)
+    # For l1 and l2 the farthest point lies on the axis where eps / std is largest.
+    reach = ratio.norm() if ball.p == math.inf else ratio.max()
+    return float(reach) * (1 + _MARGIN)
+
+
+def smoothing_bound(p: Any, ball: LpBall, noise_std: Any, shape: Sequence[int], steps: int) -> Any:
+    """P'(E) of an episode of at most `steps` steps of the smoothed policy, for every adversary.
+
+    Phi(Phi^-1(p) + M), M = sqrt(steps) `smoothing_shift`.
+
+    Args:
+        p: P(E) of the smoothed policy without an adversary.
+
+    Raises:
+        ValueError: p outside [0, 1], no steps, shapes that do not fit.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be >= 1; got {steps!r}")
+    return gaussian_filter(p, math.sqrt(steps) * smoothing_shift(ball, noise_std, shape))
+
+
+def smoothing_budget_bound(p: Any, total: Any, noise_std: float) -> Any:
+    """P'(E) where the adversary has sqrt(sum_t ||delta_t||_2^2) <= total for the whole episode."""
+    if not noise_std > 0:
+        raise ValueError(f"noise_std must be > 0; got {noise_std!r}")
+    return gaussian_filter(p, total / noise_std)
