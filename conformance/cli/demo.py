@@ -17,9 +17,9 @@ from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.tasks import Task, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.cli.train import planned, train_policy
-from safer_gym.conformance.cli.zoo import packaged_policies
 from safer_gym.conformance.report.content import Content, Subject
 from safer_gym.conformance.report.folder import RESULTS, write_report
+from safer_gym.conformance.zoo import packaged_policies
 from safer_gym.wrappers.adapters.tasks import COST_LIMIT
 
 TASK = "ball-circle"

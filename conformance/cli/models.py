@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from safer_gym.agents.common.model_file import algorithm_of
 from safer_gym.choices import choose
-from safer_gym.conformance.cli.zoo import packaged_path, packaged_policies, packaged_record
+from safer_gym.conformance.zoo import packaged_path, packaged_policies, packaged_record
 
 ALGORITHMS = {
     "safer": "safer_gym.agents:SAFER",

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from safer_gym.agents import CVPO, SAFER
 from safer_gym.agents.common.checkpoint import CheckpointCallback, latest_checkpoint
+from safer_gym.conformance import zoo
 from safer_gym.conformance.cli import demo as demo_module
 from safer_gym.conformance.cli import measure as measure_module
-from safer_gym.conformance.cli import zoo
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.measure import parse_radii
 from safer_gym.conformance.cli.models import find_model

@@ -1,0 +1,95 @@
+"""One door for policies from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safer_gym.conformance.files import digest
+from safer_gym.conformance.loading.callables import digest_of_module, is_named, load_named
+from safer_gym.conformance.loading.formats import format_of, titles
+from safer_gym.conformance.loading.onnx_policy import load_onnx
+from safer_gym.conformance.loading.programs import (
+    load_exported,
+    load_pickled,
+    load_torchscript,
+)
+from safer_gym.conformance.loading.refusals import UntrustedFile
+from safer_gym.conformance.loading.sb3_file import read_sb3_file
+from safer_gym.conformance.loading.sb3_policies import build_policy
+from safer_gym.conformance.loading.sb3_unpickled import unpickle_model
+from safer_gym.conformance.zoo import packaged_path, packaged_policies
+
+CODE: Mapping[str, Callable[[Path], Any]] = {
+    "torchscript": load_torchscript,
+    "exported": load_exported,
+    "pickle": load_pickled,
+}
+
+
+class LoadedPolicy(NamedTuple):
+    """A policy, and what a certificate says of where it came from."""
+
+    policy: Any
+    """For `as_victim`: a model, a module, an object with `predict`, or a callable."""
+    kind: str
+    """Its format, a key of FORMATS."""
+    source: str
+    digest: str
+    """SHA-256 of the file."""
+    ran_code: bool
+    """Whether code that the file carries may have run."""
+
+
+def load_policy(source: str | Path, *, trust: bool = False) -> LoadedPolicy:
+    """A policy from a file, a packaged name such as "ball-circle/safer", or "module:function".
+
+    A file is untrusted input. What can be read as data is read so, whatever `trust` says; what
+    would have to be run is refused without it. FORMATS says which is which.
+
+    Args:
+        source: Where the policy is.
+        trust: Allow code that the file carries to run.
+
+    Raises:
+        UntrustedFile: (a ValueError) the file needs `trust`.
+        ValueError: a damaged file, or none of the formats.
+        FileNotFoundError: no such file, and no packaged policy of that name.
+        ModuleNotFoundError: a module or an optional dependency is missing.
+    """
+    name = str(source)
+    if not Path(name).is_file():
+        if name in packaged_policies():
+            loaded = load_policy(packaged_path(name), trust=trust)
+            return loaded._replace(source=name)
+        if is_named(name):
+            return LoadedPolicy(load_named(name), "callable", name, digest_of_module(name), True)
+        raise FileNotFoundError(
+            f"no file {name!r} and no packaged policy of that name; packaged are: "
+            f"{', '.join(packaged_policies()) or 'none'}; the formats are: {titles()}"
+        )
+    path = Path(name)
+    policy, kind, ran_code = _from_file(path, trust)
+    return LoadedPolicy(policy, kind, name, digest(path), ran_code)
+
+
+def _from_file(path: Path, trust: bool) -> tuple[Any, str, bool]:
+    form = format_of(path)
+    if form.name == "sb3":
+        return _from_sb3(path, trust)
+    if form.name == "onnx":
+        return load_onnx(path), form.name, False
+    if not trust:
+        raise UntrustedFile(str(path), f"{form.title}: {form.why}")
+    return CODE[form.name](path), form.name, True
+
+
+def _from_sb3(path: Path, trust: bool) -> tuple[Any, str, bool]:
+    file = read_sb3_file(path)
+    try:
+        return build_policy(file), "sb3", False
+    except (ValueError, RecursionError) as error:
+        if not trust:
+            raise UntrustedFile(str(path), str(error)) from error
+    return unpickle_model(path), "sb3", True

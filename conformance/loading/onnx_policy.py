@@ -1,0 +1,87 @@
+"""ONNX networks, computed by onnxruntime (optional: `pip install safer-gym[onnx]`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safer_gym.conformance.loading.rows import in_batches_of
+
+DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+ACTION_NAMES = ("action", "actions", "mean_actions")
+
+
+class OnnxPolicy:
+    """Observations [B, *O] to actions [B, A] by an ONNX graph. It offers no gradients.
+
+    Args:
+        content: the file's bytes. Given as bytes and not as a path, the graph can not refer to
+            other files; no library of operators is ever registered.
+
+    Raises:
+        ValueError: onnxruntime does not take it, or it is no function of one observation.
+        ModuleNotFoundError: onnxruntime is not installed.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        runtime = _onnxruntime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ValueError(f"onnxruntime refuses it: {error}") from error
+        self._session, self._input = session, _only_input(session)
+        self._output = _action_output(session)
+        first = self._input.shape[0] if self._input.shape else None
+        self._batch = first if isinstance(first, int) else None
+
+    def predict(
+        self, observation: NDArray, state: Any = None, episode_start: Any = None, **options: Any
+    ) -> tuple[NDArray, Any]:
+        """The actions of a batch of observations; there is nothing random in them."""
+        obs = np.asarray(observation).astype(DTYPES[self._input.type])
+        return in_batches_of(self._batch, self._run, obs), state
+
+    def _run(self, obs: NDArray) -> NDArray:
+        return self._session.run([self._output], {self._input.name: obs})[0]
+
+
+def load_onnx(path: Path) -> OnnxPolicy:
+    """The policy of an ONNX file. Errors as `OnnxPolicy`."""
+    try:
+        return OnnxPolicy(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "an ONNX policy needs onnxruntime: pip install safer-gym[onnx]"
+        ) from error
+    return onnxruntime
+
+
+def _only_input(session: Any) -> Any:
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type not in DTYPES:
+        found = ", ".join(f"{i.name}: {i.type}" for i in inputs)
+        raise ValueError(f"it must have one input of floats, the observation; it has {found}")
+    return inputs[0]
+
+
+def _action_output(session: Any) -> str:
+    names = [output.name for output in session.get_outputs()]
+    named = [name for name in names if name in ACTION_NAMES]
+    if len(names) != 1 and len(named) != 1:
+        raise ValueError(
+            f"it has the outputs {', '.join(names)}; name the one with the actions 'action'"
+        )
+    return named[0] if named else names[0]

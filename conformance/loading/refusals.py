@@ -1,0 +1,19 @@
+"""The error of a file that could only be loaded by running code that it carries."""
+
+from __future__ import annotations
+
+
+class UntrustedFile(ValueError):  # noqa: N818 (it names what is wrong with the file)
+    """A policy that is code, or needs code, and was not said to be trusted.
+
+    Args:
+        source: The file.
+        reason: Why it can not be read as data.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source, self.reason = source, reason
+        super().__init__(
+            f"{source} can not be loaded without running code that it carries: {reason}. If you "
+            "know where it comes from, say --trust (trust=True)"
+        )

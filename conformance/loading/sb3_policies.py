@@ -1,0 +1,147 @@
+"""Policies of Stable-Baselines3, sb3-contrib and this package, built again from a file's data.
+
+The file chooses among classes that are listed here; it can not bring its own. What is built is a
+policy to act with: no optimiser's state, no replay buffer, no schedule.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import torch
+from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor, NatureCNN
+from torch import Tensor
+
+from safer_gym.conformance.loading.as_data import Name
+from safer_gym.conformance.loading.sb3_file import Sb3File
+from safer_gym.conformance.loading.values import activation_of, plain, space_of
+
+OFF_POLICY = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
+OURS = "safer_gym.agents.common.policies"
+CLASSES: Mapping[str, tuple[str, ...]] = {
+    "stable_baselines3.common.policies": (
+        "ActorCriticPolicy",
+        "ActorCriticCnnPolicy",
+        "MultiInputActorCriticPolicy",
+    ),
+    "stable_baselines3.sac.policies": ("SACPolicy", *OFF_POLICY),
+    "stable_baselines3.td3.policies": ("TD3Policy", *OFF_POLICY),
+    "sb3_contrib.tqc.policies": ("TQCPolicy", *OFF_POLICY),
+    "sb3_contrib.crossq.policies": ("CrossQPolicy", *OFF_POLICY),
+    OURS: ("ConstrainedPolicy", *OFF_POLICY),
+}
+"""Module to the classes in it that a file may ask for."""
+
+EXTRACTORS = {
+    Name("stable_baselines3.common.torch_layers", cls.__name__): cls
+    for cls in (FlattenExtractor, NatureCNN, CombinedExtractor)
+}
+IRRELEVANT = ("optimizer_class", "optimizer_kwargs", "device")
+"""Options that do not change how a policy acts."""
+
+
+class NoOptimizer:
+    """Takes an optimiser's place in a policy that will not learn; a real one is slow to make."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        """Forget everything."""
+
+
+def build_policy(file: Sb3File) -> Any:
+    """The policy of a saved model, in evaluation mode on the CPU.
+
+    Raises:
+        ValueError: its class, a space or an option is not among those that are read as data, or
+            the weights do not fit the network that the options describe.
+        ModuleNotFoundError: it needs sb3-contrib, which is not installed.
+    """
+    named = file.policy_class
+    if named.name not in CLASSES.get(named.module, ()):
+        raise ValueError(f"its policy class is {named}, none of those that can be built from data")
+    made_by = getattr(import_module(named.module), named.name)
+    options = _options(file, made_by)
+    _check_sizes(options, file.weights)
+    # The networks start with random weights; the global stream must not notice.
+    with torch.random.fork_rng(devices=[]):
+        policy = made_by(
+            space_of(file.value("observation_space")),
+            space_of(file.value("action_space")),
+            lambda progress: 0.0,
+            optimizer_class=NoOptimizer,
+            **options,
+        )
+    try:
+        policy.load_state_dict(file.weights, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"its weights do not fit its network: {error}") from error
+    policy.set_training_mode(False)
+    return policy if named.module != OURS else _frozen(file, policy)
+
+
+def _frozen(file: Sb3File, policy: Any) -> Any:
+    """A policy of ours, with its critics' ways of joining their members."""
+    maker: Any = import_module("safer_gym.agents.common.frozen").FrozenAgent
+    return maker(policy, file.value("reward_aggregation"), file.value("cost_aggregation"))
+
+
+def _options(file: Sb3File, made_by: Any) -> dict[str, Any]:
+    given = file.value("policy_kwargs") or {}
+    if not isinstance(given, dict):
+        raise ValueError("its policy_kwargs are no dict")
+    known = set(inspect.signature(made_by).parameters)
+    if made_by.__module__ == "stable_baselines3.common.policies":
+        given = {"use_sde": file.value("use_sde"), **given}
+    options = {}
+    for key, value in given.items():
+        if key in IRRELEVANT:
+            continue
+        if key not in known:
+            raise ValueError(f"its policy has the option {key!r}, which {made_by.__name__} has not")
+        try:
+            options[key] = DECODERS.get(key, plain)(value)
+        except ValueError as error:
+            raise ValueError(f"its policy's option {key!r} is {error}") from error
+    return options
+
+
+def _extractor(value: Any) -> Any:
+    if value not in EXTRACTORS:
+        raise ValueError(f"{value}; read as data are Stable-Baselines3's own extractors")
+    return EXTRACTORS[value]
+
+
+def _arch(value: Any) -> Any:
+    """Widths; before Stable-Baselines3 1.8 the dict of both networks stood in a list."""
+    widths = plain(value)
+    if isinstance(widths, list) and widths and isinstance(widths[0], dict):
+        return widths[0]
+    return widths
+
+
+DECODERS: dict[str, Callable[[Any], Any]] = {
+    "activation_fn": activation_of,
+    "features_extractor_class": _extractor,
+    "net_arch": _arch,
+}
+
+
+def _check_sizes(options: dict[str, Any], weights: dict[str, Tensor]) -> None:
+    """A file of a few bytes may ask for a network of many gigabytes: its weights must agree."""
+    sizes = {size for tensor in weights.values() for size in tensor.shape}
+    for key in ("net_arch", "features_extractor_kwargs", "n_quantiles"):
+        for number in _numbers(options.get(key)):
+            if number not in sizes:
+                raise ValueError(f"its {key} speaks of {number}, a size that no weight has")
+    for key in ("n_critics", "n_cost_critics"):
+        if not 0 <= options.get(key, 0) <= len(weights):
+            raise ValueError(f"its {key} is {options[key]}, with {len(weights)} tensors")
+
+
+def _numbers(value: Any) -> list[int]:
+    parts = value.values() if isinstance(value, dict) else value
+    if isinstance(parts, (list, tuple)) or isinstance(value, dict):
+        return [number for part in parts for number in _numbers(part)]
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else []

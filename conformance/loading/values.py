@@ -1,0 +1,139 @@
+"""Spaces, arrays and network options from a pickle read as data: a short list, all else refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import nn
+
+from safer_gym.conformance.loading.as_data import Call, Name
+
+ACTIVATIONS: dict[Name, type[nn.Module]] = {
+    Name("torch.nn.modules.activation", name): getattr(nn, name)
+    for name in (
+        *("ReLU", "Tanh", "LeakyReLU", "ELU", "SELU", "SiLU", "GELU", "Mish", "Sigmoid"),
+        *("Softplus", "Hardtanh", "ReLU6", "Softsign"),
+    )
+}
+KINDS = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"]
+MAX_PARTS = 10_000
+
+
+def space_of(value: Any) -> spaces.Space:
+    """A Box, a Discrete, or a Dict of these.
+
+    Raises:
+        ValueError: any other space.
+    """
+    maker = SPACES.get(value.function) if isinstance(value, Call) else None
+    if maker is None or not isinstance(value.state, dict):
+        kind = value.function if isinstance(value, Call) else type(value).__name__
+        raise ValueError(f"a space of kind {kind}; read as data are Box, Discrete and Dict")
+    try:
+        return maker(value.state)
+    except (AssertionError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"a damaged {value.function.name} space: {error!r}") from error
+
+
+def _box(state: dict[str, Any]) -> spaces.Space:
+    low, high = array_of(state["low"]), array_of(state["high"])
+    return spaces.Box(low, high, dtype=_dtype(state["dtype"]).type)
+
+
+def _discrete(state: dict[str, Any]) -> spaces.Space:
+    return spaces.Discrete(int(number_of(state["n"])), start=int(number_of(state.get("start", 0))))
+
+
+def _dict(state: dict[str, Any]) -> spaces.Space:
+    parts = state["spaces"]
+    items = parts.items if isinstance(parts, Call) else dict(parts)
+    if any(isinstance(part, Call) and part.function in _DICTS for part in items.values()):
+        raise ValueError("a Dict space inside a Dict space")
+    return spaces.Dict({str(key): space_of(part) for key, part in items.items()})
+
+
+_DICTS = {Name("gymnasium.spaces.dict", "Dict")}
+SPACES = {
+    Name("gymnasium.spaces.box", "Box"): _box,
+    Name("gymnasium.spaces.discrete", "Discrete"): _discrete,
+    **dict.fromkeys(_DICTS, _dict),
+}
+
+
+def array_of(value: Any) -> NDArray:
+    """A numpy array in either of the two forms in which numpy pickles one.
+
+    Raises:
+        ValueError: another form, or an array of objects.
+    """
+    if not isinstance(value, Call) or value.function.module.split(".")[0] != "numpy":
+        raise ValueError(f"found {_kind(value)} where an array was expected")
+    if value.function.name == "_frombuffer":
+        raw, dtype, shape, order = value.args
+    elif value.function.name == "_reconstruct" and isinstance(value.state, tuple):
+        _, shape, dtype, fortran, raw = value.state
+        order = "F" if fortran else "C"
+    else:
+        raise ValueError(f"an array made by {value.function}")
+    flat = np.frombuffer(bytes(raw), dtype=_dtype(dtype))
+    return flat.reshape(shape, order="F" if order == "F" else "C").copy()
+
+
+def number_of(value: Any) -> float:
+    """A number, of Python's or numpy's kind."""
+    if isinstance(value, Call) and value.function.name == "scalar":
+        dtype, raw = value.args
+        return np.frombuffer(bytes(raw), dtype=_dtype(dtype))[0].item()
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"found {_kind(value)} where a number was expected")
+    return value
+
+
+def _dtype(value: Any) -> np.dtype:
+    if isinstance(value, Name) and value.module == "numpy":
+        return np.dtype(value.name)
+    kind = value.args[0] if isinstance(value, Call) and value.args else None
+    if kind not in KINDS or value.function != Name("numpy", "dtype"):
+        raise ValueError(f"an array of {kind or _kind(value)}")
+    order = value.state[1] if value.state else "="
+    return np.dtype(kind).newbyteorder("<" if order in "<|=" else ">")
+
+
+def activation_of(value: Any) -> type[nn.Module]:
+    """An activation function's class.
+
+    Raises:
+        ValueError: none of torch's usual ones.
+    """
+    if value not in ACTIVATIONS:
+        raise ValueError(f"the activation {value}; read as data are torch's own")
+    return ACTIVATIONS[value]
+
+
+def plain(value: Any) -> Any:
+    """Numbers, texts, lists and dicts, nothing else.
+
+    Raises:
+        ValueError: something else, or too much of it.
+    """
+    left = iter(range(MAX_PARTS))
+
+    def part(value: Any) -> Any:
+        if next(left, None) is None:
+            raise ValueError(f"more than {MAX_PARTS} values")
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if isinstance(value, (list, tuple)):
+            return type(value)(map(part, value))
+        if isinstance(value, dict):
+            return {str(key): part(inner) for key, inner in value.items()}
+        return number_of(value)
+
+    return part(value)
+
+
+def _kind(value: Any) -> str:
+    return str(value.function) if isinstance(value, Call) else type(value).__name__
