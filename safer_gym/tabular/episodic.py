@@ -1,0 +1,89 @@
+"""What is proved about episodes of H steps, undiscounted, each against exact truth.
+
+For an event E of the episode (cost > limit) and for its mean cost. Each function takes
+`EpisodeFacts` of a batch and gives a `Comparison`; formulas are arguments, so that a wrong one
+can be tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from safer_gym.bounds import renyi_filter
+from safer_gym.tabular.cmdp import Floats, unattacked
+from safer_gym.tabular.comparison import Comparison
+from safer_gym.tabular.distances import ball_renyi, ball_variation
+from safer_gym.tabular.horizon import occupancy, worst_mean, worst_rate
+from safer_gym.tabular.random_cmdps import Case
+
+ORDERS = np.array([1.05, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0])
+"""Renyi orders that the filter may choose from."""
+
+
+class EpisodeFacts(NamedTuple):
+    """Exact figures of episodes, [N, ...]."""
+
+    case: Case
+    horizon: int
+    limit: float
+    benign_rate: Floats
+    """P(cost > limit) without an adversary, [N]."""
+    worst_rate: Floats
+    """The largest over all adaptive adversaries, [N]."""
+    benign_mean: Floats
+    worst_mean: Floats
+    expected_tv: Floats
+    """E[delta(s_t)] without an adversary, [H, N]; delta(s) the largest TV to what may be shown."""
+
+    @property
+    def c_max(self) -> Floats:
+        """Largest cost of a step, [N]."""
+        return self.case.cmdp.costs.max((-3, -2, -1))
+
+
+def episode_facts(case: Case, horizon: int, limit: float) -> EpisodeFacts:
+    """Solve a batch exactly."""
+    cmdp, policy, _ = case
+    calm = unattacked(cmdp)
+    visits = occupancy(cmdp, policy, horizon)
+    return EpisodeFacts(
+        case,
+        horizon,
+        limit,
+        worst_rate(calm, policy, horizon, limit).value,
+        worst_rate(cmdp, policy, horizon, limit).value,
+        worst_mean(calm, policy, horizon).value,
+        worst_mean(cmdp, policy, horizon).value,
+        (visits * ball_variation(cmdp, policy)).sum(-1),
+    )
+
+
+def additive_rate(facts: EpisodeFacts) -> Comparison:
+    """P'(E) <= P(E) + E_benign sum_t delta(s_t)."""
+    bound = facts.benign_rate + facts.expected_tv.sum(0)
+    return Comparison(facts.worst_rate, bound, facts.benign_rate)
+
+
+def additive_mean(facts: EpisodeFacts) -> Comparison:
+    """E[C'] <= E_benign[C + sum_t delta(s_t) (H - t) C_m]."""
+    left = facts.horizon - np.arange(facts.horizon)
+    extra = (facts.expected_tv * left[:, None]).sum(0) * facts.c_max
+    return Comparison(facts.worst_mean, facts.benign_mean + extra, facts.benign_mean)
+
+
+def renyi_rate(
+    facts: EpisodeFacts, bound: Callable[[Floats, Floats, Floats], Floats] = renyi_filter
+) -> Comparison:
+    """P'(E) <= inf_a (e^{rho_a} P(E))^{(a - 1) / a}, rho_a = H max_s D_a."""
+    found = bound(facts.benign_rate, _budgets(facts), ORDERS)
+    return Comparison(facts.worst_rate, found, facts.benign_rate)
+
+
+def _budgets(facts: EpisodeFacts) -> Floats:
+    """rho_a over the episode for each order, [N, orders]."""
+    cmdp, policy, _ = facts.case
+    each = [ball_renyi(cmdp, policy, order).max(-1) for order in ORDERS]
+    return facts.horizon * np.stack(each, axis=-1)
