@@ -1,6 +1,7 @@
 """Run benchmarks, print tables, write one JSON file.
 
-python -m benchmarks                         # all three, at the paper's sizes
+python -m benchmarks                         # all of them, at the paper's sizes
+python -m benchmarks theory                  # every bound against exact finite problems
 python -m benchmarks updates --json out.json
 python -m benchmarks evaluation --task SaferGym/BallCircle-v0 --task SaferGym/AntRun-v0
 """
@@ -15,12 +16,12 @@ from typing import Any
 
 import torch
 
-from benchmarks import attacks, evaluation, updates
+from benchmarks import attacks, evaluation, theory, updates
 from benchmarks.machine import describe
 from benchmarks.table import lines
 from safer_gym.choices import choose
 
-NAMES = ("attacks", "evaluation", "updates")
+NAMES = ("attacks", "evaluation", "theory", "updates")
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -48,12 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Speed of attacks, of attacked evaluation and of updates. Variants run in "
-        "turns; compare ratios of one run, by CPU time where the machine is shared.",
+        description="Speed of attacks, of attacked evaluation and of updates, and the theory "
+        "against exact finite problems. Variants run in turns; compare ratios of one run, by CPU "
+        "time where the machine is shared.",
     )
-    parser.add_argument(
-        "names", nargs="*", metavar="name", help="attacks, evaluation, updates; or all"
-    )
+    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(NAMES)}; or all")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
     parser.add_argument("--repetitions", type=int, help="laps of each variant")
@@ -86,6 +86,10 @@ def _evaluation(options: argparse.Namespace) -> dict[str, Any]:
     return evaluation.measure(**chosen, **_repeated(options))
 
 
+def _theory(options: argparse.Namespace) -> dict[str, Any]:
+    return theory.measure(problems=300) if options.tiny else theory.measure()
+
+
 def _updates(options: argparse.Namespace) -> dict[str, Any]:
     setting = updates.Setting()
     if options.tiny:
@@ -100,5 +104,6 @@ def _updates(options: argparse.Namespace) -> dict[str, Any]:
 _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "attacks": _attacks,
     "evaluation": _evaluation,
+    "theory": _theory,
     "updates": _updates,
 }

@@ -243,9 +243,7 @@ def _strong(trial: _Trial, clause: str) -> None:
     gain = trial.obs(4, rows=1, dtype=torch.float64).flatten()
     for norm in trial.norms:
         ball = LpBall.of(norm, trial.eps)
-        result = trial.attack(
-            linear_victim(gain), obs, ball, torch.Generator().manual_seed(0)
-        )
+        result = trial.attack(linear_victim(gain), obs, ball, torch.Generator().manual_seed(0))
         gained = (result.obs - obs).flatten(1) @ gain
         share = float((gained / linear_optimum(gain, ball)).min())
         require(

@@ -82,9 +82,7 @@ def check_cost_env(
 Check = Callable[[gym.Env, Any, str], None]
 
 
-def _checked_run(
-    env: gym.Env, seed: int, max_steps: int, check: Check, name: str
-) -> list[_Step]:
+def _checked_run(env: gym.Env, seed: int, max_steps: int, check: Check, name: str) -> list[_Step]:
     """An episode; `check` sees each raw answer."""
     return _run(env, seed, max_steps, lambda answer: check(env, answer, name))
 
@@ -134,9 +132,7 @@ def _five_values(env: gym.Env, answer: Any, clause: str) -> None:
     _, reward, terminated, truncated, info = answer
     require(np.isfinite(float(reward)), clause, f"the reward must be finite; got {reward!r}")
     for name, value in (("terminated", terminated), ("truncated", truncated)):
-        require(
-            isinstance(value, bool | np.bool_), clause, f"{name} must be a bool; got {value!r}"
-        )
+        require(isinstance(value, bool | np.bool_), clause, f"{name} must be a bool; got {value!r}")
     require(isinstance(info, Mapping), clause, f"info must be a dict; got {type(info).__name__}")
 
 

@@ -20,7 +20,6 @@ from safer_gym.types import Victim
 from safer_gym.wrappers.victims import as_victim
 
 MakeEnv = Callable[[], gym.Env]
-_CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
 class PolicyFacts(NamedTuple):
@@ -89,7 +88,9 @@ def _observations(make_env: MakeEnv, seed: int, rows: int) -> tuple[Tensor, gym.
     space = env.action_space
     for name, found in (("observation", env.observation_space), ("action", space)):
         require(
-            isinstance(found, gym.spaces.Box), "readable", f"the {name} space must be a Box: {found}"
+            isinstance(found, gym.spaces.Box),
+            "readable",
+            f"the {name} space must be a Box: {found}",
         )
     actions = copy.deepcopy(space)
     actions.seed(seed)
@@ -140,7 +141,7 @@ def _rows_alone(trial: _Trial, clause: str) -> None:
     alone = torch.cat([trial.act(row[None]) for row in trial.obs])
     error = float((together - alone).abs().max())
     require(
-        torch.allclose(together, alone, **_CLOSE),
+        _close(together, alone),
         clause,
         f"an action depends on the other observations of its batch, by {error:.3g}",
     )
@@ -170,7 +171,7 @@ def _one_policy(trial: _Trial, clause: str) -> None:
     clipped = [torch.clamp(actions.double(), low, high) for actions in (told, own)]
     error = float((clipped[0] - clipped[1]).abs().max())
     require(
-        torch.allclose(*clipped, **_CLOSE),
+        _close(*clipped),
         clause,
         f"predict(deterministic=True) and the function under attack differ by {error:.3g}",
     )
@@ -198,6 +199,10 @@ def _critics(trial: _Trial, clause: str) -> None:
             f"{name} must give one number a row; got shape {tuple(values.shape)}",
         )
         require(torch.isfinite(values).all(), clause, f"{name} holds NaN or infinity")
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    return torch.allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def _modules(policy: Any) -> list[nn.Module]:

@@ -45,7 +45,7 @@ def toy_victim(obs_shape: tuple[int, ...], seed: int, dtype: torch.dtype) -> Toy
 
 
 def linear_optimum(gain: Tensor, ball: LpBall) -> Tensor:
-    """max of gain . delta over a ball of number radius around zero, without a box: eps ||gain||*."""
+    """max of gain . delta over a ball of one radius, without a box: eps times the dual norm."""
     dual = {1.0: math.inf, 2.0: 2.0, math.inf: 1.0}[ball.p]
     return float(ball.eps) * torch.linalg.vector_norm(gain, ord=dual)
 
@@ -59,9 +59,7 @@ def linear_victim(gain: Tensor) -> Victim:
     )
 
 
-def observations(
-    obs_shape: tuple[int, ...], rows: int, seed: int, dtype: torch.dtype
-) -> Tensor:
+def observations(obs_shape: tuple[int, ...], rows: int, seed: int, dtype: torch.dtype) -> Tensor:
     """Standard normal observations [rows, *O]."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(rows, *obs_shape, dtype=torch.float64, generator=generator).to(dtype)

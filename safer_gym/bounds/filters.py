@@ -67,7 +67,7 @@ def renyi_filter(p: Any, rho: Any, alphas: Any = ORDERS) -> Any:
         _probability("p", p)[..., None], nonnegative("rho", rho), _orders(alphas)
     )
     finite = np.isfinite(rho)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         hoelder = np.exp(np.minimum((alphas - 1) / alphas * (rho + np.log(p)), 0.0))
     bounds = np.where(finite & (p == 0), 0.0, 1.0)
     rows = finite & (p > 0) & (p < 1)

@@ -14,7 +14,6 @@ from safer_gym.tabular.adversary import (
 )
 from safer_gym.tabular.attacks import iterated_max_cost, max_cost, max_difference, max_reward
 from safer_gym.tabular.cmdp import CMDP, line_balls, make_cmdp, unattacked
-from safer_gym.tabular.comparison import Comparison
 from safer_gym.tabular.horizon import Plan, worst_mean, worst_rate
 from safer_gym.tabular.random_cmdps import Case, random_cases
 from safer_gym.tabular.values import Values, policy_values, shown, visitation
@@ -23,7 +22,6 @@ __all__ = [
     "CMDP",
     "Attacked",
     "Case",
-    "Comparison",
     "Plan",
     "Values",
     "attacked",

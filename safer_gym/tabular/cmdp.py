@@ -106,9 +106,7 @@ def check_policy_table(cmdp: CMDP, policy: ArrayLike) -> Floats:
 
 def unattacked(cmdp: CMDP) -> CMDP:
     """The same problem with an adversary that may only show the truth."""
-    return cmdp._replace(
-        balls=np.broadcast_to(np.eye(cmdp.n_states, dtype=bool), cmdp.balls.shape)
-    )
+    return cmdp._replace(balls=np.broadcast_to(np.eye(cmdp.n_states, dtype=bool), cmdp.balls.shape))
 
 
 def line_balls(n_states: int, eps: float) -> Bools:

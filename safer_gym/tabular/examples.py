@@ -31,6 +31,22 @@ def attaining_case(delta: float, gamma: float) -> Case:
     return Case(cmdp, policy, policy)
 
 
+def improvement_case(tau: float, gamma: float) -> Case:
+    """Attains Lemma 1 as tau goes to 0, and the inequality of Bretagnolle and Huber.
+
+    State 0 costs one a step until action 1 leads to state 1, which is free under action 0. The
+    new policy leaves with chance tau, an advantage of -tau / (1 - gamma), and pays the same as a
+    cost in state 1, where the old one never is.
+    """
+    transitions = np.zeros((2, 2, 2))
+    transitions[0, 0, 0] = transitions[0, 1, 1] = transitions[1, :, 1] = 1.0
+    costs = np.zeros((2, 2, 2))
+    costs[0, 0, 0], costs[1, 1, 1] = 1.0, tau / (1 - gamma)
+    cmdp = make_cmdp(transitions[None], costs, gamma=gamma, start=np.array([1.0, 0.0]))
+    old = np.array([[[1.0, 0.0], [1.0, 0.0]]])
+    return Case(cmdp, np.array([[[1 - tau, tau], [0.0, 1.0]]]), old)
+
+
 def late_arrival_case() -> Case:
     """Pays when it leaves state 0 by action 1, and arrives in a safe absorbing state.
 
@@ -98,13 +114,19 @@ def gaussian_walk(shift: float, horizon: int, width: float = 0.25) -> tuple[CMDP
     return cmdp, gaussian_cells(means, 1.0, edges)
 
 
+def walk_places(cmdp: CMDP, width: float = 0.25) -> Floats:
+    """The sum that each state of `gaussian_walk` stands for, [S]."""
+    count = cmdp.n_states // 2
+    return np.tile((np.arange(count) - count // 2) * width, 2)
+
+
 def gaussian_loop(
     shift: float,
     *,
-    n_states: int = 61,
-    n_actions: int = 81,
+    n_states: int = 121,
+    n_actions: int = 61,
     sigma: float = 0.3,
-    pull: float = 0.5,
+    pull: float = 0.25,
 ) -> tuple[CMDP, Floats, float]:
     """A point on [-2, 2] that a noisy policy holds near zero; beyond 1.5 each step costs one.
 

@@ -27,9 +27,7 @@ class Plan(NamedTuple):
     """What to show: [H, ..., S], or [H, ..., L, S] with the budget that is left (0 .. L - 1)."""
 
 
-def worst_mean(
-    cmdp: CMDP, policy: Floats, horizon: int, terminal: Floats | float = 0.0
-) -> Plan:
+def worst_mean(cmdp: CMDP, policy: Floats, horizon: int, terminal: Floats | float = 0.0) -> Plan:
     """max over adversaries of E[cost of `horizon` steps + terminal(s_H)]; terminal is [..., S]."""
     immediate = expected_signal(cmdp, cmdp.costs)
     v = np.broadcast_to(np.asarray(terminal, np.float64), cmdp.balls.shape[:-1])

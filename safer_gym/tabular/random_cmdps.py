@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,12 @@ def random_cases(n: int, seed: int) -> Iterator[Case]:
         size = share + (place < more)
         if size:
             yield random_case(shape, size, rng)
+
+
+def picked(case: Case, which: Any) -> Case:
+    """Some problems of a batch, or one of them, by any index of its first axis."""
+    fields: Any = (array[which] for array in case.cmdp)
+    return Case(CMDP(*fields), case.policy[which], case.previous[which])
 
 
 def _random_cmdp(n_states: int, n_actions: int, n: int, rng: np.random.Generator) -> CMDP:

@@ -34,9 +34,9 @@ def state_kernel(cmdp: CMDP, policy: Floats) -> Floats:
 def policy_values(cmdp: CMDP, policy: Floats, signal: Floats) -> Values:
     """V and Q of a policy [..., S, A] that acts on what `shown` made of it."""
     immediate = expected_signal(cmdp, signal)
-    v = np.linalg.solve(
-        _one_minus(cmdp, policy), (policy * immediate).sum(-1)[..., None]
-    ).squeeze(-1)
+    v = np.linalg.solve(_one_minus(cmdp, policy), (policy * immediate).sum(-1)[..., None]).squeeze(
+        -1
+    )
     q = immediate + cmdp.gamma[..., None, None] * (cmdp.transitions @ v[..., None, :, None])[..., 0]
     return Values(v, q)
 

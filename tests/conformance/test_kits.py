@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.conformance.specimens import attacks, envs, policies
 
 from safer_gym.attacks import ATTACKS, make_attack
 from safer_gym.conformance.kits import (
@@ -15,6 +14,7 @@ from safer_gym.conformance.kits import (
     check_policy,
 )
 from safer_gym.types import Victim
+from tests.conformance.specimens import attacks, envs, policies
 
 
 def _name(value: Any) -> str | None:

@@ -7,16 +7,16 @@ wrong one can be tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
 from safer_gym.tabular.adversary import attacked, residual_bound, truth
 from safer_gym.tabular.attacks import iterated_max_cost
 from safer_gym.tabular.cmdp import Floats
-from safer_gym.tabular.comparison import Comparison, joined
-from safer_gym.tabular.facts import Facts
 from safer_gym.tabular.values import shown, visitation
+from safer_gym.theory.comparison import Comparison, joined
+from safer_gym.theory.facts import Facts
 
 
 def performance_difference(facts: Facts) -> Comparison:
@@ -36,9 +36,11 @@ def lemma_1(facts: Facts) -> Comparison:
     advantage = (policy * facts.previous.q).sum(-1) - facts.previous.v
     alpha = np.abs(advantage).max(-1)[..., None]
     gamma = facts.gamma[..., None]
-    inside = advantage + 2 * gamma * alpha / (1 - gamma) * facts.step
-    bound = (d * inside).sum(-1) / (1 - facts.gamma)
-    return Comparison(facts.from_start(facts.benign.v - facts.previous.v), bound)
+    penalty = 2 * gamma * alpha / (1 - gamma) * facts.step
+    linear, bound = (
+        (d * inside).sum(-1) / (1 - facts.gamma) for inside in (advantage, advantage + penalty)
+    )
+    return Comparison(facts.from_start(facts.benign.v - facts.previous.v), bound, linear)
 
 
 def lemma_2_sharp(facts: Facts) -> Comparison:
@@ -68,8 +70,8 @@ def mc_below_optimum(facts: Facts) -> Comparison:
 def iterates_rise(facts: Facts) -> Comparison:
     """Each iterate of MC is at least as costly as the one before, at every state."""
     found = [a.values.v for a in iterated_max_cost(facts.case.cmdp, facts.case.policy)]
-    pairs = zip(found, found[1:] + [facts.optimal.values.v], strict=True)
-    return joined([Comparison(low, high, facts.benign.v) for low, high in pairs])
+    rises = pairwise([*found, facts.optimal.values.v])
+    return joined([Comparison(low, high, facts.benign.v) for low, high in rises])
 
 
 def iterates_reach_optimum(facts: Facts) -> Comparison:
@@ -85,9 +87,7 @@ def bellman_residual(facts: Facts) -> Comparison:
     return Comparison(facts.optimal.values.v, bound, facts.benign.v)
 
 
-def random_adversaries_below_optimum(
-    facts: Facts, rng: np.random.Generator, draws: int = 5
-) -> Comparison:
+def random_adversaries(facts: Facts, rng: np.random.Generator, draws: int = 5) -> Comparison:
     """No randomised stationary adversary beats the optimum, at any state."""
     cmdp, policy, _ = facts.case
     parts = []
@@ -97,9 +97,6 @@ def random_adversaries_below_optimum(
         behind = attacked(cmdp, weight @ policy, truth(cmdp)).values.v
         parts.append(Comparison(behind, facts.optimal.values.v, facts.benign.v))
     return joined(parts)
-
-
-DiscountedBound = Callable[..., Floats]
 
 
 def _deceived(facts: Facts) -> Floats:

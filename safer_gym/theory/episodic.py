@@ -14,10 +14,10 @@ import numpy as np
 
 from safer_gym.bounds import renyi_filter
 from safer_gym.tabular.cmdp import Floats, unattacked
-from safer_gym.tabular.comparison import Comparison
 from safer_gym.tabular.distances import ball_renyi, ball_variation
 from safer_gym.tabular.horizon import occupancy, worst_mean, worst_rate
 from safer_gym.tabular.random_cmdps import Case
+from safer_gym.theory.comparison import Comparison
 
 ORDERS = np.array([1.05, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0])
 """Renyi orders that the filter may choose from."""
