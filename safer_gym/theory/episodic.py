@@ -8,19 +8,19 @@ can be tried.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from safer_gym.bounds import renyi_filter
+from safer_gym.bounds import ORDERS, additive_bound, additive_mean, renyi_filter
 from safer_gym.tabular.cmdp import Floats, unattacked
 from safer_gym.tabular.distances import ball_renyi, ball_variation
 from safer_gym.tabular.horizon import occupancy, worst_mean, worst_rate
 from safer_gym.tabular.random_cmdps import Case
 from safer_gym.theory.comparison import Comparison
 
-ORDERS = np.array([1.05, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0])
-"""Renyi orders that the filter may choose from."""
+
+Bound = Callable[..., Any]
 
 
 class EpisodeFacts(NamedTuple):
@@ -61,24 +61,23 @@ def episode_facts(case: Case, horizon: int, limit: float) -> EpisodeFacts:
     )
 
 
-def additive_rate(facts: EpisodeFacts) -> Comparison:
+def summed_tv_rate(facts: EpisodeFacts, formula: Bound = additive_bound) -> Comparison:
     """P'(E) <= P(E) + E_benign sum_t delta(s_t)."""
-    bound = facts.benign_rate + facts.expected_tv.sum(0)
+    bound = formula(facts.benign_rate, facts.expected_tv.sum(0))
     return Comparison(facts.worst_rate, bound, facts.benign_rate)
 
 
-def additive_mean(facts: EpisodeFacts) -> Comparison:
+def summed_tv_mean(facts: EpisodeFacts, formula: Bound = additive_mean) -> Comparison:
     """E[C'] <= E_benign[C + sum_t delta(s_t) (H - t) C_m]."""
     left = facts.horizon - np.arange(facts.horizon)
-    extra = (facts.expected_tv * left[:, None]).sum(0) * facts.c_max
-    return Comparison(facts.worst_mean, facts.benign_mean + extra, facts.benign_mean)
+    weighted = (facts.expected_tv * left[:, None]).sum(0)
+    bound = formula(facts.benign_mean, weighted, facts.c_max)
+    return Comparison(facts.worst_mean, bound, facts.benign_mean)
 
 
-def renyi_rate(
-    facts: EpisodeFacts, bound: Callable[[Floats, Floats, Floats], Floats] = renyi_filter
-) -> Comparison:
-    """P'(E) <= inf_a (e^{rho_a} P(E))^{(a - 1) / a}, rho_a = H max_s D_a."""
-    found = bound(facts.benign_rate, _budgets(facts), ORDERS)
+def renyi_rate(facts: EpisodeFacts, formula: Bound = renyi_filter) -> Comparison:
+    """D_a(Bernoulli(P'(E)) || Bernoulli(P(E))) <= rho_a = H max_s D_a for all orders a."""
+    found = formula(facts.benign_rate, _budgets(facts), ORDERS)
     return Comparison(facts.worst_rate, found, facts.benign_rate)
 
 

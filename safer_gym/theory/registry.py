@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from safer_gym.tabular.attacks import max_reward
-from safer_gym.theory import discounted, divergences, episodic, gaussian
+from safer_gym.theory import cost_bounds, discounted, divergences, episodic, gaussian
 from safer_gym.theory.comparison import Comparison, joined
 from safer_gym.theory.episodic import EpisodeFacts
 from safer_gym.theory.facts import Facts
@@ -122,20 +122,84 @@ STATEMENTS = (
         0.999,
     ),
     Statement(
+        "direct (A)",
+        "V' <= kappa + delta p_bar C_m / (1 - g)^2",
+        _discounted(cost_bounds.direct),
+        0.98,
+    ),
+    Statement(
+        "coupling (B)",
+        "V' <= kappa + delta U / (1 - g (1 - delta))",
+        _discounted(cost_bounds.coupling),
+        0.999,
+    ),
+    Statement(
+        "coupling (B), every state",
+        "the same from every state",
+        _discounted(cost_bounds.coupling_everywhere),
+        0.999,
+    ),
+    Statement(
+        "SA-MDP, corrected",
+        "V' - V <= C_m TV / (1 - g)^2",
+        _discounted(cost_bounds.state_adversarial),
+        0.98,
+    ),
+    Statement(
+        "theorem 1, corrected",
+        "(B) with delta = d + L eps",
+        _discounted(cost_bounds.corrected_1),
+        0.999,
+    ),
+    Statement(
+        "theorem 2, corrected",
+        "(B) with delta = d_R over all adversaries",
+        _discounted(cost_bounds.corrected_2),
+        0.999,
+    ),
+    Statement(
+        "theorem 1, printed",
+        "Eq. (9), xi = 0",
+        _discounted(cost_bounds.printed_1),
+        0.5,
+        "printed",
+    ),
+    Statement(
+        "theorem 2, printed",
+        "Eq. (10), xi = 0",
+        _discounted(cost_bounds.printed_2),
+        0.5,
+        "printed",
+    ),
+    Statement(
+        "theorem 1, by its lemmas",
+        "gamma outside the root, 2 for 4, xi = 0",
+        _discounted(cost_bounds.literal_1),
+        0.5,
+        "printed",
+    ),
+    Statement(
+        "theorem 2, by its lemmas",
+        "gamma outside the root, xi = 0",
+        _discounted(cost_bounds.literal_2),
+        0.5,
+        "printed",
+    ),
+    Statement(
         "additive (C), rate",
         "P' <= P + E sum_t delta(s_t)",
-        _episodic(episodic.additive_rate),
+        _episodic(episodic.summed_tv_rate),
         0.99,
     ),
     Statement(
         "additive (C), mean",
         "E C' <= E[C + sum_t delta(s_t) (H - t) C_m]",
-        _episodic(episodic.additive_mean),
+        _episodic(episodic.summed_tv_mean),
         0.99,
     ),
     Statement(
         "Renyi filter",
-        "P' <= inf_a (exp(rho_a) P)^((a - 1) / a)",
+        "D_a(P' || P) <= rho_a for every order a",
         _episodic(episodic.renyi_rate),
         0.9,
     ),
