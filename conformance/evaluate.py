@@ -18,6 +18,7 @@ from safer_gym.attacks import ATTACKS, make_attack
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
 from safer_gym.conformance.episodes import Episode, run_episodes
+from safer_gym.conformance.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.outcomes import Outcomes, Trace
 from safer_gym.conformance.tamper import Tamperer
 from safer_gym.types import Attack
@@ -54,7 +55,8 @@ def evaluate(
     Args:
         policy: Whatever `as_victim` takes: a model, a torch module or a callable.
         make_env: Makes one environment that puts its cost into `info["cost"]`.
-        attacks: Names ("natural" is no attack), or a mapping from a label to an attack.
+        attacks: Names ("natural" is no attack; "iterated_mc" learns critics of the policy first,
+            for minutes), or a mapping from a label to an attack.
         eps: Radius of the ball around each observation, a number or one for each dimension.
         norm: "linf", "l2" or "l1".
         n_episodes: Episodes of each attack.
@@ -70,13 +72,15 @@ def evaluate(
         TypeError: an observation space that is not a Box.
     """
     _check_counts(n_episodes=n_episodes, n_envs=n_envs)
-    named = resolve_attacks(attacks)
+    named = named_attacks(attacks)
     low, high = _observation_box(make_env)
     ball = LpBall.of(norm, eps, low=low, high=high)
     victim = as_victim(policy, device=device)
     outcomes = []
     for label, attack in named.items():
         started = perf_counter()
+        if isinstance(attack, str):
+            attack = learn_attack(attack, policy, make_env, eps=eps, norm=norm, seed=seed)
         episodes = run_episodes(
             Tamperer(victim, attack, ball, seed=seed, device=device),
             make_env,
@@ -91,16 +95,25 @@ def evaluate(
     return outcomes
 
 
-def resolve_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, Attack]:
-    """Names to attacks; "natural" is the one that moves nothing."""
+def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, Attack | str]:
+    """Attacks by their labels; "natural" moves nothing, and those to be learned stay names.
+
+    Raises:
+        ValueError: for an unknown name, with the nearest one.
+        TypeError: for a single str.
+    """
     if isinstance(attacks, str):
         raise TypeError(
             f"attacks must be a sequence of names or a mapping, got the str {attacks!r}"
         )
     if isinstance(attacks, Mapping):
         return dict(attacks)
-    names = [choose("attacks", name, (NATURAL, *ATTACKS)) for name in attacks]
-    return {name: make_attack("null" if name == NATURAL else name) for name in names}
+    names = [choose("attacks", name, (NATURAL, *ATTACKS, *LEARNED)) for name in attacks]
+    return {name: name if name in LEARNED else _made(name) for name in names}
+
+
+def _made(name: str) -> Attack:
+    return make_attack("null" if name == NATURAL else name)
 
 
 def _check_counts(**counts: int) -> None:

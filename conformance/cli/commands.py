@@ -61,7 +61,12 @@ def train(
 def attack(
     model: Model,
     task: TaskOption = "",
-    attacks: Annotated[str, typer.Option(help="Attacks, comma-separated.")] = "mc,mr",
+    attacks: Annotated[
+        str,
+        typer.Option(
+            help="Attacks, comma-separated; iterated_mc first learns critics of MODEL for minutes."
+        ),
+    ] = "mc,mr",
     eps: Eps = "",
     norm: Norm = "linf",
     episodes: Episodes = 20,

@@ -15,7 +15,7 @@ from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.evaluate import NATURAL, evaluate, resolve_attacks
+from safer_gym.conformance.evaluate import NATURAL, evaluate, named_attacks
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.outcomes import Outcomes
 
@@ -77,7 +77,7 @@ def measure(
 ) -> list[Outcomes]:
     """Run the plan's jobs; those that `cache` knows are not run again."""
     cache = cache or OutcomesCache(None)
-    resolve_attacks(plan.attacks)
+    named_attacks(plan.attacks)
     policy, outcomes = None, []
     jobs = list(plan.jobs())
     for done, (attack, eps) in enumerate(jobs):
