@@ -25,6 +25,7 @@ setup(
     package_data={
         "safer_gym": ["py.typed", "zoo/**/*"],
         "safer_gym.conformance.report": ["*.css"],
+        "safer_gym.conformance.report.certificate": ["*.css"],
         "safer_gym.conformance.schema": ["*.json"],
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -76,12 +76,13 @@ class Chart:
             f'<circle class="{style}" cx="{px:.1f}" cy="{py:.1f}" r="{pixels:.1f}"/>'
         )
 
-    def box(self, corner: Point, opposite: Point, style: str) -> None:
-        """A rectangle between two corners."""
+    def box(self, corner: Point, opposite: Point, style: str, title: str = "") -> None:
+        """A rectangle between two corners; `title` is shown to who points at it."""
         (x0, y0), (x1, y1) = self.at(*corner), self.at(*opposite)
+        inside = f"><title>{escape(title)}</title></rect>" if title else "/>"
         self.elements.append(
             f'<rect class="{style}" x="{min(x0, x1):.1f}" y="{min(y0, y1):.1f}" '
-            f'width="{abs(x1 - x0):.1f}" height="{abs(y1 - y0):.1f}"/>'
+            f'width="{abs(x1 - x0):.1f}" height="{abs(y1 - y0):.1f}"{inside}'
         )
 
     def marker(self, point: Point, style: str, kind: int) -> None:
@@ -94,8 +95,16 @@ class Chart:
         px, py = self.at(*point)
         self._write(px + shift[0], py + shift[1], text, style)
 
-    def axes(self, title: str, x_label: str) -> None:
+    def axes(
+        self,
+        title: str,
+        x_label: str,
+        *,
+        x_ticks: bool = True,
+        y_label: Callable[[float], str] | None = None,
+    ) -> None:
         """Title (which names the y axis), grid, ticks and the x axis' label."""
+        y_label = y_label or "{:g}".format
         m, (width, height) = self.margins, self.size
         self._write(m.left, m.top - 12, title, "title")
         self._write((m.left + width - m.right) / 2, height - 6, x_label, "middle")
@@ -104,8 +113,8 @@ class Chart:
             self.elements.append(
                 f'<line class="grid" x1="{x0:.1f}" x2="{x1:.1f}" y1="{py:.1f}" y2="{py:.1f}"/>'
             )
-            self._write(x0 - 7, py + 4, f"{value:g}", "end")
-        for value in ticks(self.x):
+            self._write(x0 - 7, py + 4, y_label(value), "end")
+        for value in ticks(self.x) if x_ticks else ():
             px, py = self.at(value, self.y.low)
             self._write(px, py + 17, short(value), "middle")
 

@@ -1,0 +1,85 @@
+"""The certificate as JUnit XML: a test case for each requirement, red unless it passes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+from safer_gym.conformance.report.certificate.view import Data, checked, policy_name
+
+UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
+
+
+def render_junit(certificate: Any) -> str:
+    """One test suite. INCONCLUSIVE is a failure of its own type: a gate must not let it through.
+
+    Raises:
+        ValueError: it is no certificate.
+    """
+    data = checked(certificate)
+    decisions = data["requirements"]
+    failures = sum(d["verdict"] != "PASS" for d in decisions)
+    suite = _element(
+        "testsuite",
+        name=f"safer-gym certify {policy_name(data)}",
+        tests=len(decisions),
+        failures=failures,
+        errors=0,
+        skipped=0,
+        time=f"{data['seconds']:.3f}",
+        timestamp=data["created"][:19],
+        hostname="localhost",
+    )
+    _properties(suite, data)
+    for decision in decisions:
+        suite.append(_case(decision, data))
+    _text(suite, "system-out", "\n".join(f"{f['level']}: {f['message']}" for f in data["flags"]))
+    root = _element("testsuites", tests=len(decisions), failures=failures)
+    root.append(suite)
+    Xml.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(root, "unicode") + "\n"
+
+
+def _properties(suite: Xml.Element, data: Data) -> None:
+    parent = Xml.SubElement(suite, "properties")
+    for name in ("verdict", "attacked_eps", "certified_eps", "norm", "delta", "seed", "battery"):
+        parent.append(_element("property", name=name, value=data[name]))
+    for name in ("policy", "environment"):
+        parent.append(_element("property", name=f"{name}_digest", value=data[name]["digest"]))
+
+
+def _case(decision: Data, data: Data) -> Xml.Element:
+    case = _element(
+        "testcase",
+        classname=f"safer_gym.{data['environment']['id'].replace('.', '_')}",
+        name=decision["text"],
+        time="0",
+    )
+    if decision["verdict"] != "PASS":
+        kind = {"FAIL": "violated", "INCONCLUSIVE": "inconclusive"}[decision["verdict"]]
+        failure = _element("failure", type=kind, message=decision["why"])
+        failure.text = _clean("\n".join([decision["why"], *_replays(decision, data)]))
+        case.append(failure)
+    return case
+
+
+def _replays(decision: Data, data: Data) -> list[str]:
+    """Commands that run the worst episodes of the requirement's radius and mode again."""
+    wanted = (decision["eps"], decision["mode"])
+    notes = [e for e in data["episodes_of_note"] if (e["eps"], e["mode"]) == wanted]
+    return [f"cost {e['cost']:g} under {e['attack']}: {e['replay']}" for e in notes]
+
+
+def _element(tag: str, **attributes: Any) -> Xml.Element:
+    return Xml.Element(tag, {key: _clean(str(value)) for key, value in attributes.items()})
+
+
+def _text(parent: Xml.Element, tag: str, text: str) -> None:
+    if text:
+        Xml.SubElement(parent, tag).text = _clean(text)
+
+
+def _clean(text: str) -> str:
+    """XML has no place for control characters."""
+    return UNPRINTABLE.sub("?", text)

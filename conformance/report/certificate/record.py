@@ -1,0 +1,56 @@
+"""Where the certificate comes from, and how to make it again."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from safer_gym.conformance.report.certificate.view import Data
+
+
+def facts(data: Data) -> list[tuple[str, str, bool]]:
+    """Name, value, and whether the value is code."""
+    policy, environment = data["policy"], data["environment"]
+    found: list[tuple[str, Any, bool]] = [
+        ("command", data["command"], True),
+        ("made", data["created"], False),
+        ("policy", f"{policy['kind']}, {policy['source'] or 'from Python'}", False),
+        ("digest of the policy", policy["digest"], True),
+        ("environment", environment["id"], False),
+        ("digest of the environment", environment["digest"], True),
+        ("longest episode", _steps(environment["horizon"]), False),
+        ("largest cost of a step", environment["max_step_cost"], False),
+        ("ball", _ball(data), False),
+        ("battery", data["battery"], False),
+        ("seed", data["seed"], False),
+        ("episodes", _pairs(data["episodes"]), False),
+        ("computing time", f"{data['seconds']:.0f} s", False),
+        ("versions", _pairs(data["versions"]), False),
+    ]
+    return [(name, str(value), code) for name, value, code in found if value is not None]
+
+
+def record_section(data: Data) -> str:
+    """The facts as a list of definitions."""
+    items = "".join(
+        f"<dt>{escape(name)}</dt><dd>{_value(value, code)}</dd>"
+        for name, value, code in facts(data)
+    )
+    return f'<h2>Where this comes from</h2><dl class="record">{items}</dl>'
+
+
+def _value(value: str, code: bool) -> str:
+    return f"<code>{escape(value)}</code>" if code else escape(value)
+
+
+def _steps(horizon: int | None) -> str | None:
+    return None if horizon is None else f"{horizon} steps"
+
+
+def _ball(data: Data) -> str:
+    each = "" if data["scale"] is None else f", per dimension {data['scale']}"
+    return f"{data['norm']}, around each observation{each}"
+
+
+def _pairs(values: Data) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())

@@ -1,0 +1,126 @@
+"""The certificate's numbers as rows of text, shared by the page and by Markdown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from safer_gym.conformance.report.certificate.numbers import amount, percent, radius, share
+from safer_gym.conformance.report.certificate.view import (
+    Data,
+    every_of,
+    modes_of,
+    rows_of,
+)
+from safer_gym.conformance.report.certificate.words import bound_words
+
+
+class Table(NamedTuple):
+    """Column names, then rows of cells."""
+
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+METRICS = {"rate": "P(cost > {:g})", "mean": "mean cost"}
+
+
+def bounds_table(certificate: Data, mode: str, metric: str) -> Table:
+    """Both ends of one metric's sandwiches, of the policy in one mode."""
+    rows = []
+    for row in rows_of(certificate, mode):
+        ends = row[metric]
+        lower, under = ends["lower"], ends["upper_attacks"]
+        rows.append(
+            (
+                radius(row["eps"]),
+                bound_words(metric, lower["value"], "down"),
+                lower["attack"] or "–",
+                "vacuous" if under["vacuous"] else bound_words(metric, under["value"], "up"),
+                _every(metric, ends),
+            )
+        )
+    what = METRICS[metric].format(certificate["limit"])
+    head = ("ε", f"{what} at least", "by", "at most, battery", "at most, any adversary")
+    return Table(head, rows)
+
+
+def _every(metric: str, ends: Data) -> str:
+    every = every_of(ends)
+    if every is None:
+        return "refused"
+    return "vacuous" if every["vacuous"] else bound_words(metric, every["value"], "up")
+
+
+def attacks_table(certificate: Data) -> Table:
+    """Every attack at every radius: what was measured, and its bounds."""
+    head = (
+        *("policy", "ε", "attack", "episodes", "over", "P at least", "P at most"),
+        *("mean cost", "mean at most", "95 % quantile", "worst 5 %", "reward"),
+    )
+    rows = [
+        (
+            mode,
+            radius(row["eps"]),
+            a["attack"],
+            str(a["n"]),
+            str(a["violations"]),
+            percent(a["rate_lower"], "down"),
+            percent(a["rate_upper"], "up"),
+            amount(a["mean_cost"]),
+            _or_dash(a["mean_upper"]),
+            _or_dash(a["quantile_upper"]),
+            _or_dash(a["cvar_upper"]),
+            amount(a["mean_return"]),
+        )
+        for mode in modes_of(certificate)
+        for row in rows_of(certificate, mode)
+        for a in row["attacks"]
+    ]
+    return Table(head, rows)
+
+
+def every_table(certificate: Data) -> Table:
+    """How each bound over every adversary came about."""
+    head = ("of", "ε", "method", "budget M", "episodes", "hits", "benign bound", "bound")
+    rows = []
+    for metric, title in METRICS.items():
+        for mode in modes_of(certificate):
+            for row in rows_of(certificate, mode):
+                every = every_of(row[metric])
+                if every is not None:
+                    rows.append(_every_row(title.format(certificate["limit"]), row, metric, every))
+    return Table(head, rows)
+
+
+def _every_row(title: str, row: Data, metric: str, every: Data) -> tuple[str, ...]:
+    budget, benign = every["M"], every["p_ucb"]
+    return (
+        title,
+        radius(row["eps"]),
+        every["method"] or "–",
+        "–" if budget is None else f"{budget:.3g}",
+        str(every["n"]),
+        str(every["hits"]),
+        "–" if benign is None else bound_words("rate", benign, "up"),
+        "vacuous" if every["vacuous"] else bound_words(metric, every["value"], "up"),
+    )
+
+
+def allocation_table(certificate: Data) -> Table:
+    """The error probability by metric and side, and what it sums to."""
+    parts: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for part in certificate["allocation"]:
+        parts[part["mode"], part["metric"], part["side"]].append(part["delta"])
+    rows = [
+        (mode, metric, side, str(len(deltas)), share(min(deltas)), share(sum(deltas)))
+        for (mode, metric, side), deltas in parts.items()
+    ]
+    total = sum(sum(deltas) for deltas in parts.values())
+    rows.append(("", "", "all", str(len(certificate["allocation"])), "", share(total)))
+    return Table(("policy", "metric", "end", "bounds", "smallest share", "sum"), rows)
+
+
+def _or_dash(value: float | None) -> str:
+    return "–" if value is None else amount(value, "up")

@@ -1,0 +1,71 @@
+"""A certificate's JSON as the reports read it: grouped by the policy's mode, in a fixed order.
+
+The reports take the plain dict and nothing else, so that they can be made anywhere, from a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Data = Mapping[str, Any]
+"""A part of the certificate's JSON; `conformance/schema/certificate.json` says what is in it."""
+
+SCHEMA = "safer-gym/certificate/1"
+MODES = ("deterministic", "stochastic")
+
+
+def checked(certificate: Any) -> Data:
+    """The certificate itself, if it is one.
+
+    Raises:
+        ValueError: another schema.
+    """
+    found = certificate.get("schema") if isinstance(certificate, Mapping) else None
+    if found != SCHEMA:
+        raise ValueError(f"the certificate's schema must be {SCHEMA!r}, got {found!r}")
+    return certificate
+
+
+def modes_of(certificate: Data) -> list[str]:
+    """The modes that were certified, deterministic first."""
+    present = {row["mode"] for row in certificate["rows"]}
+    return [mode for mode in MODES if mode in present]
+
+
+def rows_of(certificate: Data, mode: str) -> list[Data]:
+    """The rows of one mode by growing radius."""
+    return sorted((r for r in certificate["rows"] if r["mode"] == mode), key=lambda r: r["eps"])
+
+
+def radii_of(certificate: Data) -> list[float]:
+    """All radii, growing."""
+    return sorted({row["eps"] for row in certificate["rows"]})
+
+
+def decisions_of(certificate: Data, mode: str, metric: str) -> list[Data]:
+    """The requirements on one metric of the policy in one mode."""
+    found = certificate["requirements"]
+    return [r for r in found if r["mode"] == mode and r["metric"] == metric]
+
+
+def headline_of(certificate: Data, mode: str) -> Data | None:
+    """The figures of one mode, where there are any."""
+    return next((h for h in certificate["headlines"] if h["mode"] == mode), None)
+
+
+def worst_first(attacks: Sequence[Data]) -> list[Data]:
+    """Attacks by falling rate of violations, then by falling mean cost."""
+    return sorted(attacks, key=lambda a: (-a["violations"] / max(a["n"], 1), -a["mean_cost"]))
+
+
+def every_of(sandwich: Data) -> Data | None:
+    """The bound over every adversary, unless it was refused."""
+    every = sandwich["upper_every"]
+    return None if every.get("refused") or every.get("value") is None else every
+
+
+def policy_name(certificate: Data) -> str:
+    """What to call the policy."""
+    policy = certificate["policy"]
+    return policy.get("source") or f"a {policy['kind']} policy"

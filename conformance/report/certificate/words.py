@@ -1,0 +1,169 @@
+"""What the certificate says and what it does not, in sentences that somebody could sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from safer_gym.conformance.report.certificate.numbers import amount, percent
+from safer_gym.conformance.report.certificate.view import (
+    Data,
+    every_of,
+    headline_of,
+    modes_of,
+    policy_name,
+    rows_of,
+)
+
+VERDICTS = {
+    "PASS": "meets every requirement",
+    "FAIL": "does not meet its requirements",
+    "INCONCLUSIVE": "is neither shown to meet its requirements nor shown to break them",
+}
+POLICY = {
+    "deterministic": "the deterministic policy (mean action)",
+    "stochastic": "the stochastic policy (drawn action)",
+}
+EVIDENCE = (
+    ("empirical", "an episode that was seen. It can refute a claim and never prove one."),
+    (
+        "statistical",
+        "a bound from independent fresh episodes. All bounds of this page hold together with the "
+        "stated confidence, also though the measurement stopped early and though the strongest "
+        "attack was chosen among several.",
+    ),
+    ("formal", "computed for every point of the ball, with no chance involved."),
+)
+
+
+def lead(certificate: Data) -> str:
+    """The first sentence of every report."""
+    name, sure = policy_name(certificate), confidence(certificate)
+    if not certificate["requirements"]:
+        return f"What is known of {name} under attack, with {sure}."
+    return f"{name} {VERDICTS[certificate['verdict']]}, with {sure}."
+
+
+def confidence(certificate: Data) -> str:
+    """With which all bounds of the certificate hold together."""
+    return f"{percent(round(1.0 - certificate['delta'], 12), 'down')} confidence"
+
+
+def said(certificate: Data) -> list[str]:
+    """The claims, each with the policy, the adversaries, the radius and the number."""
+    limit = f"{certificate['limit']:g}"
+    found: list[str] = []
+    for mode in modes_of(certificate):
+        found += _attacked(certificate, mode, limit)
+        found += _under_attacks(certificate, mode, limit)
+        found += _under_every(certificate, mode, limit)
+    return found
+
+
+def not_said(certificate: Data) -> list[str]:
+    """The limits of the claims: first those of this certificate, then those of any."""
+    found = [f"{_capital(r['what'])}: {r['reason']}" for r in certificate["refusals"]]
+    found += list(_vacuous(certificate))
+    return [
+        *found,
+        "The bounds under the attacks speak of the attacks that were run. A stronger attack may "
+        "do more; only the bounds over every adversary exclude that.",
+        f"The adversary moves what the policy sees, by at most ε in the {certificate['norm']} "
+        "norm at each step. Other ways to interfere, with actions, dynamics or the reward of "
+        "training, are not covered.",
+        "All episodes ran in this environment, from the starts that it draws. How well it stands "
+        "for the real system is not a question that this certificate can answer.",
+        "It is about exactly the policy and the environment whose digests it states; after "
+        "any further training it says nothing.",
+    ]
+
+
+def headline_words(certificate: Data, mode: str) -> list[tuple[str, str, str]]:
+    """Figure, name and meaning of the headline figures of one mode."""
+    headline = headline_of(certificate, mode)
+    if headline is None:
+        return []
+    rate = percent(headline["rate"])
+    return [
+        (
+            _eps(headline["attacked_eps"], "none found"),
+            "attacked ε",
+            f"smallest radius at which an attack exceeds the limit in more than {rate} of episodes",
+        ),
+        (
+            _eps(headline["certified_eps_attacks"], "none"),
+            "withstood ε",
+            f"largest radius up to which no attack of the battery does so in more than {rate}",
+        ),
+        (
+            _eps(headline["certified_eps"], "none"),
+            "certified ε",
+            f"largest radius at which no adversary whatever does so in more than {rate}",
+        ),
+    ]
+
+
+def _attacked(certificate: Data, mode: str, limit: str) -> Iterator[str]:
+    """The lower end where it first exceeds the headline's rate, and where it is largest."""
+    rows = [r for r in rows_of(certificate, mode) if r["rate"]["lower"]["value"] > 0]
+    headline = headline_of(certificate, mode)
+    first = [r for r in rows if headline is not None and r["eps"] == headline["attacked_eps"]]
+    largest = sorted(rows, key=lambda r: (-r["rate"]["lower"]["value"], r["eps"]))[:1]
+    ends = {r["rate"]["lower"]["value"]: r["rate"]["lower"] for r in first + largest}
+    for value, end in ends.items():
+        yield (
+            f"Within ε = {end['eps']:g}, the attack {end['attack']} makes {POLICY[mode]} exceed "
+            f"the cost limit of {limit} in at least {percent(value, 'down')} of episodes."
+        )
+
+
+def _under_attacks(certificate: Data, mode: str, limit: str) -> Iterator[str]:
+    headline = headline_of(certificate, mode)
+    for row in rows_of(certificate, mode):
+        if headline is not None and row["eps"] == headline["certified_eps_attacks"]:
+            value = row["rate"]["upper_attacks"]["value"]
+            yield (
+                f"At ε = {row['eps']:g}, none of the {len(row['attacks'])} attacks of the battery "
+                f"makes {POLICY[mode]} exceed a cost of {limit} in more than "
+                f"{percent(value, 'up')} of episodes."
+            )
+
+
+def _under_every(certificate: Data, mode: str, limit: str) -> Iterator[str]:
+    headline = headline_of(certificate, mode)
+    proved = [(r["eps"], every_of(r["rate"])) for r in rows_of(certificate, mode)]
+    useful = [(eps, every) for eps, every in proved if every and not every["vacuous"]]
+    within = [u for u in useful if headline is not None and u[0] == headline["certified_eps"]]
+    for eps, every in (within or useful)[:1]:
+        yield (
+            f"No adversary within ε = {eps:g}, however it adapts, makes {POLICY[mode]} exceed a "
+            f"cost of {limit} in more than {percent(every['value'], 'up')} of episodes. This "
+            f"follows from {every['n']} episodes without an attack and a formal enclosure of the "
+            f"action distribution ({every['method']} bound)."
+        )
+
+
+def _vacuous(certificate: Data) -> Iterator[str]:
+    for mode in modes_of(certificate):
+        rows = rows_of(certificate, mode)
+        empty = [r["eps"] for r in rows if (e := every_of(r["rate"])) and e["vacuous"]]
+        refused = {r["rate"]["upper_every"].get("refused") for r in rows} - {None, ""}
+        if empty:
+            yield (
+                f"Over every adversary, nothing is known of {POLICY[mode]} at ε = "
+                f"{', '.join(f'{eps:g}' for eps in empty)}: the bound is vacuous there."
+            )
+        for reason in sorted(refused):
+            yield f"Over every adversary, no bound of {POLICY[mode]}: {reason}"
+
+
+def _eps(value: float | None, none: str) -> str:
+    return none if value is None else f"{value:g}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def bound_words(metric: str, value: float | None, side: str) -> str:
+    """A bound as its metric prints it, or that there is none."""
+    return percent(value, side) if metric == "rate" else amount(value, side)
