@@ -126,6 +126,8 @@ def _trace(eps: float, chance: np.random.Generator) -> dict[str, Any]:
         "attacked": (clean + eps * pushed * chance.random(clean.shape)).round(4).tolist(),
         "positions": positions.round(4).tolist(),
         "costs": (np.abs(positions[:, 0]) > 6.0).astype(float).tolist(),
+        "calm_positions": (positions * [0.85, 1.0]).round(4).tolist(),
+        "calm_costs": [0.0] * HORIZON,
     }
 
 

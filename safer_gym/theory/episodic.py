@@ -19,7 +19,6 @@ from safer_gym.tabular.horizon import occupancy, worst_mean, worst_rate
 from safer_gym.tabular.random_cmdps import Case
 from safer_gym.theory.comparison import Comparison
 
-
 Bound = Callable[..., Any]
 
 
