@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import typer
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -22,17 +24,21 @@ from safer_gym.agents.common.checkpoint import (
     load_checkpoint,
 )
 from safer_gym.agents.common.curve import CurvePoint, read_curve, write_curve
+from safer_gym.agents.common.snapshots import SnapshotCallback, snapshots
 from safer_gym.choices import choose
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.selection import candidate_steps, choose_policy
 from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json
 
 INTERRUPTED = 130
 CURVE = "curve.csv"
+LAST = "last.zip"
+POLICIES = "policies"
 
 
 class Run(NamedTuple):
@@ -111,7 +117,8 @@ def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]
     """Train up to `run.timesteps`, from the latest checkpoint where there is one.
 
     Returns:
-        The learning curve. The policy is in `run.model`, its record beside it.
+        The learning curve. The best policy is in `run.model`, its record beside it, the last one
+        in `last.zip`.
 
     Raises:
         ValueError: the folder holds another run.
@@ -132,16 +139,17 @@ def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]
             stop=stop,
             report=bar.say,
         )
-        _learn(run, model, callback, bar)
+        kept = SnapshotCallback(run.out / POLICIES, candidate_steps(run.timesteps))
+        _learn(run, model, CallbackList([callback, kept]), bar)
     envs.close()
     if stop():
         stderr.print(f"stopped at {model.num_timesteps} steps; the same command goes on from here")
         raise typer.Exit(INTERRUPTED)
-    _finish(run, model, callback.curve)
+    _finish(run, model, callback.curve, bar)
     return callback.curve
 
 
-def _learn(run: Run, model: BaseAlgorithm, callback: CheckpointCallback, bar: Bar) -> None:
+def _learn(run: Run, model: BaseAlgorithm, callback: BaseCallback, bar: Bar) -> None:
     left = run.timesteps - model.num_timesteps
     try:
         model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
@@ -162,6 +170,7 @@ def _claim(run: Run, *, resume: bool) -> None:
     if not resume:
         (run.out / "checkpoints" / "latest").unlink(missing_ok=True)
         run.model.unlink(missing_ok=True)
+        shutil.rmtree(run.out / POLICIES, ignore_errors=True)
     write_json(path, run.settings())
 
 
@@ -181,10 +190,14 @@ def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
     return model, curve
 
 
-def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint]) -> None:
+def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Bar) -> None:
+    last = run.out / LAST
     partial = run.out / ".model.partial.zip"
     try:
         model.save(partial)
+        os.replace(partial, last)
+        choice = choose_policy([*snapshots(run.out / POLICIES), last], run.algorithm, run.task, bar)
+        shutil.copyfile(choice.path, partial)
         os.replace(partial, run.model)
     except OSError:
         partial.unlink(missing_ok=True)
@@ -198,6 +211,8 @@ def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint]) -> None:
         "n_envs": run.n_envs,
         "kwargs": run.settings()["kwargs"],
         **_last(curve),
+        "chosen": choice.path.stem,
+        "candidates": choice.table,
         **provenance.record(),
         "command": _command(run),
     }

@@ -1,0 +1,71 @@
+"""Which of a run's policies is kept: the best by the paper's score, on episodes of its own.
+
+The learner's last policy is one draw from a noisy sequence: under attack it drives along the limit,
+a few centimetres on this side or that. Episodes seen here are never seen by an evaluation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safer_gym.conformance.cli.measure import Plan, measure
+from safer_gym.conformance.cli.models import find_model
+from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.tasks import Task
+from safer_gym.conformance.outcomes import Outcomes
+
+FIRST_SHARE = 0.6
+"""From this share of a training on, its policies are candidates."""
+CANDIDATES = 10
+EPISODES = 10
+SEED = 500_000
+REWARD_PER_COST = 20.0
+"""The paper's public code ranks models by reward / 20 - cost."""
+
+ATTACKS = {"safer": ("natural", "mc", "mr")}
+"""What the candidates meet; an agent that is not trained against attacks is not chosen by them."""
+
+
+class Choice(NamedTuple):
+    """The chosen candidate and how all of them did."""
+
+    path: Path
+    table: list[dict[str, Any]]
+
+
+def candidate_steps(timesteps: int) -> list[int]:
+    """When to keep a policy in a training of `timesteps`."""
+    first, last = FIRST_SHARE * timesteps, float(timesteps)
+    gap = (last - first) / CANDIDATES
+    return [round(first + gap * index) for index in range(CANDIDATES)]
+
+
+def score(outcomes: list[Outcomes]) -> float:
+    """Natural reward / 20 - the worst mean cost."""
+    return outcomes[0].mean_return / REWARD_PER_COST - max(o.mean_cost for o in outcomes)
+
+
+def choose_policy(candidates: list[Path], algorithm: str, task: Task, bar: Bar) -> Choice:
+    """Meet every candidate with the attacks that its algorithm was trained against.
+
+    Args:
+        candidates: Saved models, oldest first; the later wins a tie.
+
+    Raises:
+        ValueError: no candidates.
+    """
+    if not candidates:
+        raise ValueError("candidates must name at least one saved model; got none.")
+    plan = Plan(ATTACKS.get(algorithm, ("natural",)), (task.eps,), "linf", EPISODES, SEED)
+    table = []
+    for number, path in enumerate(candidates, 1):
+        file = find_model(str(path), algorithm, task.name)
+        outcomes = measure(
+            file._replace(name=f"choosing {number}/{len(candidates)}"), task, plan, bar
+        )
+        costs = {f"{o.attack}_cost": round(o.mean_cost, 2) for o in outcomes}
+        reward = round(outcomes[0].mean_return, 1)
+        table.append({"policy": path.stem, "reward": reward, **costs, "score": score(outcomes)})
+    best = max(range(len(table)), key=lambda index: (table[index]["score"], index))
+    return Choice(candidates[best], table)
