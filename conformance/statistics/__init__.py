@@ -10,8 +10,16 @@ from safer_gym.conformance.statistics.allocation import (
 )
 from safer_gym.conformance.statistics.binomial import binomial_lower, binomial_upper
 from safer_gym.conformance.statistics.bounds import Bounds
+from safer_gym.conformance.statistics.dkw import dkw_cvar_upper, dkw_quantile_upper
 from safer_gym.conformance.statistics.sequences import mean_sequence, rate_sequence
-from safer_gym.conformance.statistics.verdicts import Decision, Verdict, decide, first_decision
+from safer_gym.conformance.statistics.tails import cvar_upper, quantile_upper
+from safer_gym.conformance.statistics.verdicts import (
+    Decision,
+    Verdict,
+    decide,
+    first_decision,
+    worst_of,
+)
 
 __all__ = [
     "EVERY",
@@ -23,10 +31,15 @@ __all__ = [
     "allocate",
     "binomial_lower",
     "binomial_upper",
+    "cvar_upper",
     "decide",
     "delta_of",
+    "dkw_cvar_upper",
+    "dkw_quantile_upper",
     "first_decision",
     "mean_sequence",
+    "quantile_upper",
     "rate_sequence",
     "total",
+    "worst_of",
 ]

@@ -29,6 +29,12 @@ def check_delta(delta: float) -> None:
         raise ValueError(f"delta must be an error probability in (0, 1), got {delta!r}")
 
 
+def check_level(level: float) -> None:
+    """Raise ValueError unless 0 < level < 1."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level must be a probability in (0, 1), got {level!r}")
+
+
 def check_values(values: ArrayLike, high: float) -> Floats:
     """`values` as a float64 vector [n], n >= 1, of numbers in [0, high]."""
     if not (np.isfinite(high) and high > 0):

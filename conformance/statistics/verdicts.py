@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -50,3 +51,20 @@ def first_decision(bounds: Bounds, limit: float) -> Decision:
         return Decision(Verdict.INCONCLUSIVE, len(bounds.lower))
     i = int(decided[0])
     return Decision(decide(float(bounds.lower[i]), float(bounds.upper[i]), limit), i + 1)
+
+
+def worst_of(bounds: Sequence[Bounds]) -> Bounds:
+    """Bounds of the largest of several quantities, round by round.
+
+    A quantity with fewer episodes than the others keeps its last bounds. What this costs in
+    error probability is in `allocation`: lower bounds share a delta, upper bounds need not.
+
+    Raises:
+        ValueError: no bounds.
+    """
+    if not bounds:
+        raise ValueError("bounds must be of at least one quantity")
+    n = max(len(b.lower) for b in bounds)
+    rounds = [np.minimum(np.arange(n), len(b.lower) - 1) for b in bounds]
+    both = [(b.lower[i], b.upper[i]) for b, i in zip(bounds, rounds, strict=True)]
+    return Bounds(*np.max(both, axis=0))
