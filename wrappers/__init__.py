@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from safer_gym.wrappers.cost_vector import VectorCostTracker
     from safer_gym.wrappers.engine import AdversaryError
     from safer_gym.wrappers.fitted_q import FittedCritics, fit_critics, iterate_mc
-    from safer_gym.wrappers.policy_layers import policy_layers
+    from safer_gym.wrappers.smoothing import SmoothedPolicy
     from safer_gym.wrappers.victims import as_victim
 
 _HOMES = {
@@ -29,6 +29,7 @@ _HOMES = {
     "FittedCritics": "fitted_q",
     "ObservationAdversary": "adversary",
     "SafetyGymnasiumAdapter": "adapters.safety_gymnasium",
+    "SmoothedPolicy": "smoothing",
     "TASKS": "adapters.tasks",
     "VecCostTracker": "cost_vec_env",
     "VecObservationAdversary": "adversary_vec_env",
@@ -38,7 +39,6 @@ _HOMES = {
     "fit_critics": "fitted_q",
     "iterate_mc": "fitted_q",
     "make_task": "adapters.tasks",
-    "policy_layers": "policy_layers",
 }
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "FittedCritics",
     "ObservationAdversary",
     "SafetyGymnasiumAdapter",
+    "SmoothedPolicy",
     "VecCostTracker",
     "VecObservationAdversary",
     "VectorCostTracker",
@@ -56,7 +57,6 @@ __all__ = [
     "fit_critics",
     "iterate_mc",
     "make_task",
-    "policy_layers",
 ]
 
 
