@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.finished_run import ATTACKS, meet, parser
+from benchmarks.finished_run import ATTACKS, CHOSEN, LAST, meet, parser
 from safer_gym.conformance.files import write_json
+from safer_gym.conformance.outcomes import Outcomes
 from safer_gym.wrappers.adapters.tasks import TASKS
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
@@ -28,8 +29,10 @@ HEAD = """# Results
 
 Deterministic policies, 50 episodes an attack and seed, {episodes}. Mean ± deviation over the pooled
 episodes; eps is the paper's (linf, in units of the observation); MC and MR use the agent's own
-critics. Made by `python -m benchmarks.collect_results`; every row's command, seed, versions and
-hyperparameters are in the JSON files here. The paper's numbers are its Table 5 (5 seeds).
+critics. A run's policy is the best of eleven by the paper's score, on other episodes (see
+docs/algorithms.md); the rows of the last policies are without that choice. Made by
+`python -m benchmarks.collect_results`; every row's command, seed, versions and hyperparameters are
+in the JSON files here. The paper's numbers are its Table 5 (5 seeds).
 
 | task | policy | seeds | steps | natural reward | cost | MC reward | cost | MR reward | cost |
 |---|---|---|---|---|---|---|---|---|---|
@@ -47,8 +50,17 @@ def main() -> None:
 
 def collect(run: Path, episodes: int, seed: int) -> None:
     """Evaluate one run and keep its record and curve."""
-    record, outcomes = meet(run, episodes, seed)
-    record["evaluation"] = {
+    record, outcomes = meet(run, episodes, seed, CHOSEN)
+    record["evaluation"] = _evaluation(outcomes, seed)
+    last = outcomes if record["chosen"] == "last" else meet(run, episodes, seed, LAST)[1]
+    record["evaluation_last"] = _evaluation(last, seed)
+    name = f"{record['task']}-{record['algorithm']}-{record['seed']}"
+    write_json(RESULTS / f"{name}.json", record)
+    shutil.copyfile(run / "curve.csv", RESULTS / f"{name}.csv")
+
+
+def _evaluation(outcomes: list[Outcomes], seed: int) -> dict[str, Any]:
+    return {
         outcome.attack: {
             "eps": outcome.eps,
             "seed": seed,
@@ -57,9 +69,6 @@ def collect(run: Path, episodes: int, seed: int) -> None:
         }
         for outcome in outcomes
     }
-    name = f"{record['task']}-{record['algorithm']}-{record['seed']}"
-    write_json(RESULTS / f"{name}.json", record)
-    shutil.copyfile(run / "curve.csv", RESULTS / f"{name}.csv")
 
 
 def table() -> str:
@@ -78,6 +87,8 @@ def table() -> str:
         for record in records if len(records) > 1 else ():
             cells = [_pooled([record], attack) for attack in ATTACKS]
             lines.append(_line("", "", str(record["seed"]), "", cells))
+        cells = [_pooled(records, attack, "evaluation_last") for attack in ATTACKS]
+        lines.append(_line("", "last policies", seeds, "", cells))
         name = PAPER_NAMES[algorithm]
         known = [paper.get((TASKS[task].paper_name, name, attack), "") for attack in ATTACKS]
         lines.append(_line("", f"*paper's {name}*", "*5*", "", known))
@@ -89,10 +100,10 @@ def _line(task: str, policy: str, seeds: str, steps: str, cells: list[str]) -> s
     return "| " + " | ".join([task, policy, seeds, steps, *cells]) + " |"
 
 
-def _pooled(records: list[dict[str, Any]], attack: str) -> str:
+def _pooled(records: list[dict[str, Any]], attack: str, evaluation: str = "evaluation") -> str:
     parts = []
     for key in ("returns", "costs"):
-        values = np.concatenate([np.array(r["evaluation"][attack][key]) for r in records])
+        values = np.concatenate([np.array(r[evaluation][attack][key]) for r in records])
         parts.append(f"{values.mean():.1f} ± {values.std():.1f}")
     return " | ".join(parts)
 

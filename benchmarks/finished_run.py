@@ -16,6 +16,7 @@ from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.outcomes import Outcomes
 
 ATTACKS = ("natural", "mc", "mr")
+CHOSEN, LAST = "model.zip", "last.zip"
 COMMAND = "safer-gym train {task} --algorithm {algorithm} --timesteps {timesteps} --seed {seed}"
 
 
@@ -27,17 +28,22 @@ def parser(description: str) -> argparse.ArgumentParser:
     return options
 
 
-def meet(run: Path, episodes: int, seed: int) -> tuple[dict[str, Any], list[Outcomes]]:
+def meet(
+    run: Path, episodes: int, seed: int, policy: str = CHOSEN
+) -> tuple[dict[str, Any], list[Outcomes]]:
     """The run's record, with the command that makes it again, and the outcome of each attack.
+
+    Args:
+        policy: the chosen policy's file, or that of the last one.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
     """
     torch.set_num_threads(1)
-    model = run / "model.zip"
-    record = json.loads(model.with_suffix(".json").read_text())
+    record = json.loads((run / CHOSEN).with_suffix(".json").read_text())
     record["command"] = COMMAND.format(**record)
     task = find_task(record["task"])
     plan = Plan(ATTACKS, (task.eps,), "linf", episodes, seed)
     with Bar() as bar:
-        return record, measure(find_model(str(model)), task, plan, bar)
+        file = find_model(str(run / policy), record["algorithm"], task.name)
+        return record, measure(file, task, plan, bar)
