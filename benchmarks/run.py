@@ -1,6 +1,7 @@
 """Run benchmarks, print tables, write one JSON file.
 
 python -m benchmarks                         # all of them, at the paper's sizes
+python -m benchmarks enclosure               # bounds of the packaged actors: tight? fast?
 python -m benchmarks theory                  # every bound against exact finite problems
 python -m benchmarks updates --json out.json
 python -m benchmarks evaluation --task SaferGym/BallCircle-v0 --task SaferGym/AntRun-v0
@@ -16,12 +17,12 @@ from typing import Any
 
 import torch
 
-from benchmarks import attacks, evaluation, theory, updates
+from benchmarks import attacks, enclosure, evaluation, theory, updates
 from benchmarks.machine import describe
 from benchmarks.table import lines
 from safer_gym.choices import choose
 
-NAMES = ("attacks", "evaluation", "theory", "updates")
+NAMES = ("attacks", "enclosure", "evaluation", "theory", "updates")
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Speed of attacks, of attacked evaluation and of updates, and the theory "
-        "against exact finite problems. Variants run in turns; compare ratios of one run, by CPU "
+        description="Speed of attacks, of attacked evaluation and of updates; width of enclosures; "
+        "and the theory against exact finite problems. Variants run in turns; compare ratios of one run, by CPU "
         "time where the machine is shared.",
     )
     parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(NAMES)}; or all")
@@ -75,6 +76,13 @@ def _repeated(options: argparse.Namespace) -> dict[str, Any]:
 def _attacks(options: argparse.Namespace) -> dict[str, Any]:
     tiny = {"batches": (1, 4), "steps": 2, "width": 8} if options.tiny else {}
     return attacks.measure(**tiny, **_repeated(options))
+
+
+def _enclosure(options: argparse.Namespace) -> dict[str, Any]:
+    tiny: dict[str, Any] = {}
+    if options.tiny:
+        tiny = {"eps": (0.01,), "states": 8, "searched": 2, "samples": 100, "steps": 2}
+    return enclosure.measure(**tiny, **_repeated(options))
 
 
 def _evaluation(options: argparse.Namespace) -> dict[str, Any]:
@@ -103,6 +111,7 @@ def _updates(options: argparse.Namespace) -> dict[str, Any]:
 
 _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "attacks": _attacks,
+    "enclosure": _enclosure,
     "evaluation": _evaluation,
     "theory": _theory,
     "updates": _updates,

@@ -38,6 +38,28 @@ def _attacks(result: Result) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
+def _enclosure(result: Result) -> tuple[list[str], list[list[str]]]:
+    head = ["policy", "eps", "states/s", "states/CPU s", "mean width", "over PGD", "std width"]
+    head += ["over PGD", "rms shift", "samples", "outside"]
+    rows = [
+        [
+            row["policy"],
+            f"{row['eps']:g}",
+            f"{row['states_per_s']:.0f}",
+            f"{row['states_per_cpu_s']:.0f}",
+            f"{row['mean_width']:.5f}",
+            f"{row['mean_width_over_pgd']:.3f}",
+            f"{row['std_width']:.5f}",
+            f"{row['std_width_over_pgd']:.3f}",
+            f"{row['mean_shift_rms']:.4f}",
+            str(row["samples"]),
+            str(row["outside"]),
+        ]
+        for row in result["rows"]
+    ]
+    return head, rows
+
+
 def _evaluation(result: Result) -> tuple[list[str], list[list[str]]]:
     head = ["task", "natural steps/s", "attacked", "ratio", "natural steps/CPU s", "attacked"]
     head.append("ratio")
@@ -93,6 +115,7 @@ def _updates(result: Result) -> tuple[list[str], list[list[str]]]:
 
 _LAYOUTS: dict[str, Callable[[Result], tuple[list[str], list[list[str]]]]] = {
     "attacks": _attacks,
+    "enclosure": _enclosure,
     "evaluation": _evaluation,
     "theory": _theory,
     "updates": _updates,
