@@ -50,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Speed of attacks, of attacked evaluation and of updates; width of enclosures; "
-        "and the theory against exact finite problems. Variants run in turns; compare ratios of one run, by CPU "
-        "time where the machine is shared.",
+        description="Speed of attacks, of attacked evaluation and of updates; how tight enclosures "
+        "are; and the theory against exact finite problems. Variants run in turns; compare ratios "
+        "of one run, by CPU time where the machine is shared.",
     )
     parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(NAMES)}; or all")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.balls import LpBall
-from safer_gym.bounds.crown import crown
+from safer_gym.bounds.cuts import bend, crown_of_cuts
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.bounds.network import Layers, affine_layers, in_float64, unit_roundoff
 from safer_gym.bounds.region import region_of
@@ -17,35 +17,41 @@ CHUNK = 64
 """States at a time: a chunk's coefficients stay in the cache."""
 _OWN = 8 * torch.finfo(torch.float64).eps
 """Round-off of the bounds themselves, as if the policy made it: they take a few passes."""
+_CUTS = 2
+_BENT = 0.02
+"""Regions over which the first activation bends more than this are cut. On the packaged actors:
+few states at eps 0.01, most at 0.05; boxes become 4 to 8 % narrower there."""
 
 
 @torch.no_grad()
-def enclose(layers: Layers, obs: Tensor, ball: LpBall) -> Enclosure:
+def enclose(layers: Layers, obs: Tensor, ball: LpBall, *, cuts: int | None = None) -> Enclosure:
     """Bounds [B, A] of the network's outputs over the ball around each observation [B, *O].
 
     They hold for the values that the network itself computes in its own dtype: round-off of
     the policy, and of the bounds, is added outward. Computed by CROWN, intersected with interval
-    bounds, in float64.
+    bounds, in float64. Each row's box depends on that row alone.
 
     Args:
         layers: of `safer_gym.bounds.network`; see `sequential_layers` and `policy_layers`.
         obs: clean observations.
         ball: what the adversary may do to each.
+        cuts: cut each region into 2^cuts pieces, which narrows the boxes of large balls at so
+            many times the cost. None: only where the network bends.
 
     Raises:
-        ValueError: layers or shapes that do not fit, observations that are not finite.
+        ValueError: layers or shapes that do not fit, observations that are not finite, cuts < 0.
     """
+    if cuts is not None and cuts < 0:
+        raise ValueError(f"cuts must be >= 0 or None; got {cuts!r}")
     unit = unit_roundoff(layers) + _OWN
     exact, region = in_float64(layers), region_of(obs, ball, unit)
     affine = affine_layers(exact)
     inputs, read = region.center.shape[1], affine[0].weight.shape[1]
     if inputs != read:
         raise ValueError(f"the network reads {read} numbers; observations have {inputs}")
-    parts = [
-        crown(exact, region.rows(slice(start, start + CHUNK)), unit)
-        for start in range(0, len(obs), CHUNK)
-    ]
-    if not parts:
-        empty = obs.new_zeros(0, len(affine[-1].bias), dtype=torch.float64)
-        return Enclosure(empty, empty)
-    return Enclosure(*(torch.cat(ends) for ends in zip(*parts, strict=True)))
+    bent = bend(exact, region) > _BENT
+    box = region.center.new_empty(2, len(obs), len(affine[-1].bias))
+    for rows, pieces in ((~bent, cuts or 0), (bent, _CUTS if cuts is None else cuts)):
+        for part in rows.nonzero().squeeze(1).split(CHUNK):
+            box[:, part] = torch.stack(crown_of_cuts(exact, region.rows(part), unit, pieces))
+    return Enclosure(*box)

@@ -111,14 +111,16 @@ class GaussianEnclosure(NamedTuple):
     """[B, A] or, entry by entry of the Cholesky factor, [B, A, A]"""
 
 
-def enclose_policy(policy: PolicyLayers, obs: Tensor, ball: LpBall) -> GaussianEnclosure:
+def enclose_policy(
+    policy: PolicyLayers, obs: Tensor, ball: LpBall, *, cuts: int | None = None
+) -> GaussianEnclosure:
     """Boxes for mean and scale over the ball around each observation [B, *O], in one pass.
 
     Raises:
         NotCoveredError: the policy is deterministic; `enclose_mean` still works.
         ValueError: see `enclose`.
     """
-    raw = enclose(policy.layers, obs, ball)
+    raw = enclose(policy.layers, obs, ball, cuts=cuts)
     lower, upper = policy.decode(raw.lower), policy.decode(raw.upper)
     unit = 0.0 if policy.has_constant_noise else unit_roundoff(policy.layers)
     return GaussianEnclosure(
@@ -126,9 +128,11 @@ def enclose_policy(policy: PolicyLayers, obs: Tensor, ball: LpBall) -> GaussianE
     )
 
 
-def enclose_mean(policy: PolicyLayers, obs: Tensor, ball: LpBall) -> Enclosure:
+def enclose_mean(
+    policy: PolicyLayers, obs: Tensor, ball: LpBall, *, cuts: int | None = None
+) -> Enclosure:
     """A box [B, A] for the mean action over the ball around each observation [B, *O]."""
-    return _mean_box(policy, enclose(_mean_layers(policy), obs, ball))
+    return _mean_box(policy, enclose(_mean_layers(policy), obs, ball, cuts=cuts))
 
 
 def with_constant_noise(policy: PolicyLayers, std: Any) -> PolicyLayers:

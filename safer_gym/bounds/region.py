@@ -53,8 +53,8 @@ class Region(NamedTuple):
         least = _apply(weight, self.center) - _apply(size, self.slack) - reach
         return torch.maximum(lowest, least)
 
-    def rows(self, part: slice) -> Region:
-        """The same sets for some rows of the batch."""
+    def rows(self, part: Tensor) -> Region:
+        """The same sets for the rows of the batch with these indices."""
         return Region(
             self.center[part],
             self.eps,

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from safer_gym.balls import NORMS, LpBall
 from safer_gym.bounds import Activation, Affine, Enclosure, Layers, crown, enclose, evaluate
+from safer_gym.bounds import cuts as cuts_module
+from safer_gym.bounds.cuts import bend
 from safer_gym.bounds.interval import interval_bounds
 from safer_gym.bounds.network import in_float64
 from safer_gym.bounds.region import region_of
@@ -53,6 +55,7 @@ def _mixed(seed: int) -> list[Affine | Activation]:
     return [TANH, first, second, LEAKY, TANH, third, RELU]
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 1000))
 def test_layers_may_come_in_any_order(seed: int) -> None:
     layers, obs, ball = _mixed(seed), normal(seed, 4, 3), LpBall.of("l2", 0.5)
@@ -129,6 +132,45 @@ def test_observations_of_any_shape_are_flattened() -> None:
     assert torch.equal(flat.lower, square.lower)
 
 
+# --- cuts ---
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("norm", NORMS)
+def test_cut_regions_hold_every_sample_in_narrower_boxes(activation: Activation, norm: str) -> None:
+    layers, obs = network(13, (4, 16, 16, 2), activation), normal(14, 8, 4)
+    ball = LpBall.of(norm, torch.tensor([0.8, 0.0, 0.4, 0.6]))
+    values = outputs_around(layers, obs, ball, 2000)
+    widths = []
+    for cuts in (0, 1, 3, 6):  # more than there are inputs
+        box = enclose(layers, obs, ball, cuts=cuts)
+        assert holds(box, values)
+        widths.append((box.upper - box.lower).mean())
+    assert widths[0] > widths[1] > widths[2] >= widths[3]
+    automatic = enclose(layers, obs, ball)
+    assert widths[2] <= (automatic.upper - automatic.lower).mean() <= widths[0]
+
+
+def test_small_balls_are_not_cut() -> None:
+    layers, obs, ball = network(15, (4, 16, 16, 2)), normal(16, 8, 4), LpBall.of("linf", 1e-4)
+    assert torch.equal(enclose(layers, obs, ball).lower, enclose(layers, obs, ball, cuts=0).lower)
+    straight = network(15, (4, 2))
+    assert (bend(straight, region_of(obs, ball)) == 0).all()
+
+
+def test_a_lost_half_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    true_halves = cuts_module._halves
+    monkeypatch.setattr(cuts_module, "_halves", lambda *a: true_halves(*a)[:1] * 2)
+    layers, obs, ball = network(17, (4, 16, 2)), normal(18, 8, 4), LpBall.of("linf", 0.5)
+    values = outputs_around(layers, obs, ball, 500)
+    assert not holds(enclose(layers, obs, ball, cuts=1), values)
+
+
+def test_the_number_of_cuts_is_checked() -> None:
+    with pytest.raises(ValueError, match="cuts"):
+        enclose(network(0, (3, 2)), torch.zeros(1, 3), LpBall.of("linf", 0.1), cuts=-1)
+
+
 # --- float32 ---
 
 
@@ -200,7 +242,8 @@ def _all_inside(activation: Activation, norm: str = "linf", eps: float = 0.1) ->
     for seed in range(4):
         layers, obs = network(seed, (4, 16, 16, 2), activation), normal(seed, 8, 4)
         ball = LpBall.of(norm, eps)
-        found.append(holds(enclose(layers, obs, ball), outputs_around(layers, obs, ball, 500)))
+        box = enclose(layers, obs, ball, cuts=0)
+        found.append(holds(box, outputs_around(layers, obs, ball, 500)))
     return all(found)
 
 
