@@ -6,6 +6,7 @@ assert certificate.verdict == "PASS", certificate.requirements
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,15 @@ from typing import Any
 import gymnasium as gym
 
 from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certification.plan import make_plan, seconds_of
+from safer_gym.conformance.certification.run import Certification, Settings
+from safer_gym.conformance.certification.subject import make_subject
 from safer_gym.conformance.requirement import Mode, Requirement
+from safer_gym.conformance.requirement_files import as_requirements
+from safer_gym.conformance.tamper import ROWS
 from safer_gym.types import Attack
+
+DEFAULT_EPISODES = 200
 
 Progress = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done, in [0, 1]."""
@@ -75,4 +83,34 @@ def certify(
     Raises:
         ValueError, TypeError: an argument that is wrong, named with what was expected.
     """
-    raise NotImplementedError
+    started = time.monotonic()
+    plan = make_plan(as_requirements(requirement), eps=eps, limit=limit, modes=modes, delta=delta)
+    settings = Settings(
+        battery=battery,
+        seconds=seconds_of(budget),
+        attack_episodes=_count("episodes", episodes, DEFAULT_EPISODES),
+        n_envs=min(_count("n_envs", n_envs, n_envs), ROWS),
+        workers=_count("workers", workers, workers),
+        seed=seed,
+        cache=None if cache is None else Path(cache),
+        norm=norm,
+        scale=None if scale is None else tuple(float(s) for s in scale),
+        device=device,
+    )
+    subject = make_subject(
+        policy,
+        make_env,
+        norm=norm,
+        scale=scale,
+        max_step_cost=max_step_cost,
+        source=source,
+        device=device,
+    )
+    return Certification(plan, settings, subject, progress, started).run()
+
+
+def _count(name: str, value: int | None, default: int) -> int:
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 import gymnasium as gym
@@ -79,6 +80,7 @@ def run_episodes(
     make_env: Callable[[], gym.Env],
     *,
     seeds: Sequence[int],
+    first: int = 0,
     n_envs: int = ROWS,
     max_steps: int | None = None,
     traces: int = 0,
@@ -86,18 +88,20 @@ def run_episodes(
 ) -> list[Episode]:
     """Run one episode for each seed, up to `n_envs` side by side, and return them in order.
 
-    The first `traces` episodes are recorded. A block of ROWS episodes is cut into groups of
-    `n_envs`; an episode keeps its row and block whatever the group, and so its actions.
+    Episode number `first` + i has row and block of its own, whatever runs beside it, and so its
+    actions: a long run can be made in parts, and one episode alone. The first `traces` episodes
+    are recorded. A block of ROWS episodes is cut into groups of `n_envs`.
     """
     done: list[Episode] = []
-    for block in range(0, len(seeds), ROWS):
-        rows = range(block, min(block + ROWS, len(seeds)))
-        for first in range(rows.start, rows.stop, n_envs):
+    numbers = range(first, first + len(seeds))
+    for block, members in groupby(numbers, lambda number: number // ROWS):
+        rows = list(members)
+        for start in range(0, len(rows), n_envs):
             group = {
-                i % ROWS: Episode(make_env(), seeds[i], record=i < traces)
-                for i in range(first, min(first + n_envs, rows.stop))
+                n % ROWS: Episode(make_env(), seeds[n - first], record=n - first < traces)
+                for n in rows[start : start + n_envs]
             }
-            _run_group(actor, group, block // ROWS, max_steps, _share(progress, done, seeds))
+            _run_group(actor, group, block, max_steps, _share(progress, done, seeds))
             done.extend(group.values())
     return done
 

@@ -37,7 +37,8 @@ class AttackEvidence:
     cvar_upper: float | None
     """Upper bound of the mean cost of the worst 5 % of episodes."""
     costs: tuple[float, ...]
-    """Episode i started from the certificate's measuring seed + i."""
+    """Of each fresh episode. Empty for "null" of the stochastic policy: its episodes are the
+    certificate's `benign` ones."""
     returns: tuple[float, ...]
     lengths: tuple[int, ...]
     search_mean_cost: float | None = None
@@ -97,7 +98,8 @@ class UpperEvery:
     eps: float | None = None
     """Radius of the bound; larger than the row's where a larger ball's bound is better."""
     spent: tuple[float, ...] = ()
-    """What each benign episode used of the budget."""
+    """What each of the first n benign episodes used of the budget; empty where the bound is a
+    larger radius', whose row has them."""
     options: dict[str, float] | None = None
     """Further numbers of the method, e.g. the Renyi order."""
     evidence: str = "statistical, over a formal enclosure"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
+
+_NUMBERS = re.compile(r"\[\s*(?:-?\d[\d.eE+-]*,?\s*)+\]")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -26,8 +29,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON, atomically."""
-    write_atomically(path, json.dumps(value, indent=1) + "\n")
+    """Write `value` as JSON, atomically; a list of numbers takes one line."""
+    text = json.dumps(value, indent=1)
+    write_atomically(path, _NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n")
 
 
 def digest(path: Path) -> str:

@@ -131,6 +131,27 @@ def iterate_mc(
     return attack
 
 
+def critics_state(critics: FittedCritics) -> dict[str, Any]:
+    """Critics as tensors and numbers, for `torch.save`; `critics_from_state` is the inverse."""
+    pair: QPair = critics.q_reward.pair  # type: ignore[attr-defined]
+    return {
+        "parameters": dict(pair.state_dict()),
+        "hidden": [bias.shape[-1] for bias in pair.net.biases][:-1],
+        "diagnostics": list(critics.diagnostics),
+    }
+
+
+def critics_from_state(state: dict[str, Any]) -> FittedCritics:
+    """Critics from `critics_state`."""
+    parameters = state["parameters"]
+    inputs = torch.zeros(2, len(parameters["input_mean"]))
+    returns = torch.zeros(len(parameters["mean"]), 2)
+    pair = QPair(inputs, returns, state["hidden"], torch.Generator())
+    pair.load_state_dict(parameters)
+    pair.requires_grad_(False)
+    return FittedCritics(_Head(pair, 0), _Head(pair, 1), Diagnostics(*state["diagnostics"]))
+
+
 class _Head:
     """One of two critics as a function of observations (tensor or dict) and actions [B, A]."""
 

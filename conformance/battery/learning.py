@@ -1,0 +1,121 @@
+"""What a battery learns before it is run: critics, iterated critics, an adversary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+
+from safer_gym.attacks import WithCritics, make_attack
+from safer_gym.balls import LpBall
+from safer_gym.conformance.battery.learned import PpoOptions, train_adversary
+from safer_gym.conformance.battery.store import Store
+from safer_gym.types import Attack, QFn, Victim
+from safer_gym.wrappers.fitted_q import fit_critics
+
+LEARNING_SEED = 3_000_000
+"""Where the seeds of learning begin: no episode of a certificate meets them."""
+
+
+class Lessons(NamedTuple):
+    """What was learned."""
+
+    attacks: Mapping[str, Attack]
+    """By label."""
+    q_reward: QFn | None = None
+    q_cost: QFn | None = None
+    stand_in: bool = False
+    """The policy has no critics of its own: these take their place."""
+    why_not: str = "nothing was learned"
+    rates: tuple[float, ...] = ()
+    """Mean cost of a step in what each critic learned from; zero: it has learned no cost."""
+
+
+class Course(NamedTuple):
+    """Which lesson, and how long."""
+
+    name: str
+    """ "critics" or "adversary"."""
+    n_steps: int
+    updates: int
+
+
+class School(NamedTuple):
+    """Whom and where to learn from."""
+
+    victim: Victim
+    make_env: Callable[[], gym.Env]
+    ball: LpBall
+    """The largest radius; what is learned there serves the smaller ones too."""
+    middle: LpBall
+    """A radius at which the policy is still itself, for the critics of the attacked policy."""
+    norm: str
+    seed: int
+    store: Store
+    has_gradient: bool
+    shape: tuple[int, ...]
+    """Of an observation."""
+
+
+def attend(school: School, course: Course) -> Lessons:
+    """Learn one course; a stored result is taken as it is."""
+    if course.name == "adversary":
+        shape = school.shape
+        learned = school.store.adversary(list(course), shape, lambda: _adversary(school, course))
+        return Lessons({"learned": learned})
+    return _critics(school, course)
+
+
+def merge(parts: list[Lessons], *, stand_in: bool, why_not: str) -> Lessons:
+    """Several courses' lessons as one."""
+    attacks: dict[str, Attack] = {}
+    for part in parts:
+        attacks.update(part.attacks)
+    q_reward = next((p.q_reward for p in parts if p.q_reward is not None), None)
+    q_cost = next((p.q_cost for p in parts if p.q_cost is not None), None)
+    rates = tuple(rate for p in parts for rate in p.rates)
+    return Lessons(attacks, q_reward, q_cost, stand_in, why_not, rates)
+
+
+def _adversary(school: School, course: Course) -> Any:
+    options = PpoOptions(timesteps=course.n_steps)
+    return train_adversary(
+        school.victim, school.make_env, school.ball, seed=_seed(school), options=options
+    )
+
+
+def _critics(school: School, course: Course) -> Lessons:
+    plain = make_attack("mc") if school.has_gradient else make_attack("random_search", rounds=8)
+    inputs = list(course)
+    alone = school.store.critics("alone", inputs, _fit(school, course, None))
+    fitted = WithCritics(plain, q_reward=alone.q_reward, q_cost=alone.q_cost)
+    under = school.store.critics("attacked", inputs, _fit(school, course, fitted))
+    iterated = WithCritics(plain, q_reward=under.q_reward, q_cost=under.q_cost)
+    return Lessons(
+        {"mc fitted": fitted, "mc iterated": iterated},
+        alone.q_reward,
+        alone.q_cost,
+        rates=(alone.diagnostics.cost_rate, under.diagnostics.cost_rate),
+    )
+
+
+def _fit(school: School, course: Course, attack: Attack | None) -> Callable[[], Any]:
+    def fit() -> Any:
+        return fit_critics(
+            school.victim,
+            school.make_env,
+            n_steps=course.n_steps,
+            updates=course.updates,
+            attack=attack,
+            eps=school.middle.eps.numpy(),
+            norm=school.norm,
+            hidden=(128, 128),
+            seed=_seed(school) + (0 if attack is None else 1000),
+        )
+
+    return fit
+
+
+def _seed(school: School) -> int:
+    return school.seed + LEARNING_SEED

@@ -1,0 +1,1 @@
+"""How a certificate is made: jobs of episodes, bounds that wait for enough of them, decisions."""

@@ -1,0 +1,57 @@
+"""What an adversary could use up along a benign episode: divergences of the action, summed.
+
+Constant noise: squared mean shifts, for the Gaussian filter. Otherwise Renyi divergences of each
+order of ORDERS, for the Renyi filter. Both are suprema over a formal enclosure at each state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from safer_gym.balls import LpBall
+from safer_gym.bounds import (
+    PolicyLayers,
+    enclose_mean,
+    enclose_policy,
+    mean_shift,
+    renyi_shift,
+)
+from safer_gym.conformance.outcomes import Floats
+
+ORDERS = (1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 20.0, 32.0, 64.0)
+"""Renyi orders to choose from. The best is about 1 + sqrt(2 log(1 / p)) / M."""
+
+
+def orders_of(layers: PolicyLayers) -> tuple[float, ...]:
+    """The orders of a policy's budgets; with constant noise one column of squared shifts."""
+    return (np.inf,) if layers.has_constant_noise else ORDERS
+
+
+def spent_budgets(
+    layers: PolicyLayers, episodes: Sequence[Floats], balls: Sequence[LpBall]
+) -> Floats:
+    """Sums over each episode [n, balls, orders].
+
+    Args:
+        layers: the policy whose actions were drawn.
+        episodes: the observations of each episode's steps, [T_i, O].
+        balls: what the adversary may do to each observation.
+    """
+    # The policy reads float32, and that is what an adversary would replace.
+    obs = torch.as_tensor(np.concatenate(list(episodes)).astype(np.float32))
+    starts = np.cumsum([0, *(len(episode) for episode in episodes[:-1])])
+    with torch.no_grad():
+        steps = [_steps(layers, obs, ball).cpu().numpy() for ball in balls]
+    return np.stack([np.add.reduceat(step, starts, axis=0) for step in steps], axis=1)
+
+
+def _steps(layers: PolicyLayers, obs: torch.Tensor, ball: LpBall) -> torch.Tensor:
+    """Divergence of each step's action [T, orders]."""
+    benign = layers.distribution(obs)
+    if layers.has_constant_noise:
+        enclosure = enclose_mean(layers, obs, ball)
+        return mean_shift(enclosure, benign.mean, benign.scale).square().unsqueeze(-1)
+    return renyi_shift(enclose_policy(layers, obs, ball), benign, ORDERS)

@@ -1,0 +1,194 @@
+"""The walk of a certification: look, learn, search, measure, decide."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from safer_gym.conformance.battery import NULL, Battery, make_battery
+from safer_gym.conformance.battery.learning import Lessons, School
+from safer_gym.conformance.battery.members import Member
+from safer_gym.conformance.battery.store import Store
+from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certification import assemble
+from safer_gym.conformance.certification.inspect import has_gradient
+from safer_gym.conformance.certification.ledger import Ledger
+from safer_gym.conformance.certification.notes import replayed, worst_jobs
+from safer_gym.conformance.certification.plan import Plan
+from safer_gym.conformance.certification.pool import Pool
+from safer_gym.conformance.certification.schooling import Speed, learn
+from safer_gym.conformance.certification.search import (
+    CHOSEN,
+    Found,
+    choose_filters,
+    pilot_jobs,
+    rank,
+    remember,
+    search_jobs,
+)
+from safer_gym.conformance.certification.shares import split
+from safer_gym.conformance.certification.subject import Subject
+from safer_gym.conformance.certification.waves import Caps, next_wave
+from safer_gym.conformance.certification.world import Job, Result, World, run_job
+from safer_gym.types import Attack
+
+BENIGN_FACTOR = 20
+"""Benign episodes at most, for each one that an attack may have."""
+RESERVE = 0.05
+"""Share of the budget kept for what follows the measurement."""
+
+
+class Settings(NamedTuple):
+    """How, not what, to certify."""
+
+    battery: str | Mapping[str, Attack]
+    seconds: float
+    attack_episodes: int
+    n_envs: int
+    workers: int
+    seed: int
+    cache: Path | None
+    norm: str
+    scale: tuple[float, ...] | None
+    device: str
+
+
+class Certification:
+    """One run. The steps are in `run`; each is a pure function of what came before it, and only
+    the budget asks the clock."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        settings: Settings,
+        subject: Subject,
+        progress: Callable[[str, float], None] | None,
+        started: float,
+    ) -> None:
+        self.asked = plan
+        modes = tuple(m for m in plan.modes if m == "deterministic" or subject.stochastic)
+        # A policy without noise has rows all the same: of its deterministic action.
+        self.plan = plan._replace(modes=modes or ("deterministic",))
+        self.settings, self.subject = settings, subject
+        self.say = progress or (lambda what, share: None)
+        self.started = started
+        self.deadline = started + settings.seconds * (1 - RESERVE)
+
+    def run(self) -> Certificate:
+        """All steps."""
+        pilot, seconds = self._pilot()
+        lessons = self._learn(pilot, seconds)
+        battery = make_battery(
+            self.settings.battery,
+            self.subject.victim,
+            lessons,
+            has_gradient=self._has_gradient(pilot),
+        )
+        world = self._world(battery.members)
+        with Pool(run_job, world, self.settings.workers) as pool:
+            found = [*pilot, *self._search(pool, battery)]
+            ranking = rank(self.plan, tuple(battery.members), found)
+            ledger = self._ledger(battery, ranking, found)
+            self._measure(pool, ledger, ranking)
+        notes = replayed(world, worst_jobs(ledger), "CERTIFICATE.json")
+        return assemble.certificate(self, battery, lessons, found, ledger, notes)
+
+    def _world(self, members: Mapping[str, Member]) -> World:
+        return World(
+            self.subject.victim,
+            self.subject.stochastic,
+            self.subject.make_env,
+            members,
+            self.subject.ball,
+            self.settings.seed,
+            self.settings.n_envs,
+            self.settings.device,
+        )
+
+    def _pilot(self) -> tuple[list[Found], float]:
+        """Episodes without an attack, and seconds a step."""
+        self.say("looking", 0.0)
+        none = make_battery("quick", self.subject.victim, Lessons({}), has_gradient=False)
+        world = self._world({NULL: none.members[NULL]})
+        jobs, start = pilot_jobs(self.plan), time.monotonic()
+        with Pool(run_job, world, self.settings.workers) as pool:
+            found = [Found(*pair) for pair in zip(jobs, pool.run(jobs), strict=True)]
+        steps = sum(int(f.result.lengths.sum()) for f in found)
+        self.say("looking", 1.0)
+        return found, (time.monotonic() - start) * self.settings.workers / steps
+
+    def _has_gradient(self, pilot: Sequence[Found]) -> bool:
+        first = pilot[0].result.traces[0].clean[:1].astype(np.float32)
+        return has_gradient(self.subject.victim, torch.as_tensor(first))
+
+    def _learn(self, pilot: Sequence[Found], step_seconds: float) -> Lessons:
+        self.say("learning", 0.0)
+        subject, settings = self.subject, self.settings
+        key = {
+            "policy": subject.policy.digest,
+            "environment": subject.environment.digest,
+            "eps": self.plan.eps,
+            "norm": settings.norm,
+            "scale": settings.scale,
+            "seed": settings.seed,
+        }
+        radii = [eps for eps in self.plan.eps if eps > 0] or [0.0]
+        school = School(
+            subject.victim,
+            subject.make_env,
+            subject.ball.scaled(radii[-1]),
+            subject.ball.scaled(radii[len(radii) // 2]),
+            settings.norm,
+            settings.seed,
+            Store(settings.cache, key),
+            self._has_gradient(pilot),
+            subject.shape,
+        )
+        speed = Speed(step_seconds, settings.seconds, settings.workers)
+        lessons = learn(settings.battery, school, speed)
+        self.say("learning", 1.0)
+        return lessons
+
+    def _search(self, pool: Pool[Job, Result], battery: Battery) -> list[Found]:
+        jobs, found = search_jobs(self.plan, tuple(battery.members)), []
+        limit = self.started + 0.5 * self.settings.seconds
+        for job, result in zip(jobs, pool.run(jobs, limit), strict=False):
+            found.append(Found(job, result))
+            self.say("searching", len(found) / len(jobs))
+        return found
+
+    def _ledger(
+        self, battery: Battery, ranking: Mapping[Any, Sequence[str]], found: Sequence[Found]
+    ) -> Ledger:
+        chosen = {place: labels[:CHOSEN] for place, labels in ranking.items()}
+        shares = split(self.plan, chosen)
+        ledger = Ledger(self.plan, tuple(battery.members), self.subject.high, shares)
+        remember(ledger, found)
+        for pilot in (f for f in found if f.job.mode == "stochastic" and f.job.radii):
+            assert self.subject.stochastic is not None
+            choose_filters(ledger, self.subject.stochastic.layers, pilot, self.caps.benign)
+        return ledger
+
+    @property
+    def caps(self) -> Caps:
+        """Most episodes of each kind."""
+        episodes = self.settings.attack_episodes
+        return Caps(episodes, BENIGN_FACTOR * episodes)
+
+    def _measure(
+        self, pool: Pool[Job, Result], ledger: Ledger, ranking: Mapping[Any, Sequence[str]]
+    ) -> None:
+        wave = 0
+        while jobs := next_wave(ledger, ranking, self.caps):
+            wave, done = wave + 1, 0
+            for job, result in zip(jobs, pool.run(jobs, self.deadline), strict=False):
+                ledger.add(job, result)
+                done += 1
+                self.say(f"measuring, wave {wave}", done / len(jobs))
+            if done < len(jobs):
+                return

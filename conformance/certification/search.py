@@ -1,0 +1,111 @@
+"""The search phase: which attacks look strong, and what benign episodes spend.
+
+Nothing here bounds anything; it only chooses. All that counts is measured on fresh episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from safer_gym.conformance.battery.members import NULL
+from safer_gym.conformance.certification.divergence import ORDERS, orders_of
+from safer_gym.conformance.certification.filters import choose_filter, choose_mean_filter
+from safer_gym.conformance.certification.ledger import Key, Ledger
+from safer_gym.conformance.certification.plan import Plan
+from safer_gym.conformance.certification.world import Job, Result
+from safer_gym.conformance.requirement import Mode
+
+EPISODES = 8
+CHOSEN = 3
+"""Attacks of each row whose lower bounds may count."""
+
+
+class Found(NamedTuple):
+    """What the search said."""
+
+    job: Job
+    result: Result
+
+
+def pilot_jobs(plan: Plan) -> list[Job]:
+    """Episodes without an attack; those of the stochastic policy with enclosures."""
+    radii = tuple(eps for eps in plan.eps if eps > 0)
+    return [
+        Job(
+            "search", mode, NULL, 0.0, 0, EPISODES,
+            radii if mode == "stochastic" else (), trace=True,
+        )
+        for mode in plan.modes
+    ]  # fmt: skip
+
+
+def search_jobs(plan: Plan, attacks: Sequence[str]) -> list[Job]:
+    """Every attack at every second radius from the largest down."""
+    radii = [eps for eps in plan.eps if eps > 0][::-2]
+    return [
+        Job("search", mode, attack, eps, 0, EPISODES, trace=eps == radii[0])
+        for mode in plan.modes
+        for eps in radii
+        for attack in attacks
+        if attack != NULL
+    ]
+
+
+def rank(
+    plan: Plan, attacks: Sequence[str], found: Sequence[Found]
+) -> dict[tuple[Mode, float], list[str]]:
+    """Attacks by mode and radius, the most promising first: by violations, then by mean cost."""
+    by_key = {Key.of(f.job.mode, f.job.attack, f.job.eps): f.result for f in found}
+    searched = sorted({f.job.eps for f in found if f.job.eps > 0})
+    ranking = {}
+    for mode in plan.modes:
+        for eps in plan.eps:
+            if eps == 0:
+                ranking[mode, eps] = [NULL]
+                continue
+            near = next((radius for radius in searched if radius >= eps), None)
+
+            def strength(
+                attack: str, mode: Mode = mode, near: float | None = near
+            ) -> tuple[float, float]:
+                result = by_key.get(Key.of(mode, attack, near if near is not None else 0.0))
+                if result is None:
+                    return (0.0, 0.0)
+                return float((result.costs > plan.limit).mean()), float(result.costs.mean())
+
+            # A stable sort: among equals the battery's order counts, no attack last.
+            order = [*(a for a in attacks if a != NULL), NULL]
+            ranking[mode, eps] = sorted(order, key=strength, reverse=True)
+    return ranking
+
+
+def choose_filters(ledger: Ledger, layers: object, pilot: Found, benign: int) -> None:
+    """Set the ledger's filters from the pilot's budgets.
+
+    Args:
+        ledger: with no benign episodes yet.
+        layers: the stochastic policy's.
+        pilot: search episodes without an attack, with enclosures.
+        benign: how many benign episodes there may be.
+    """
+    orders = orders_of(layers)  # type: ignore[arg-type]
+    costs = pilot.result.costs
+    likely = (float((costs > ledger.plan.limit).mean()) * len(costs) + 8.0) / (benign + len(costs))
+    for column, eps in enumerate(pilot.job.radii):
+        spent = pilot.result.spent[:, column]
+        ledger.filters[eps] = choose_filter(spent, orders, min(likely, 1.0))
+        if ledger.high is not None:
+            ledger.mean_filters[eps] = choose_mean_filter(
+                spent, orders, costs, ledger.high, np.array(ORDERS)
+            )
+
+
+def remember(ledger: Ledger, found: Sequence[Found]) -> None:
+    """Note what the search met: caps for bounds without a largest cost, and means to report."""
+    for job, result in found:
+        key = Key.of(job.mode, job.attack, job.eps)
+        ledger.caps[key] = float(result.costs.max())
+        ledger.search_means[key] = float(result.costs.mean())

@@ -1,0 +1,92 @@
+"""Which episodes to run next. Waves depend on results alone, never on time or workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from safer_gym.conformance.battery.members import NULL
+from safer_gym.conformance.certification.ledger import Key, Ledger
+from safer_gym.conformance.certification.settled import cell_settled, every_settled, refuted
+from safer_gym.conformance.certification.world import Job
+from safer_gym.conformance.requirement import Mode
+from safer_gym.conformance.tamper import ROWS
+
+
+class Caps(NamedTuple):
+    """Most fresh episodes."""
+
+    attack: int
+    """Of each attack at each radius."""
+    benign: int
+    """Of the stochastic policy, for the bound over every adversary."""
+    benign_wave: int = 4
+    """Blocks of benign episodes in a wave."""
+
+
+def next_wave(
+    ledger: Ledger, ranking: Mapping[tuple[Mode, float], Sequence[str]], caps: Caps
+) -> list[Job]:
+    """The next jobs, the most telling first; empty when all is settled or spent.
+
+    In the first wave each row meets its most promising attack alone: where that one refutes the
+    row, the others need no episodes.
+
+    Args:
+        ledger: what is known.
+        ranking: by mode and radius: attacks, the most promising first.
+        caps: where to stop.
+    """
+    jobs = _benign_jobs(ledger, caps)
+    for mode, eps in ((m, e) for m in ledger.plan.modes for e in ledger.plan.eps):
+        jobs += _row_jobs(ledger, mode, eps, ranking[mode, eps], caps)
+    return list(dict.fromkeys(jobs))
+
+
+def _row_jobs(
+    ledger: Ledger, mode: Mode, eps: float, ranking: Sequence[str], caps: Caps
+) -> list[Job]:
+    targets = ledger.plan.targets(eps, mode)
+    first = ranking[0]
+    is_new = ledger.cell(Key.of(mode, first, eps)).n == 0
+    is_refuted = all(refuted(ledger, mode, eps, target) for target in targets)
+    jobs = []
+    for attack in ranking:
+        key = Key.of(mode, attack, eps)
+        n = ledger.cell(key).n
+        if mode == "stochastic" and attack == NULL:
+            continue  # the benign episodes are its own
+        if attack == first and n == 0:
+            jobs.append(_job(key, 0, caps))
+        elif is_new or is_refuted or n >= caps.attack or cell_settled(ledger, mode, attack, eps):
+            continue
+        else:
+            jobs.append(_job(key, n, caps))
+    return jobs
+
+
+def _job(key: Key, first: int, caps: Caps) -> Job:
+    return Job("measure", key.mode, key.attack, key.eps, first, min(ROWS, caps.attack - first))
+
+
+def _benign_jobs(ledger: Ledger, caps: Caps) -> list[Job]:
+    if "stochastic" not in ledger.plan.modes:
+        return []
+    n = ledger.cell(Key.of("stochastic", NULL, 0.0)).n
+    radii = tuple(
+        eps
+        for eps in ledger.plan.eps
+        if eps > 0 and _enclosed(ledger, eps) == n and not every_settled(ledger, eps)
+    )
+    null_settled = cell_settled(ledger, "stochastic", NULL, 0.0)
+    if n >= caps.benign or (n > 0 and not radii and (null_settled or n >= caps.attack)):
+        return []
+    blocks = caps.benign_wave if n else 1
+    return [
+        Job("benign", "stochastic", NULL, 0.0, first, min(ROWS, caps.benign - first), radii)
+        for first in range(n, min(n + blocks * ROWS, caps.benign), ROWS)
+    ]
+
+
+def _enclosed(ledger: Ledger, eps: float) -> int:
+    return len(ledger.spent.get(eps, ()))
