@@ -39,6 +39,8 @@ class Course(NamedTuple):
     """ "critics" or "adversary"."""
     n_steps: int
     updates: int
+    iterate: bool = True
+    """Learn critics of the attacked policy too, for iterated MC."""
 
 
 class School(NamedTuple):
@@ -90,6 +92,9 @@ def _critics(school: School, course: Course) -> Lessons:
     inputs = list(course)
     alone = school.store.critics("alone", inputs, _fit(school, course, None))
     fitted = WithCritics(plain, q_reward=alone.q_reward, q_cost=alone.q_cost)
+    if not course.iterate:
+        rates = (alone.diagnostics.cost_rate,)
+        return Lessons({"mc fitted": fitted}, alone.q_reward, alone.q_cost, rates=rates)
     under = school.store.critics("attacked", inputs, _fit(school, course, fitted))
     iterated = WithCritics(plain, q_reward=under.q_reward, q_cost=under.q_cost)
     return Lessons(

@@ -49,7 +49,7 @@ def headline(plan: Plan, rows: Sequence[Row], mode: Mode) -> Headline:
     own = sorted((row for row in rows if row.mode == mode), key=lambda row: row.eps)
     attacked = [row.eps for row in own if row.rate.lower.value > rate]
     certified = [row.eps for row in own if _at_most(row.rate.upper_every.value, rate)]
-    stood = [row.eps for row in own if _at_most(row.rate.upper_attacks.value, rate)]
+    stood = [row.eps for row in own if _at_most(_of_attacks(row.rate)[1], rate)]
     fell = next((row.eps for row in own if row.eps not in stood), None)
     stood = [eps for eps in stood if fell is None or eps < fell]
     return Headline(
@@ -65,6 +65,14 @@ def _at_most(value: float | None, bound: float) -> bool:
     return value is not None and value <= bound
 
 
+def _of_attacks(sandwich: Sandwich) -> tuple[str, float | None]:
+    """Whose upper end bounds the battery, and its value: an attack is one of all adversaries."""
+    upper, every = sandwich.upper_attacks, sandwich.upper_every.value
+    if every is not None and (upper.value is None or every < upper.value):
+        return "every adversary, and so the battery,", every
+    return f"the battery's worst, {upper.attack},", upper.value
+
+
 def _verdict(requirement: Requirement, sandwich: Sandwich) -> tuple[VerdictName, str]:
     lower, bound = sandwich.lower, requirement.bound
     if lower.value > bound:
@@ -73,8 +81,7 @@ def _verdict(requirement: Requirement, sandwich: Sandwich) -> tuple[VerdictName,
             f"{bound:g}"
         )
     if requirement.scope == "attacks":
-        upper = sandwich.upper_attacks
-        name, value, reason = f"the battery's worst, {upper.attack},", upper.value, None
+        (name, value), reason = _of_attacks(sandwich), None
     else:
         every = sandwich.upper_every
         name, value, reason = "every adversary", every.value, every.refused

@@ -12,17 +12,8 @@ import numpy as np
 import torch
 
 from safer_gym.balls import LpBall
-from safer_gym.bounds import (
-    PolicyLayers,
-    enclose_mean,
-    enclose_policy,
-    mean_shift,
-    renyi_shift,
-)
+from safer_gym.bounds import ORDERS, PolicyLayers, gaussian_steps, renyi_steps
 from safer_gym.conformance.outcomes import Floats
-
-ORDERS = (1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 20.0, 32.0, 64.0)
-"""Renyi orders to choose from. The best is about 1 + sqrt(2 log(1 / p)) / M."""
 
 
 def orders_of(layers: PolicyLayers) -> tuple[float, ...]:
@@ -52,6 +43,5 @@ def _steps(layers: PolicyLayers, obs: torch.Tensor, ball: LpBall) -> torch.Tenso
     """Divergence of each step's action [T, orders]."""
     benign = layers.distribution(obs)
     if layers.has_constant_noise:
-        enclosure = enclose_mean(layers, obs, ball)
-        return mean_shift(enclosure, benign.mean, benign.scale).square().unsqueeze(-1)
-    return renyi_shift(enclose_policy(layers, obs, ball), benign, ORDERS)
+        return gaussian_steps(layers, obs, ball, benign).square().unsqueeze(-1)
+    return renyi_steps(layers, obs, ball, benign)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from safer_gym.bounds import gaussian_filter, renyi_filter
+from safer_gym.bounds import gaussian_filter, moment_mean, renyi_filter
 from safer_gym.conformance.outcomes import Floats
 
 SLACK = 0.05
@@ -82,7 +82,7 @@ class MeanFilter(NamedTuple):
 
     def mean(self, moment: float) -> float:
         """Bound of the mean under every adversary, from the benign bound of the mean of C^q."""
-        return float(np.exp((self.rho + np.log(max(moment, 1e-300))) / self.q) * (1 + 1e-12))
+        return float(moment_mean([moment], [self.rho], [self.order]))
 
 
 def choose_filter(spent: Floats, orders: tuple[float, ...], p: float) -> Filter | None:

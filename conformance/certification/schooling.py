@@ -37,7 +37,8 @@ def learn(battery: str | Mapping[str, Any], school: School, speed: Speed) -> Les
     stand_in = not is_custom and school.victim.q_cost is None
     courses = []
     if stand_in or "mc fitted" in labels:
-        courses.append((LONG_COURSES if battery == "full" else COURSES)[0])
+        course = (LONG_COURSES if battery == "full" else COURSES)[0]
+        courses.append(course._replace(iterate="mc iterated" in labels))
     if "learned" in labels:
         courses.append((LONG_COURSES if battery == "full" else COURSES)[1])
     taken = _affordable(courses, speed)
@@ -53,7 +54,7 @@ def _affordable(courses: list[Course], speed: Speed) -> list[Course]:
     left = SHARE * speed.budget * min(speed.workers, 2)
     taken = []
     for course in courses:
-        rounds = 2 if course.name == "critics" else 1
+        rounds = 2 if course.name == "critics" and course.iterate else 1
         seconds = rounds * (
             course.n_steps * 1.5 * speed.step_seconds + course.updates * UPDATE_SECONDS
         )

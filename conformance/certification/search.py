@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from safer_gym.bounds import ORDERS, PolicyLayers
 from safer_gym.conformance.battery.members import NULL
-from safer_gym.conformance.certification.divergence import ORDERS, orders_of
+from safer_gym.conformance.certification.divergence import orders_of
 from safer_gym.conformance.certification.filters import choose_filter, choose_mean_filter
 from safer_gym.conformance.certification.ledger import Key, Ledger
 from safer_gym.conformance.certification.plan import Plan
@@ -82,7 +83,7 @@ def rank(
     return ranking
 
 
-def choose_filters(ledger: Ledger, layers: object, pilot: Found, benign: int) -> None:
+def choose_filters(ledger: Ledger, layers: PolicyLayers, pilot: Found, benign: int) -> None:
     """Set the ledger's filters from the pilot's budgets.
 
     Args:
@@ -91,7 +92,7 @@ def choose_filters(ledger: Ledger, layers: object, pilot: Found, benign: int) ->
         pilot: search episodes without an attack, with enclosures.
         benign: how many benign episodes there may be.
     """
-    orders = orders_of(layers)  # type: ignore[arg-type]
+    orders = orders_of(layers)
     costs = pilot.result.costs
     likely = (float((costs > ledger.plan.limit).mean()) * len(costs) + 8.0) / (benign + len(costs))
     for column, eps in enumerate(pilot.job.radii):

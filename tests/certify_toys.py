@@ -1,0 +1,68 @@
+"""A closed loop whose worst case is known, for tests of the engine: x' = x + a, cost at |x| > 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from safer_gym.balls import LpBall
+from safer_gym.bounds import Affine, PolicyLayers
+from safer_gym.types import AttackResult, Victim
+from safer_gym.wrappers.stochastic import StochasticPolicy
+
+HORIZON = 10
+
+
+class Line(gym.Env):
+    """The state is its own observation; the action moves it."""
+
+    observation_space = gym.spaces.Box(-10.0, 10.0, (1,), np.float32)
+    action_space = gym.spaces.Box(-5.0, 5.0, (1,), np.float32)
+    spec = gym.envs.registration.EnvSpec("Line-v0", max_episode_steps=HORIZON)
+    max_step_cost = 1.0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict]:
+        super().reset(seed=seed)
+        self.x, self.t = float(self.np_random.uniform(-0.2, 0.2)), 0
+        return self._obs(), {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
+        self.x += float(action[0])
+        self.t += 1
+        info = {"cost": float(abs(self.x) > 1.0)}
+        return self._obs(), -abs(self.x), False, self.t >= HORIZON, info
+
+    def _obs(self) -> np.ndarray:
+        return np.array([self.x], np.float32)
+
+
+def homing(std: float = 0.2) -> StochasticPolicy:
+    """a = -x / 2 + std noise."""
+    layers = PolicyLayers(
+        [Affine(torch.tensor([[-0.5]]), torch.zeros(1))],
+        1,
+        scale=torch.tensor([std], dtype=torch.float64),
+        describe="the homing policy",
+    )
+    return StochasticPolicy(layers, lambda drawn: drawn.clamp(-5.0, 5.0))
+
+
+@dataclass(frozen=True)
+class Push:
+    """Shows the state as far left as the ball allows, so that the policy drives right."""
+
+    def __call__(
+        self,
+        victim: Victim,
+        obs: Tensor,
+        ball: LpBall,
+        generator: torch.Generator | None = None,
+    ) -> AttackResult:
+        shown = ball.project(obs, obs - ball.eps.to(obs))
+        nothing = obs.new_zeros(len(obs))
+        return AttackResult(shown, nothing, nothing)
