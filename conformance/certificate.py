@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,6 +147,8 @@ class Certificate:
     refusals: tuple[Refusal, ...]
     episodes_of_note: tuple[EpisodeOfNote, ...]
     seconds: float
+    attacks: tuple[str, ...] = ()
+    """Labels of the battery, measured or not."""
     schema: str = SCHEMA
 
     @property
@@ -164,6 +167,14 @@ class Certificate:
                 return row
         known = ", ".join(f"{r.eps:g} ({r.mode})" for r in self.rows)
         raise KeyError(f"no row at eps {eps:g} ({mode}); there are {known}")
+
+    def naming(self, path: str) -> Certificate:
+        """The same certificate, whose replay commands name the file it is saved as."""
+        notes = tuple(
+            replace(note, replay=f"safer-gym replay {shlex.quote(path)} --episode {number}")
+            for number, note in enumerate(self.episodes_of_note)
+        )
+        return replace(self, episodes_of_note=notes)
 
     def to_json(self) -> dict[str, Any]:
         """A dict for `json.dumps`."""

@@ -43,6 +43,9 @@ class AttackEvidence:
     lengths: tuple[int, ...]
     search_mean_cost: float | None = None
     """Mean cost on the search episodes, which bound nothing."""
+    search_max_cost: float | None = None
+    """Largest cost on them. Where no largest cost is known, the lower bound of the mean is that
+    of min(cost, this)."""
     evidence: str = "statistical"
 
 

@@ -66,6 +66,7 @@ def certificate(
         delta=plan.delta,
         seed=settings.seed,
         battery=battery.name,
+        attacks=tuple(battery.members),
         episodes={
             "search": EPISODES,
             "measure": settings.attack_episodes,

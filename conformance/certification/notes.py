@@ -36,10 +36,16 @@ def worst_jobs(ledger: Ledger) -> list[Job]:
 
 
 def replayed(world: World, jobs: Sequence[Job], path: str) -> tuple[EpisodeOfNote, ...]:
-    """Run these episodes once more, with their traces."""
+    """Run these episodes once more, with their traces, and the same starts without an attack."""
     notes = []
     for number, job in enumerate(jobs):
-        result = run_job(world, job)
+        result, calm = run_job(world, job), run_job(world, job._replace(attack=NULL))
+        before = calm.traces[0].to_json()
+        trace = {
+            **result.traces[0].to_json(),
+            "calm_positions": before["positions"],
+            "calm_costs": before["costs"],
+        }
         notes.append(
             EpisodeOfNote(
                 eps=job.eps,
@@ -50,7 +56,7 @@ def replayed(world: World, jobs: Sequence[Job], path: str) -> tuple[EpisodeOfNot
                 cost=float(result.costs[0]),
                 reward=float(result.returns[0]),
                 replay=f"safer-gym replay {path} --episode {number}",
-                trace=result.traces[0].to_json(),
+                trace=trace,
             )
         )
     return tuple(notes)

@@ -20,7 +20,7 @@ PROBES = 64
 def policy_record(
     policy: Any, victim: Victim, space: gym.spaces.Box, source: str | None
 ) -> PolicyRecord:
-    """A digest of the policy's parameters; without any, of its actions at fixed observations."""
+    """A digest of the policy's parameters; without any, of what it does at fixed observations."""
     digest, parameters = hashlib.sha256(), _parameters(policy)
     for name, tensor in sorted(parameters.items()):
         digest.update(name.encode())
@@ -72,5 +72,9 @@ def _probed(victim: Victim, space: gym.spaces.Box) -> np.ndarray:
     low = np.maximum(space.low, -1.0).astype(float)
     high = np.maximum(np.minimum(space.high, 1.0), low).astype(float)
     obs = rng.uniform(low, high, (PROBES, *space.shape)).astype(np.float32)
+    seen = torch.as_tensor(obs)
     with torch.no_grad():
-        return victim.action(torch.as_tensor(obs)).cpu().double().numpy()
+        parts = [victim.action(seen)]
+        if victim.distribution is not None:
+            parts += [part.flatten(1) for part in victim.distribution(seen)]
+    return torch.cat([part.cpu().double() for part in parts], dim=1).numpy()

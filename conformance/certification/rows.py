@@ -71,6 +71,7 @@ def _evidence(ledger: Ledger, mode: Mode, eps: float, attack: str) -> AttackEvid
         returns=kept(cell.returns),
         lengths=kept(cell.lengths.astype(int)),
         search_mean_cost=ledger.search_means.get(Key.of(mode, attack, eps)),
+        search_max_cost=ledger.caps.get(Key.of(mode, attack, eps)),
     )
 
 

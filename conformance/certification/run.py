@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from safer_gym.conformance.battery import NULL, Battery, make_battery
 from safer_gym.conformance.battery.learning import Lessons, School
@@ -82,14 +83,8 @@ class Certification:
     def run(self) -> Certificate:
         """All steps."""
         pilot, seconds = self._pilot()
-        lessons = self._learn(pilot, seconds)
-        battery = make_battery(
-            self.settings.battery,
-            self.subject.victim,
-            lessons,
-            has_gradient=self._has_gradient(pilot),
-        )
-        world = self._world(battery.members)
+        lessons, battery = self.prepare(seconds, pilot[0].result.traces[0].clean[0])
+        world = self.world(battery.members)
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [*pilot, *self._search(pool, battery)]
             ranking = rank(self.plan, tuple(battery.members), found)
@@ -98,7 +93,26 @@ class Certification:
         notes = replayed(world, worst_jobs(ledger), "CERTIFICATE.json")
         return assemble.certificate(self, battery, lessons, found, ledger, notes)
 
-    def _world(self, members: Mapping[str, Member]) -> World:
+    def prepare(self, step_seconds: float, obs: NDArray) -> tuple[Lessons, Battery]:
+        """Learn what the battery wants, and put it together.
+
+        Args:
+            step_seconds: how long a step takes; matters with a budget only.
+            obs: any observation [O].
+        """
+        probe = torch.as_tensor(obs.astype(np.float32)).unsqueeze(0)
+        climbs = has_gradient(self.subject.victim, probe)
+        self.say("learning", 0.0)
+        speed = Speed(step_seconds, self.settings.seconds, self.settings.workers)
+        lessons = learn(self.settings.battery, self._school(climbs), speed)
+        self.say("learning", 1.0)
+        battery = make_battery(
+            self.settings.battery, self.subject.victim, lessons, has_gradient=climbs
+        )
+        return lessons, battery
+
+    def world(self, members: Mapping[str, Member]) -> World:
+        """What all jobs share."""
         return World(
             self.subject.victim,
             self.subject.stochastic,
@@ -114,7 +128,7 @@ class Certification:
         """Episodes without an attack, and seconds a step."""
         self.say("looking", 0.0)
         none = make_battery("quick", self.subject.victim, Lessons({}), has_gradient=False)
-        world = self._world({NULL: none.members[NULL]})
+        world = self.world({NULL: none.members[NULL]})
         jobs, start = pilot_jobs(self.plan), time.monotonic()
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [Found(*pair) for pair in zip(jobs, pool.run(jobs), strict=True)]
@@ -122,12 +136,7 @@ class Certification:
         self.say("looking", 1.0)
         return found, (time.monotonic() - start) * self.settings.workers / steps
 
-    def _has_gradient(self, pilot: Sequence[Found]) -> bool:
-        first = pilot[0].result.traces[0].clean[:1].astype(np.float32)
-        return has_gradient(self.subject.victim, torch.as_tensor(first))
-
-    def _learn(self, pilot: Sequence[Found], step_seconds: float) -> Lessons:
-        self.say("learning", 0.0)
+    def _school(self, climbs: bool) -> School:
         subject, settings = self.subject, self.settings
         key = {
             "policy": subject.policy.digest,
@@ -138,7 +147,7 @@ class Certification:
             "seed": settings.seed,
         }
         radii = [eps for eps in self.plan.eps if eps > 0] or [0.0]
-        school = School(
+        return School(
             subject.victim,
             subject.make_env,
             subject.ball.scaled(radii[-1]),
@@ -146,13 +155,9 @@ class Certification:
             settings.norm,
             settings.seed,
             Store(settings.cache, key),
-            self._has_gradient(pilot),
+            climbs,
             subject.shape,
         )
-        speed = Speed(step_seconds, settings.seconds, settings.workers)
-        lessons = learn(settings.battery, school, speed)
-        self.say("learning", 1.0)
-        return lessons
 
     def _search(self, pool: Pool[Job, Result], battery: Battery) -> list[Found]:
         jobs, found = search_jobs(self.plan, tuple(battery.members)), []

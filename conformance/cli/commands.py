@@ -111,3 +111,99 @@ def tasks(as_json: Json = False) -> None:
     from safer_gym.conformance.cli.tasks import run_tasks
 
     run_tasks(as_json=as_json)
+
+
+CertificatePath = Annotated[Path, typer.Argument(help="A certificate.json.", exists=True)]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Allow code that the model file carries to run.")
+]
+EnvOption = Annotated[
+    str, typer.Option("--env", "--task", help="A task, or any Gymnasium id with cost.")
+]
+
+
+def certify(
+    model: Annotated[str, typer.Argument(help="A model file, a packaged name, module:function.")],
+    env: EnvOption = "",
+    requirement: Annotated[
+        list[str] | None,
+        typer.Option(help="A sentence, or a TOML file of requirements; may be repeated."),
+    ] = None,
+    eps: Annotated[str, typer.Option(help="Radii, e.g. 0.01,0.05.")] = "",
+    limit: Annotated[float | None, typer.Option(help="Cost above which an episode fails.")] = None,
+    norm: Norm = "linf",
+    modes: Annotated[str, typer.Option(help="deterministic, stochastic or both.")] = "",
+    battery: Annotated[str, typer.Option(help="quick, standard or full.")] = "standard",
+    budget: Annotated[str, typer.Option(help="Time, e.g. 120s or 10m.")] = "",
+    episodes: Annotated[int, typer.Option(min=1, help="Most episodes of each attack.")] = 200,
+    max_step_cost: Annotated[
+        float | None, typer.Option(help="Largest cost of a step, if the environment says none.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; change no result.")] = 1,
+    seed: Seed = 0,
+    cache: Annotated[Path | None, typer.Option(help="Folder for what the battery learns.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for certificate and reports.")] = None,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
+    """Bound a policy's worst-case cost under attack; exit 0 pass, 1 fail, 2 inconclusive."""
+    from safer_gym.conformance.cli.certify import run_certify
+
+    run_certify(
+        model,
+        env,
+        out,
+        trust=trust,
+        as_json=as_json,
+        eps=eps,
+        requirement=requirement or [],
+        limit=limit,
+        norm=norm,
+        modes={"": None, "both": ("deterministic", "stochastic")}.get(modes, (modes,)),
+        battery=battery,
+        budget=budget or None,
+        episodes=episodes,
+        max_step_cost=max_step_cost,
+        workers=workers,
+        seed=seed,
+        cache=cache,
+    )
+
+
+def diff(old: CertificatePath, new: CertificatePath, as_json: Json = False) -> None:
+    """Hold a certificate against an earlier one; exit 1 if something got worse, 2 if it may."""
+    from safer_gym.conformance.cli.certificates import run_diff
+
+    run_diff(old, new, as_json=as_json)
+
+
+def verify(certificate: CertificatePath, as_json: Json = False) -> None:
+    """Derive every bound of a certificate again from the episodes that it records."""
+    from safer_gym.conformance.cli.certificates import run_verify
+
+    run_verify(certificate, as_json=as_json)
+
+
+def report(
+    certificate: CertificatePath,
+    out: Annotated[Path, typer.Option(help="Folder of the reports.")] = Path("."),
+    forms: Annotated[str, typer.Option(help="html,markdown,badge,junit,sarif; default all.")] = "",
+) -> None:
+    """Write a certificate's reports."""
+    from safer_gym.conformance.cli.certificates import run_report
+
+    run_report(certificate, out, forms)
+
+
+def replay(
+    certificate: CertificatePath,
+    episode: Annotated[int, typer.Option(help="Number among the episodes of note.")] = 0,
+    model: Annotated[str, typer.Option(help="The policy, if the certificate does not say.")] = "",
+    env: EnvOption = "",
+    cache: Annotated[Path | None, typer.Option(help="Folder of what the battery learned.")] = None,
+    trust: Trust = False,
+) -> None:
+    """Run an episode of a certificate again."""
+    from safer_gym.conformance.cli.certificates import run_replay
+
+    run_replay(certificate, model, env, episode, cache, trust=trust)

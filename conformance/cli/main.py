@@ -1,4 +1,4 @@
-"""`safer-gym`: train, attack, evaluate, tasks, demo.
+"""`safer-gym`: train, attack, evaluate, tasks, demo; certify, diff, verify, report, replay.
 
 Each command's module is imported when it runs, so that `--help` answers at once.
 """
@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import typer
 
-from safer_gym.conformance.cli.commands import attack, demo, evaluate, tasks, train
+from safer_gym.conformance.cli.commands import (
+    attack,
+    certify,
+    demo,
+    diff,
+    evaluate,
+    replay,
+    report,
+    tasks,
+    train,
+    verify,
+)
 from safer_gym.conformance.cli.quiet import silence_gym_notice
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 a gate such as --max-cost refused, 3 wrong usage, "
-    "4 a bug or a full disk."
+    "Exit codes: 0 done or PASS, 1 FAIL or a gate such as --max-cost refused, 2 INCONCLUSIVE, "
+    "3 wrong usage, 4 a bug or a full disk."
 )
 
 app = typer.Typer(
@@ -30,6 +41,11 @@ app.command()(train)
 app.command()(attack)
 app.command()(evaluate)
 app.command()(tasks)
+app.command()(certify)
+app.command()(diff)
+app.command()(verify)
+app.command()(report)
+app.command()(replay)
 
 
 def main() -> None:

@@ -1,0 +1,87 @@
+"""The command `certify`: one certificate, its reports, and the verdict as exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import typer
+
+from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certify import certify
+from safer_gym.conformance.cli.measure import parse_radii
+from safer_gym.conformance.cli.output import print_json, stderr
+from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.summary import print_summary
+from safer_gym.conformance.cli.tasks import Task, find_task
+from safer_gym.conformance.cli.threads import one_thread
+from safer_gym.conformance.loading import load_policy
+from safer_gym.conformance.report.certificate import write_reports
+from safer_gym.conformance.zoo import packaged_policies
+
+
+def run_certify(
+    model: str,
+    task: str,
+    out: Path | None,
+    *,
+    trust: bool,
+    as_json: bool,
+    eps: str,
+    requirement: list[str],
+    **options: Any,
+) -> None:
+    """Certify a policy, write what was asked for, and exit with the verdict's code.
+
+    Raises:
+        typer.Exit: with 1 for FAIL, 2 for INCONCLUSIVE.
+    """
+    one_thread()
+    found = environment_of(model, task)
+    loaded = load_policy(model, trust=trust)
+    if not requirement and options.get("limit") is None:
+        options["limit"] = 5.0 if found.geometry is not None else None
+    with Bar() as bar:
+        certificate = certify(
+            loaded.policy,
+            lambda: gym.make(found.env_id),
+            requirement=requirement,
+            eps=parse_radii(eps) or None,
+            source=model,
+            progress=bar.update,
+            **options,
+        )
+    if out is not None:
+        certificate = certificate.naming(str(out / "certificate.json"))
+        certificate.save(out / "certificate.json")
+        write_reports(certificate.to_json(), out)
+        stderr.print(f"written to {out}", highlight=False)
+    if as_json:
+        print_json(certificate.to_json())
+    else:
+        print_summary(certificate)
+    finish(certificate)
+
+
+def environment_of(model: str, task: str) -> Task:
+    """The task that was named, or that of a packaged policy.
+
+    Raises:
+        ValueError: neither.
+    """
+    if not task and model in packaged_policies():
+        task = model.split("/")[0]
+    if not task:
+        raise ValueError(f"{model} does not say its environment; pass --env")
+    return find_task(task)
+
+
+def finish(certificate: Certificate) -> None:
+    """Exit with the verdict's code, where requirements were given.
+
+    Raises:
+        typer.Exit: unless all hold, or nothing was asked.
+    """
+    if certificate.requirements and certificate.exit_code:
+        raise typer.Exit(certificate.exit_code)
