@@ -21,6 +21,7 @@ from safer_gym.conformance.certification.decide import decision, headline, overa
 from safer_gym.conformance.certification.inspect import (
     battery_flags,
     critic_flags,
+    enclosure_flags,
     policy_flags,
 )
 from safer_gym.conformance.certification.ledger import Key, Ledger
@@ -101,9 +102,9 @@ def _decisions(run: Certification, rows: Sequence[Row]) -> tuple[Decision, ...]:
         if row is not None:
             made.append(decision(requirement, row))
             continue
-        # Asked of the stochastic policy, and there is none.
-        stand_in = decision(requirement, by_place["deterministic", requirement.eps])
-        made.append(replace(stand_in, verdict="INCONCLUSIVE", why=run.subject.why_deterministic))
+        # Asked of a mode that this policy does not have.
+        stand_in = decision(requirement, by_place[run.plan.modes[0], requirement.eps])
+        made.append(replace(stand_in, verdict="INCONCLUSIVE", why=run.missing[requirement.mode]))
     return tuple(made)
 
 
@@ -125,8 +126,11 @@ def _refusals(run: Certification, battery: Battery) -> tuple[Refusal, ...]:
         for mode, metric, why in _no_bounds(run)
         if metric == "rate" and mode in run.plan.modes
     ]
-    if "stochastic" in run.asked.modes and run.subject.stochastic is None:
-        refused.append(Refusal("the stochastic policy", run.subject.why_deterministic))
+    refused += [
+        Refusal(f"the {mode} policy", run.missing[mode])
+        for mode in run.asked.modes
+        if run.missing[mode]
+    ]
     if run.subject.high is None:
         refused.append(
             Refusal(
@@ -151,6 +155,7 @@ def _flags(
     plain = next(f for f in found if f.job.attack == NULL)
     costly = max(found, key=lambda f: float(f.result.costs.mean()) if f.result.traces else -1.0)
     flags = policy_flags(victim, plain.result.traces)
+    flags += enclosure_flags(victim, run.subject.stochastic, plain.result.traces)
     flags += critic_flags(victim, costly.result.traces)
     flags += battery_flags(rows, battery.members)
     if lessons.rates and not any(lessons.rates):

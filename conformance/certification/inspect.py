@@ -11,9 +11,11 @@ from scipy.stats import spearmanr
 from safer_gym.conformance.battery.build import GRADIENT_FREE
 from safer_gym.conformance.battery.members import Member
 from safer_gym.conformance.certificate import Flag
+from safer_gym.conformance.certification.divergence import Drawing
 from safer_gym.conformance.evidence import Row
 from safer_gym.conformance.outcomes import Trace
 from safer_gym.types import Victim
+from safer_gym.wrappers.stochastic import StochasticPolicy
 
 LOOK_AHEAD = 50
 """Steps over which a critic's word is held against the cost that followed."""
@@ -45,6 +47,28 @@ def policy_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
             )
         )
     return flags
+
+
+def enclosure_flags(
+    victim: Victim, stochastic: Drawing | None, traces: Sequence[Trace]
+) -> list[Flag]:
+    """The network that bounds enclose must be the policy's own."""
+    if not isinstance(stochastic, StochasticPolicy) or victim.distribution is None:
+        return []
+    obs = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
+    with torch.no_grad():
+        pairs = zip(victim.distribution(obs), stochastic.layers.distribution(obs), strict=True)
+        apart = max(float((a.double() - b.double()).abs().max()) for a, b in pairs)
+    if apart <= 1e-4:
+        return []
+    return [
+        Flag(
+            "enclosed-another-policy",
+            f"the enclosed network's distribution is up to {apart:.2g} away from the policy's: the "
+            "bounds over every adversary are not about this policy",
+            "error",
+        )
+    ]
 
 
 def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:

@@ -25,6 +25,7 @@ def policy_record(
     for name, tensor in sorted(parameters.items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+    digest.update(_noise(policy))
     if not parameters:
         digest.update(_probed(victim, space).astype(np.float32).tobytes())
     return PolicyRecord(digest.hexdigest(), type(policy).__name__, source)
@@ -65,6 +66,12 @@ def _own_word(env: gym.Env) -> float | None:
 def _parameters(policy: Any) -> Mapping[str, torch.Tensor]:
     module = getattr(policy, "policy", policy)
     return module.state_dict() if isinstance(module, nn.Module) else {}
+
+
+def _noise(policy: Any) -> bytes:
+    """What a smoothed policy adds."""
+    noise = getattr(policy, "noise_std", None)
+    return b"" if noise is None else np.asarray(noise, dtype=float).tobytes()
 
 
 def _probed(victim: Victim, space: gym.spaces.Box) -> np.ndarray:

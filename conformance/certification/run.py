@@ -36,6 +36,7 @@ from safer_gym.conformance.certification.shares import split
 from safer_gym.conformance.certification.subject import Subject
 from safer_gym.conformance.certification.waves import Caps, next_wave
 from safer_gym.conformance.certification.world import Job, Result, World, run_job
+from safer_gym.conformance.requirement import Mode
 from safer_gym.types import Attack
 
 BENIGN_FACTOR = 20
@@ -72,9 +73,12 @@ class Certification:
         started: float,
     ) -> None:
         self.asked = plan
-        modes = tuple(m for m in plan.modes if m == "deterministic" or subject.stochastic)
-        # A policy without noise has rows all the same: of its deterministic action.
-        self.plan = plan._replace(modes=modes or ("deterministic",))
+        missing = {"stochastic": subject.why_deterministic, "deterministic": subject.why_stochastic}
+        modes = tuple(mode for mode in plan.modes if not missing[mode])
+        # Where the mode asked for is missing, the other one has rows all the same.
+        other: Mode = "stochastic" if subject.why_stochastic else "deterministic"
+        self.missing = missing
+        self.plan = plan._replace(modes=modes or (other,))
         self.settings, self.subject = settings, subject
         self.say = progress or (lambda what, share: None)
         self.started = started
@@ -176,7 +180,7 @@ class Certification:
         remember(ledger, found)
         for pilot in (f for f in found if f.job.mode == "stochastic" and f.job.radii):
             assert self.subject.stochastic is not None
-            choose_filters(ledger, self.subject.stochastic.layers, pilot, self.caps.benign)
+            choose_filters(ledger, self.subject.stochastic, pilot, self.caps.benign)
         return ledger
 
     @property

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from safer_gym.bounds import ORDERS, PolicyLayers
+from safer_gym.bounds import ORDERS
 from safer_gym.conformance.battery.members import NULL
-from safer_gym.conformance.certification.divergence import orders_of
+from safer_gym.conformance.certification.divergence import Drawing, orders_of
 from safer_gym.conformance.certification.filters import choose_filter, choose_mean_filter
 from safer_gym.conformance.certification.ledger import Key, Ledger
 from safer_gym.conformance.certification.plan import Plan
@@ -83,16 +83,16 @@ def rank(
     return ranking
 
 
-def choose_filters(ledger: Ledger, layers: PolicyLayers, pilot: Found, benign: int) -> None:
+def choose_filters(ledger: Ledger, policy: Drawing, pilot: Found, benign: int) -> None:
     """Set the ledger's filters from the pilot's budgets.
 
     Args:
         ledger: with no benign episodes yet.
-        layers: the stochastic policy's.
+        policy: the stochastic one.
         pilot: search episodes without an attack, with enclosures.
         benign: how many benign episodes there may be.
     """
-    orders = orders_of(layers)
+    orders = orders_of(policy)
     costs = pilot.result.costs
     likely = (float((costs > ledger.plan.limit).mean()) * len(costs) + 8.0) / (benign + len(costs))
     for column, eps in enumerate(pilot.job.radii):

@@ -11,10 +11,14 @@ import numpy as np
 from safer_gym.balls import LpBall
 from safer_gym.bounds import NotCoveredError
 from safer_gym.conformance.certificate import EnvironmentRecord, PolicyRecord
+from safer_gym.conformance.certification.divergence import Drawing
 from safer_gym.conformance.certification.records import environment_record, policy_record
 from safer_gym.types import Victim
-from safer_gym.wrappers.stochastic import StochasticPolicy, stochastic_policy
+from safer_gym.wrappers.smoothing import SmoothedPolicy
+from safer_gym.wrappers.stochastic import stochastic_policy
 from safer_gym.wrappers.victims import as_victim, attached_normaliser
+
+SMOOTHED = "the policy behind observation noise has no deterministic mode"
 
 MakeEnv = Callable[[], gym.Env]
 
@@ -23,9 +27,11 @@ class Subject(NamedTuple):
     """Who is certified, and where."""
 
     victim: Victim
-    stochastic: StochasticPolicy | None
+    stochastic: Drawing | None
     why_deterministic: str
     """Why there is no stochastic mode; "" where there is one."""
+    why_stochastic: str
+    """Why there is no deterministic mode; "" where there is one."""
     make_env: MakeEnv
     ball: LpBall
     """At eps = 1."""
@@ -68,12 +74,15 @@ def make_subject(
     finally:
         env.close()
     normaliser = attached_normaliser(policy)
-    victim = as_victim(policy, vec_normalize=normaliser, device=device)
+    # What an adversary of a smoothed policy may differentiate is the policy inside.
+    inside = policy.base if isinstance(policy, SmoothedPolicy) else policy
+    victim = as_victim(inside, vec_normalize=normaliser, device=device)
     stochastic, why = _stochastic(policy, normaliser)
     return Subject(
         victim,
         stochastic,
         why,
+        SMOOTHED if isinstance(policy, SmoothedPolicy) else "",
         make,
         LpBall.of(norm, _radii(scale, space.shape), low=space.low, high=space.high),
         space.shape,
@@ -91,7 +100,9 @@ def _maker(make_env: MakeEnv | str) -> MakeEnv:
     return make_env
 
 
-def _stochastic(policy: Any, normaliser: Any) -> tuple[StochasticPolicy | None, str]:
+def _stochastic(policy: Any, normaliser: Any) -> tuple[Drawing | None, str]:
+    if isinstance(policy, SmoothedPolicy):
+        return policy, ""
     try:
         return stochastic_policy(policy, vec_normalize=normaliser), ""
     except NotCoveredError as error:

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.members import Member
-from safer_gym.conformance.certification.divergence import spent_budgets
+from safer_gym.conformance.certification.divergence import Drawing, spent_budgets
 from safer_gym.conformance.episodes import Episode, run_episodes
 from safer_gym.conformance.outcomes import Floats, Trace
 from safer_gym.conformance.requirement import Mode
 from safer_gym.conformance.tamper import ROWS, Tamperer
 from safer_gym.types import Victim
-from safer_gym.wrappers.stochastic import StochasticPolicy
 
 Phase = Literal["search", "measure", "benign"]
 
@@ -33,7 +32,7 @@ class World(NamedTuple):
     """What all jobs share."""
 
     victim: Victim
-    stochastic: StochasticPolicy | None
+    stochastic: Drawing | None
     """The policy's other mode; None where it has none."""
     make_env: Callable[[], gym.Env]
     members: Mapping[str, Member]
@@ -121,4 +120,4 @@ def _spent(world: World, job: Job, traces: tuple[Trace, ...]) -> Floats:
     if not job.radii or world.stochastic is None:
         return np.zeros((job.episodes, 0, 0))
     balls = [world.ball.scaled(eps) for eps in job.radii]
-    return spent_budgets(world.stochastic.layers, [trace.clean for trace in traces], balls)
+    return spent_budgets(world.stochastic, [trace.clean for trace in traces], balls)
