@@ -61,6 +61,11 @@ class BulletTask(gymnasium.Env[Observation, NDArray[np.float32]]):
         return self.task.geometry
 
     @property
+    def max_step_cost(self) -> float | None:
+        """The most that one step can cost; None where collisions are counted without end."""
+        return None if self.task.family == "push" else 1.0
+
+    @property
     def world(self) -> BulletWorld:
         """The simulation.
 
