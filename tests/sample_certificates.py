@@ -43,6 +43,7 @@ def _attack(name: str, strength: float, chance: np.random.Generator) -> dict[str
         "returns": (600.0 - costs).tolist(),
         "lengths": [HORIZON] * n,
         "search_mean_cost": mean,
+        "search_max_cost": float(costs.max()),
         "evidence": "statistical",
     }
 
@@ -209,6 +210,7 @@ def sample(weakness: float = 1.0, *, requirements: bool = True) -> dict[str, Any
         ],
         "episodes_of_note": [_of_note(rows[5], i, chance) for i in range(2)],
         "seconds": 431.0,
+        "attacks": ["null", "mc"],
     }
 
 
