@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from safer_gym.bounds.interval import Enclosure, interval_step
+from safer_gym.bounds.interval import Enclosure, interval_step, meet
 from safer_gym.bounds.network import Affine, Layer, Layers, affine_layers
 from safer_gym.bounds.region import Region
 from safer_gym.bounds.relaxations import Relaxation, relax, widened
@@ -47,7 +47,7 @@ def crown(layers: Layers, region: Region, unit: float) -> Enclosure:
         if isinstance(layer, Affine):
             passed = pending @ layer.weight.abs().mT if isinstance(pending, Tensor) else pending
             pending = passed + error
-            box = _meet(box, _wider(_backward(layer, steps, region, layer is last), pending))
+            box = meet(box, _wider(_backward(layer, steps, region, layer is last), pending))
             steps.append(Step(layer, None))
         else:
             steps.append(Step(layer, widened(relax(layer, before), pending, error)))
@@ -150,10 +150,6 @@ def _dot(rows: Tensor, offsets: Tensor) -> Tensor:
     if rows.dim() == 2:
         return offsets @ rows.mT
     return torch.bmm(rows, offsets.unsqueeze(-1)).squeeze(-1)
-
-
-def _meet(a: Enclosure, b: Enclosure) -> Enclosure:
-    return Enclosure(torch.maximum(a.lower, b.lower), torch.minimum(a.upper, b.upper))
 
 
 def _wider(box: Enclosure, by: Tensor) -> Enclosure:

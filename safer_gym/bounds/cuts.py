@@ -9,22 +9,25 @@ import torch
 from torch import Tensor
 
 from safer_gym.bounds.crown import crown
-from safer_gym.bounds.interval import Enclosure, interval_step
+from safer_gym.bounds.interval import Enclosure, interval_step, meet
 from safer_gym.bounds.network import Affine, Layers
 from safer_gym.bounds.region import Region
 from safer_gym.bounds.relaxations import relax
 
 
 def crown_of_cuts(layers: Layers, region: Region, unit: float, cuts: int) -> Enclosure:
-    """`crown` of 2^cuts pieces of the region, joined.
+    """`crown` of 2^cuts pieces of the region, joined, and intersected with that of the whole.
 
     The middles of the inputs that move the first layer most are cut, one after the other.
     """
+    whole = crown(layers, region, unit)
+    if cuts == 0:
+        return whole
     weight = next(layer.weight for layer in layers if isinstance(layer, Affine))
     inputs = (weight.abs().sum(0) * region.eps).argsort(descending=True)[:cuts]
     boxes = [crown(layers, piece, unit) for piece in _pieces(region, inputs.tolist())]
     lower, upper = (torch.stack(ends) for ends in zip(*boxes, strict=True))
-    return Enclosure(lower.amin(0), upper.amax(0))
+    return meet(whole, Enclosure(lower.amin(0), upper.amax(0)))
 
 
 def _pieces(region: Region, inputs: list[int]) -> list[Region]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -36,7 +38,7 @@ def enclose(layers: Layers, obs: Tensor, ball: LpBall, *, cuts: int | None = Non
         obs: clean observations.
         ball: what the adversary may do to each.
         cuts: cut each region into 2^cuts pieces, which narrows the boxes of large balls at so
-            many times the cost. None: only where the network bends.
+            many times the cost. None: those linf balls over which the network bends.
 
     Raises:
         ValueError: layers or shapes that do not fit, observations that are not finite, cuts < 0.
@@ -49,7 +51,8 @@ def enclose(layers: Layers, obs: Tensor, ball: LpBall, *, cuts: int | None = Non
     inputs, read = region.center.shape[1], affine[0].weight.shape[1]
     if inputs != read:
         raise ValueError(f"the network reads {read} numbers; observations have {inputs}")
-    bent = bend(exact, region) > _BENT
+    # Half of an l1 or l2 ball is hardly smaller, as a linear function sees it.
+    bent = (bend(exact, region) > _BENT) & (region.p == math.inf)
     box = region.center.new_empty(2, len(obs), len(affine[-1].bias))
     for rows, pieces in ((~bent, cuts or 0), (bent, _CUTS if cuts is None else cuts)):
         for part in rows.nonzero().squeeze(1).split(CHUNK):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from safer_gym.bounds.network import Affine, Layer, Layers
@@ -16,6 +17,11 @@ class Enclosure(NamedTuple):
     """[B, A]"""
     upper: Tensor
     """[B, A]"""
+
+
+def meet(a: Enclosure, b: Enclosure) -> Enclosure:
+    """The box of what lies in both."""
+    return Enclosure(torch.maximum(a.lower, b.lower), torch.minimum(a.upper, b.upper))
 
 
 def interval_step(layer: Layer, box: Enclosure) -> Enclosure:

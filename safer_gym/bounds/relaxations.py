@@ -4,8 +4,8 @@ On [lower, upper] each function f satisfies
     lower_slope x + lower_offset <= f(x) <= upper_slope x + upper_offset.
 ReLU and its leaky form: the chord above; below, any line through zero between the two pieces,
 first the better piece. Tanh is convex left
-of zero and concave right of it: a chord where it curves one way, else the tangent that starts at
-the interval's end.
+of zero and concave right of it: a chord, or of the tangents on the right side the one that leaves
+the smallest area.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def _tanh_above(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     # end exceeds its own.
     chord = torch.where(width > 1e-6, (at_high - at_low) / width.clamp(min=1e-6), 0.0)
     is_chord = (width > 1e-6) & ((high <= 0) | (1 - at_high.square() >= chord))
-    touch = torch.where(low >= 0, (low + high) / 2, _touching_point(low, high))
+    # Of the tangents above, the one at the middle leaves the smallest area.
+    middle = (low + high) / 2
+    touch = torch.where(low >= 0, middle, torch.maximum(middle, _touching_point(low, high)))
     at_touch = torch.tanh(touch)
     tangent = 1 - at_touch.square()
     # Over an interval too short for a chord the highest value is above.

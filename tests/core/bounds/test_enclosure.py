@@ -208,6 +208,15 @@ def _swapped(lines: Relaxation) -> Relaxation:
     return lines._replace(lower_slope=lines.upper_slope, upper_slope=lines.lower_slope)
 
 
+def _exchanged(lines: Relaxation) -> Relaxation:
+    return lines._replace(
+        lower_slope=lines.upper_slope,
+        lower_offset=lines.upper_offset,
+        upper_slope=lines.lower_slope,
+        upper_offset=lines.lower_offset,
+    )
+
+
 def _lower_offset_lost(lines: Relaxation) -> Relaxation:
     return lines._replace(lower_offset=torch.zeros_like(lines.lower_offset))
 
@@ -220,7 +229,7 @@ def _upper_offset_lost(lines: Relaxation) -> Relaxation:
     ("mutate", "activation"),
     [
         (_swapped, RELU),
-        (_swapped, TANH),
+        (_exchanged, TANH),
         (_upper_offset_lost, RELU),
         (_upper_offset_lost, TANH),
         (_lower_offset_lost, TANH),

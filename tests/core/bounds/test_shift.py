@@ -16,8 +16,10 @@ from safer_gym.bounds import (
     ORDERS,
     Enclosure,
     GaussianEnclosure,
+    gaussian_filter,
     kl_shift,
     mean_shift,
+    renyi_filter,
     renyi_shift,
     tv_shift,
 )
@@ -222,3 +224,39 @@ def test_wrong_divergences_are_found(mutant, monkeypatch: pytest.MonkeyPatch) ->
 def test_bad_input_is_named(call, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call(*case(0, False, 0.1))
+
+
+# --- an episode of many steps ---
+
+
+def _episode_rates(h: float, shift: float, steps: int, n: int) -> tuple[float, float]:
+    """P(E) benign and attacked by simulation; E is where the likelihood ratio is large."""
+    g = torch.Generator().manual_seed(0)
+    noise = torch.randn(n, steps, dtype=torch.float64, generator=g)
+
+    def ratio(x: Tensor) -> Tensor:
+        return (x.square() - ((x - shift) / (1 + h)).square()).sum(1)
+
+    benign, attacked = ratio(noise), ratio(shift + (1 + h) * noise)
+    threshold = benign.quantile(0.98)
+    return float((benign > threshold).double().mean()), float(
+        (attacked > threshold).double().mean()
+    )
+
+
+@pytest.mark.parametrize(("h", "shift"), [(0.0, 0.1), (0.05, 0.0), (0.03, 0.1)])
+def test_divergences_add_up_over_an_episode(h: float, shift: float) -> None:
+    """The best test of `steps` draws; the bound must cover it, and not by much."""
+    steps, n = 50, 200_000
+    p, reached = _episode_rates(h, shift, steps, n)
+    mean = torch.zeros(1, 1, dtype=torch.float64)
+    scale = torch.ones_like(mean)
+    moved = GaussianEnclosure(
+        Enclosure(mean - shift, mean + shift), Enclosure((1 - h) * scale, (1 + h) * scale)
+    )
+    rho = steps * renyi_shift(moved, Gaussian(mean, scale))[0].numpy()
+    noise = 5 * math.sqrt(reached / n)
+    assert reached - noise <= renyi_filter(p, rho) <= 1.6 * reached
+    if h > 0:  # a bound that forgets the covariance is too low
+        m = mean_shift(moved.mean, mean, scale)
+        assert gaussian_filter(p, float(m) * math.sqrt(steps)) < reached - noise
