@@ -7,9 +7,21 @@ called with raw outputs [B, R].
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
+
+
+class ScaleHead(Protocol):
+    """Raw outputs [B, R] to deviations [B, A] or factors [B, A, A]; no entry ever decreases."""
+
+    @property
+    def size(self) -> float:
+        """Round-off of a result is a few units of `size` plus the result."""
+        ...
+
+    def __call__(self, raw: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -18,6 +30,11 @@ class ExpStd:
 
     low: float = -20.0
     high: float = 2.0
+
+    @property
+    def size(self) -> float:
+        """Errors are relative."""
+        return 0.0
 
     def __call__(self, raw: Tensor) -> Tensor:
         return raw.clamp(self.low, self.high).exp()
@@ -36,6 +53,11 @@ class SigmoidStd:
     offset: float
     action_dim: int
     full: bool = False
+
+    @property
+    def size(self) -> float:
+        """Sums have errors relative to their largest term."""
+        return self.max_std
 
     def __call__(self, raw: Tensor) -> Tensor:
         share = torch.sigmoid(raw[:, : self.action_dim] + self.offset)

@@ -10,7 +10,6 @@ it never raises a divergence.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -20,8 +19,9 @@ from torch import Tensor
 from safer_gym.balls import LpBall
 from safer_gym.bounds.enclosure import enclose
 from safer_gym.bounds.errors import NotCoveredError
+from safer_gym.bounds.heads import ScaleHead
 from safer_gym.bounds.interval import Enclosure
-from safer_gym.bounds.network import Layers, affine_layers, evaluate, unit_roundoff
+from safer_gym.bounds.network import Affine, Layers, affine_layers, evaluate, unit_roundoff
 from safer_gym.choices import choose
 from safer_gym.types import Gaussian
 
@@ -48,13 +48,13 @@ class PolicyLayers:
     layers: Layers
     action_dim: int
     squash: str = "identity"
-    scale: Callable[[Tensor], Tensor] | Tensor | None = None
+    scale: ScaleHead | Tensor | None = None
     describe: str = "the policy"
 
     def __post_init__(self) -> None:
         choose("squash", self.squash, SQUASHES)
         outputs = len(affine_layers(self.layers)[-1].bias)
-        needed = self.action_dim + (1 if callable(self.scale) else 0)
+        needed = self.action_dim + (0 if self.scale is None or self.has_constant_noise else 1)
         if outputs < needed:
             raise ValueError(f"layers must give at least {needed} numbers; they give {outputs}")
 
@@ -121,11 +121,10 @@ def enclose_policy(
         ValueError: see `enclose`.
     """
     raw = enclose(policy.layers, obs, ball, cuts=cuts)
-    lower, upper = policy.decode(raw.lower), policy.decode(raw.upper)
-    unit = 0.0 if policy.has_constant_noise else unit_roundoff(policy.layers)
-    return GaussianEnclosure(
-        _mean_box(policy, raw), _outward(Enclosure(lower.scale, upper.scale), unit)
-    )
+    scale = Enclosure(policy.decode(raw.lower).scale, policy.decode(raw.upper).scale)
+    if policy.scale is not None and not isinstance(policy.scale, Tensor):
+        scale = _outward(scale, unit_roundoff(policy.layers), policy.scale.size)
+    return GaussianEnclosure(_mean_box(policy, raw), scale)
 
 
 def enclose_mean(
@@ -154,9 +153,9 @@ def with_constant_noise(policy: PolicyLayers, std: Any) -> PolicyLayers:
 
 def _mean_layers(policy: PolicyLayers) -> Layers:
     """The network without the rows of the scale head."""
-    last = max(i for i, layer in enumerate(policy.layers) if hasattr(layer, "weight"))
+    last = max(i for i, layer in enumerate(policy.layers) if isinstance(layer, Affine))
     head = affine_layers(policy.layers)[-1]
-    kept = type(head)(head.weight[: policy.action_dim], head.bias[: policy.action_dim])
+    kept = Affine(head.weight[: policy.action_dim], head.bias[: policy.action_dim])
     return (*policy.layers[:last], kept, *policy.layers[last + 1 :])
 
 
@@ -165,6 +164,6 @@ def _mean_box(policy: PolicyLayers, raw: Enclosure) -> Enclosure:
     return box if policy.squash == "identity" else _outward(box, unit_roundoff(policy.layers))
 
 
-def _outward(box: Enclosure, unit: float) -> Enclosure:
-    lower, upper = box
-    return Enclosure(lower - _ULPS * unit * lower.abs(), upper + _ULPS * unit * upper.abs())
+def _outward(box: Enclosure, unit: float, size: float = 0.0) -> Enclosure:
+    lower, upper = (_ULPS * unit * (end.abs() + size) for end in box)
+    return Enclosure(box.lower - lower, box.upper + upper)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from safer_gym.agents import CVPO, SAFER
 from safer_gym.balls import LpBall
 from safer_gym.bounds import (
+    Affine,
     NotCoveredError,
     PolicyLayers,
     enclose_mean,
@@ -23,6 +24,7 @@ from safer_gym.bounds import (
     renyi_steps,
     with_constant_noise,
 )
+from safer_gym.bounds.heads import SigmoidStd
 from safer_gym.types import Victim
 from safer_gym.wrappers import as_victim
 from safer_gym.wrappers.policy_layers import policy_layers
@@ -163,6 +165,18 @@ def test_frozen_normalisation_becomes_part_of_the_network() -> None:
     means = victim.distribution(many).mean.detach().double().view(6, 500, 2)
     assert (means >= box.lower.unsqueeze(1)).all()
     assert (means <= box.upper.unsqueeze(1)).all()
+
+
+def test_round_off_of_a_head_is_inside() -> None:
+    """A deviation far below the terms it is a difference of."""
+    head = SigmoidStd(1e-7, 1.0, 3.0, 2)
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(4, 5, generator=generator)
+    layers = PolicyLayers([Affine(weight, torch.tensor([0, 0, -18.0, -10]))], 2, scale=head)
+    obs = observations(2000)
+    box = enclose_policy(layers, obs, LpBall.of("linf", 0.0)).scale
+    computed = layers.distribution(obs).scale.double()
+    assert ((computed >= box.lower) & (computed <= box.upper)).all()
 
 
 def test_other_things_that_have_layers() -> None:
