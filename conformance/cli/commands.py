@@ -207,3 +207,16 @@ def replay(
     from safer_gym.conformance.cli.certificates import run_replay
 
     run_replay(certificate, model, env, episode, cache, trust=trust)
+
+
+def selfcheck(
+    areas: Annotated[
+        str, typer.Option(help="Some areas, comma-separated, e.g. theory,statistics; default all.")
+    ] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", help="How each mutant was killed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Try this installation against closed forms, exact problems and wrong versions of itself."""
+    from safer_gym.conformance.cli.selfcheck import run_selfcheck
+
+    run_selfcheck(areas, as_json=as_json, verbose=verbose)

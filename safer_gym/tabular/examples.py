@@ -48,12 +48,12 @@ def improvement_case(tau: float, gamma: float) -> Case:
 
 
 def late_arrival_case() -> Case:
-    """Pays when it leaves state 0 by action 1, and arrives in a safe absorbing state.
+    """Leaves state 0 at once for a safe absorbing state, and pays if it does so by action 1.
 
     With p_s made of *states* that cost instead of arrivals that cost, Lemma 2 would give zero.
     """
     transitions = np.zeros((2, 2, 2))
-    transitions[0, 0, 0] = transitions[0, 1, 1] = transitions[1, :, 1] = 1.0
+    transitions[..., 1] = 1.0
     costs = np.zeros((2, 2, 2))
     costs[0, 1, :] = 1.0
     cmdp = make_cmdp(
