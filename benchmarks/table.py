@@ -82,7 +82,7 @@ def _theory(result: Result) -> tuple[list[str], list[list[str]]]:
         numbers = [f"{row[key]:.4f}" for key in ("median", "largest", "floor")]
         counts = [str(row["instances"]), str(row["violations"])]
         rows.append([row["name"], row["label"], *counts, *numbers, _verdict(row)])
-    rows += [[name, "observed", f"{value:.4g}", *[""] * 5] for name, value in _observed(result)]
+    rows += [[name, "observed", f"{value:.5g}", *[""] * 5] for name, value in _observed(result)]
     return head, rows
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -180,13 +181,24 @@ def _repeatable(
         env = make() if fresh else own
         try:
             for seed, run in zip(seeds, runs, strict=True):
-                random.seed(seed + 12345)
-                np.random.seed(seed + 12345)  # noqa: NPY002
-                with refusals_named(clause, "the environment"):
+                with refusals_named(clause, "the environment"), _other_global_seeds(seed):
                     _same(run, _run(env, seed, max_steps, disturb=disturb), clause, why)
         finally:
             if env is not own:
                 env.close()
+
+
+@contextmanager
+def _other_global_seeds(seed: int) -> Iterator[None]:
+    """Global generators somewhere else, and back where they were at the end."""
+    kept = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed + 12345)
+    np.random.seed(seed + 12345)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(kept[0])
+        np.random.set_state(kept[1])  # noqa: NPY002
 
 
 def _same(first: list[_Step], again: list[_Step], clause: str, why: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from safer_gym.bounds import ORDERS, additive_bound, additive_mean, renyi_filter
+from safer_gym.bounds import ORDERS, additive_bound, additive_mean, renyi_filter, renyi_mean
 from safer_gym.tabular.cmdp import Floats, unattacked
 from safer_gym.tabular.distances import ball_renyi, ball_variation
 from safer_gym.tabular.horizon import occupancy, worst_mean, worst_rate
@@ -78,6 +78,13 @@ def renyi_rate(facts: EpisodeFacts, formula: Bound = renyi_filter) -> Comparison
     """D_a(Bernoulli(P'(E)) || Bernoulli(P(E))) <= rho_a = H max_s D_a for all orders a."""
     found = formula(facts.benign_rate, _budgets(facts), ORDERS)
     return Comparison(facts.worst_rate, found, facts.benign_rate)
+
+
+def renyi_cost(facts: EpisodeFacts, formula: Bound = renyi_mean) -> Comparison:
+    """The same for the mean cost, as a share of the most that H steps can cost."""
+    high = facts.horizon * np.maximum(facts.c_max, 1e-300)
+    found = formula(facts.benign_mean, _budgets(facts), high, ORDERS)
+    return Comparison(facts.worst_mean, found, facts.benign_mean)
 
 
 def _budgets(facts: EpisodeFacts) -> Floats:

@@ -204,6 +204,12 @@ STATEMENTS = (
         0.9,
     ),
     Statement(
+        "Renyi filter, mean",
+        "the same for E C' / (H C_m)",
+        _episodic(episodic.renyi_cost),
+        0.8,
+    ),
+    Statement(
         "Gaussian filter, walks",
         "P' <= Phi(Phi^-1(P) + M), M^2 = sum m^2",
         lambda solved: gaussian.gaussian_walks(),
