@@ -1,4 +1,5 @@
-"""`safer-gym`: train, attack, evaluate, tasks, demo; certify, diff, verify, report, replay; selfcheck.
+"""`safer-gym`: train, attack, evaluate, tasks, demo; certify, diff, verify, report, replay;
+selfcheck.
 
 Each command's module is imported when it runs, so that `--help` answers at once.
 """
@@ -24,7 +25,7 @@ from safer_gym.conformance.cli.quiet import silence_gym_notice
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
 EXIT_CODES = (
-    "Exit codes: 0 done or PASS, 1 FAIL or a check such as --max-cost refused, 2 INCONCLUSIVE, "
+    "Exit codes: 0 done or PASS, 1 FAIL or a gate such as --max-cost refused, 2 INCONCLUSIVE, "
     "3 wrong usage, 4 a bug or a full disk."
 )
 
