@@ -2,6 +2,7 @@
 
 python -m benchmarks                         # all of them, at the paper's sizes
 python -m benchmarks enclosure               # bounds of the packaged actors: tight? fast?
+python -m benchmarks gates                   # errors and early stopping of the gate
 python -m benchmarks theory                  # every bound against exact finite problems
 python -m benchmarks updates --json out.json
 python -m benchmarks evaluation --task SaferGym/BallCircle-v0 --task SaferGym/AntRun-v0
@@ -17,12 +18,12 @@ from typing import Any
 
 import torch
 
-from benchmarks import attacks, enclosure, evaluation, theory, updates
+from benchmarks import attacks, enclosure, evaluation, gates, theory, updates
 from benchmarks.machine import describe
 from benchmarks.table import lines
 from safer_gym.choices import choose
 
-NAMES = ("attacks", "enclosure", "evaluation", "theory", "updates")
+NAMES = ("attacks", "enclosure", "evaluation", "gates", "theory", "updates")
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -98,6 +99,10 @@ def _theory(options: argparse.Namespace) -> dict[str, Any]:
     return theory.measure(problems=300) if options.tiny else theory.measure()
 
 
+def _gates(options: argparse.Namespace) -> dict[str, Any]:
+    return gates.measure(**({"gates": 20, "longest": 40} if options.tiny else {}))
+
+
 def _updates(options: argparse.Namespace) -> dict[str, Any]:
     setting = updates.Setting()
     if options.tiny:
@@ -113,6 +118,7 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "attacks": _attacks,
     "enclosure": _enclosure,
     "evaluation": _evaluation,
+    "gates": _gates,
     "theory": _theory,
     "updates": _updates,
 }

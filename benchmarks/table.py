@@ -113,10 +113,25 @@ def _updates(result: Result) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
+def _gates(result: Result) -> tuple[list[str], list[list[str]]]:
+    head = ["rule", "policy", "lower missed", "upper missed", "interval missed", "false verdict"]
+    head += ["PASS", "FAIL", "most", "median episodes", "90 %", "fixed size, told"]
+    shares = ("lower_ever_missed", "upper_ever_missed", "interval_missed_at_verdict")
+    shares += ("false_verdicts", "passed", "failed")
+    rows = []
+    for row in result["rows"]:
+        cells = [row["rule"], row["case"], *(f"{row[share]:.2%}" for share in shares)]
+        cells += [f"{row[n]:.0f}" for n in ("most_episodes", "median_episodes", "p90_episodes")]
+        told = row["fixed_size_told"]
+        rows.append([*cells, "-" if told is None else str(told)])
+    return head, rows
+
+
 _LAYOUTS: dict[str, Callable[[Result], tuple[list[str], list[list[str]]]]] = {
     "attacks": _attacks,
     "enclosure": _enclosure,
     "evaluation": _evaluation,
+    "gates": _gates,
     "theory": _theory,
     "updates": _updates,
 }

@@ -3,6 +3,8 @@
 Each end of each sandwich gets the same part of delta. A lower end is the largest of K attacks'
 bounds, any of which may err: its part is split over the attacks. An upper end of the worst
 attack needs no split: it errs only if the bound of the one attack that is truly the worst errs.
+So upper bounds of single attacks, each at that part, are one statement about the worst attack and
+not K statements that hold together.
 """
 
 from __future__ import annotations

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from safer_gym.conformance.statistics import binomial_lower, binomial_upper
+from safer_gym.conformance.statistics import (
+    Verdict,
+    binomial_lower,
+    binomial_upper,
+    first_decision,
+    mean_sequence,
+    worst_of,
+)
 from safer_gym.conformance.statistics.calibration import (
     Gates,
     Rule,
@@ -18,6 +25,7 @@ from safer_gym.conformance.statistics.calibration import (
     simulate,
     tolerated,
 )
+from safer_gym.conformance.statistics.mean_calibration import Costs, simulate_means
 from safer_gym.conformance.statistics.rivals import (
     fixed_size,
     peeking_rule,
@@ -70,6 +78,59 @@ def test_coverage_after_early_stopping_and_the_choice_among_eight(rates: list[fl
 def test_rivals_are_rejected(rule: Rule, rates: list[float], broken: set[str]) -> None:
     kept = promises(run(rule, rates, gates=2000, episodes=300), rates)
     assert broken <= {name for name, fine in kept.items() if not fine}
+
+
+def draw(means: list[float], episodes: int = 10) -> Costs:
+    """Half of the episodes cost nothing, the others up to four times the mean."""
+    top = 4 * np.array(means)[:, None]
+
+    def costs(generator: np.random.Generator, gates: int) -> np.ndarray:
+        size = (gates, len(means), episodes)
+        return (generator.random(size) < 0.5) * generator.random(size) * top
+
+    return costs
+
+
+@pytest.mark.parametrize("means", [[0.2] * 8, [0.2] + [0.0] * 7])
+def test_mean_cost_keeps_its_promise_and_a_delta_too_large_is_seen(means: list[float]) -> None:
+    def gates(delta_lower: float, delta_upper: float, count: int) -> Gates:
+        return simulate_means(
+            draw(means),
+            means,
+            0.2,
+            gates=count,
+            delta_lower=delta_lower,
+            delta_upper=delta_upper,
+            generator=np.random.default_rng(0),
+        )
+
+    kept = gates(0.05, 0.05, GATES)
+    assert kept.ever_missed_lower.sum() <= tolerated(GATES, 0.05)
+    assert kept.ever_missed_upper.sum() <= tolerated(GATES, 0.05)
+    broken = gates(8 * 0.05, 8 * 0.05, 1000)
+    both = broken.ever_missed_lower.sum(), broken.ever_missed_upper.sum()
+    assert max(both) > tolerated(1000, 0.05)
+
+
+def test_simulated_means_are_the_gates_own() -> None:
+    """The shortcut through the wealth agrees with the bounds themselves."""
+    means, delta = [0.25, 0.1], 0.1
+    costs = draw(means, 60)(np.random.default_rng(4), 12)
+    found = simulate_means(
+        lambda generator, gates: costs,
+        means,
+        0.2,
+        gates=12,
+        delta_lower=delta,
+        delta_upper=delta,
+        generator=np.random.default_rng(0),
+    )
+    for i, gate in enumerate(costs):
+        bounds = worst_of([mean_sequence(x, 1.0, delta / 2, delta) for x in gate])
+        verdict, n = first_decision(bounds, 0.2)
+        assert abs(n - found.stopped[i]) <= 1
+        assert (verdict is Verdict.FAIL) == found.failed[i]
+        assert (bounds.lower[-1] > 0.25) == found.ever_missed_lower[i]
 
 
 def test_a_gate_decides_the_clear_cases_and_stops_there() -> None:
