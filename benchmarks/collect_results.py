@@ -74,7 +74,7 @@ def _evaluation(outcomes: list[Outcomes], seed: int) -> dict[str, Any]:
 def table() -> str:
     """The page, from all records in the folder."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in sorted(RESULTS.glob("*-[0-9]*.json")):
         record = json.loads(path.read_text())
         groups[record["task"], record["algorithm"]].append(record)
     paper = _paper()
