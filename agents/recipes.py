@@ -89,7 +89,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "car-circle": {
         "cvpo": _recipe(240_000, 20, 300, 0.05, **CAR),
-        "safer": _recipe(300_000, 20, 300, 0.05 * MARGIN, **SAFER | CAR),
+        "safer": _recipe(240_000, 20, 300, 0.05 * MARGIN, **SAFER | CAR),
     },
     "drone-run": {
         "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
