@@ -1,8 +1,9 @@
 """One batched step of attack and policy, the same bit for bit whoever else is in the batch.
 
-Every call runs on a batch of `ROWS` rows, episode i in row i mod ROWS, and draws its random
-numbers from a stream of its own step. So an episode's actions depend on nothing but its own
-observations, its row and the step: not on how many episodes run beside it.
+Episode i is in row i mod ROWS of its batch, and each step draws its random numbers from a stream
+of its own. A batch has one size for ever, or one of several that give every row the same bits. So
+an episode's actions depend on nothing but its own observations, its row and the step: not on how
+many episodes run beside it.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from safer_gym.balls import LpBall
+from safer_gym.conformance.batch_sizes import sizes_alike
+from safer_gym.mlp import MlpAction
 from safer_gym.types import Attack, Victim
 
 ROWS = 25
-"""Rows of every batch; a block of this many episodes shares its calls."""
+"""A block of this many episodes shares its calls, and all batches have this size, if not less."""
 
 
-Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+Draw = Callable[[Tensor, torch.Generator], Tensor]
 """Observations [B, *O] and a source of noise to actions [B, A], drawn row by row in order."""
 
 _ACTION_STREAM = 1
@@ -69,6 +73,7 @@ class Tamperer:
         self.ball = ball
         self.seed = seed
         self.device = device
+        self._sizes: tuple[int, ...] = ()
 
     def act(
         self, obs: dict[int, NDArray], *, block: int, step: int
@@ -78,22 +83,35 @@ class Tamperer:
         Raises:
             ValueError: an observation that is not finite.
         """
-        clean = self._padded(obs)
-        stream = (step,) if self.fixed else (block, step)
-        seen = self.attack(self.victim, clean, self.ball, self._generator(*stream)).obs
-        with torch.no_grad():
-            actions = self._actions(seen, block, step).cpu().numpy()
-        shown = seen.cpu().numpy()
-        return {row: (shown[row], actions[row]) for row in obs}
+        seen, actions, *_ = self._answer(self._padded(obs), block, step)
+        shown, done = seen.cpu().numpy(), actions.cpu().numpy()
+        return {row: (shown[row], done[row]) for row in obs}
 
-    def _padded(self, obs: dict[int, NDArray]) -> torch.Tensor:
+    def _answer(self, clean: Tensor, block: int, step: int) -> tuple[Tensor, ...]:
+        """What is shown, what is done, and what the attack thinks of it."""
+        stream = (step,) if self.fixed else (block, step)
+        result = self.attack(self.victim, clean, self.ball, self._generator(*stream))
+        with torch.no_grad():
+            return result.obs, self._actions(result.obs, block, step), *result[1:]
+
+    def _padded(self, obs: dict[int, NDArray]) -> Tensor:
         filler = next(iter(obs.values()))
-        batch = np.stack([obs.get(row, filler) for row in range(ROWS)]).astype(np.float32)
+        if not self._sizes:
+            self._sizes = self._choose_sizes(filler)
+        size = next(size for size in self._sizes if size > max(obs))
+        batch = np.array([obs.get(row, filler) for row in range(size)], dtype=np.float32)
         if not np.isfinite(batch).all():
             raise ValueError("the environment returned an observation that is not finite")
         return torch.as_tensor(batch, device=self.device)
 
-    def _actions(self, seen: torch.Tensor, block: int, step: int) -> torch.Tensor:
+    def _choose_sizes(self, obs: NDArray) -> tuple[int, ...]:
+        """Policies that are not known networks are not asked needlessly: they may be slow."""
+        if not isinstance(self.victim.action, MlpAction):
+            return (ROWS,)
+        example = torch.nan_to_num(torch.as_tensor(obs, dtype=torch.float32, device=self.device))
+        return sizes_alike(lambda rows: self._answer(rows, 0, 0), example) or (ROWS,)
+
+    def _actions(self, seen: Tensor, block: int, step: int) -> Tensor:
         if self.draw is None:
             return self.victim.action(seen)
         return self.draw(seen, self._generator(block, step, _ACTION_STREAM))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -38,6 +38,8 @@ class LpBall:
     eps: Any
     low: Any = None
     high: Any = None
+    _casts: dict[Any, Tensor] = field(init=False, repr=False, default_factory=dict)
+    """The radius in other types, as asked for."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "p", _order(self.p))
@@ -169,8 +171,10 @@ class LpBall:
                 torch.broadcast_shapes(self.eps.shape, like.shape[1:])
             except RuntimeError:
                 _refuse_shape("eps", self.eps, like)
-        eps: Tensor = self.eps.to(dtype=like.dtype, device=like.device)
-        return eps
+        key = (like.dtype, like.device)
+        if key not in self._casts:
+            self._casts[key] = self.eps.to(dtype=like.dtype, device=like.device)
+        return self._casts[key]
 
     def _box(self, center: Tensor) -> tuple[Tensor | None, Tensor | None]:
         bounds: list[Tensor | None] = []

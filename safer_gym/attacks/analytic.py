@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
+import torch
 from torch import Tensor
 
-from safer_gym.mlp import MlpAction, MlpCritic, Slope
+from safer_gym.mlp import CriticAt, MlpAction, MlpCritic
 from safer_gym.types import QFn, Victim
 
 
@@ -16,27 +18,48 @@ class AnalyticScore:
     """sum_i weight_i Q_i(s, mu(s~)) for fixed clean states s, without autograd."""
 
     action: MlpAction
-    slopes: Sequence[tuple[float, Slope]]
+    critics: Sequence[tuple[float, CriticAt]]
 
     def __call__(self, points: Tensor) -> Tensor:
-        return self.look(points)[0]
+        """Values [B] at `points`, forward alone."""
+        unit = self.action.unit(points)
+        return _total([_times(weight, critic.value(unit)) for weight, critic in self.critics])
 
     def look(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Values [B] and gradients [B, O] at `points`."""
-        actions, pull = self.action.pull(points)
-        found = [(weight, *slope(actions)) for weight, slope in self.slopes]
-        weight, value, by_action = found[0]
-        value, by_action = weight * value, weight * by_action
-        for weight, more, more_by_action in found[1:]:
-            value, by_action = value + weight * more, by_action + weight * more_by_action
-        return value, pull(by_action)
+        unit, pull = self.action.pull(points)
+        found = [(weight, critic.slope(unit)) for weight, critic in self.critics]
+        value = _total([_times(weight, value) for weight, (value, _) in found])
+        return value, pull(_total([_times(weight, by_unit) for weight, (_, by_unit) in found]))
+
+
+def _times(weight: float, value: Tensor) -> Tensor:
+    return value if weight == 1.0 else weight * value
+
+
+def _total(parts: Sequence[Tensor]) -> Tensor:
+    return reduce(torch.add, parts)
 
 
 def analytic_score(
     victim: Victim, obs: Tensor, terms: Sequence[tuple[float, QFn]]
 ) -> AnalyticScore | None:
-    """The score of weighted critics, or None where a part of the victim is not a known network."""
-    known = [(weight, critic) for weight, critic in terms if isinstance(critic, MlpCritic)]
-    if not isinstance(victim.action, MlpAction) or len(known) < len(terms):
+    """The score of weighted critics, or None where a part of the victim is not a known network.
+
+    Actor and critics must be of one action box: then no action leaves its unit form.
+    """
+    action = victim.action
+    if not isinstance(action, MlpAction):
         return None
-    return AnalyticScore(victim.action, [(weight, critic.at(obs)) for weight, critic in known])
+    critics = []
+    for weight, critic in terms:
+        if not isinstance(critic, MlpCritic) or not _same_box(action, critic):
+            return None
+        critics.append((weight, critic.at(obs)))
+    return AnalyticScore(action, critics)
+
+
+def _same_box(action: MlpAction, critic: MlpCritic) -> bool:
+    if action.low is critic.low and action.half is critic.half:
+        return True
+    return torch.equal(action.low, critic.low) and torch.equal(action.half, critic.half)

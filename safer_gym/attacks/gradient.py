@@ -82,26 +82,32 @@ class GradientAttack:
         here = best = start
         state: Any = None
         improved = torch.ones_like(start.values, dtype=torch.bool)
-        settled = torch.zeros_like(improved)
+        settled: Tensor | None = None
+        n_settled = 0
         project = ball.around(obs)
         for k in range(self.steps):
             wanted, state = self.step_rule(Visit(here.points, here.gradient, improved), ball, state)
-            flat = ~(here.gradient != 0).flatten(1).any(1)
-            if bool(flat.any()):
+            flat = _rows_without(here.gradient)
+            if flat is not None:
                 wanted = torch.where(as_rows(flat, obs), obs + jumps()[k], wanted)
             points = project(wanted)
-            still = (points == here.points).flatten(1).all(1) & ~flat & ~settled
-            if bool(still.any()):
-                settled = settled | (still & _at_top(ball, project, here))
-            if bool(settled.all()):
-                break
-            points = torch.where(as_rows(settled, obs), here.points, points)
+            if settled is not None:
+                points = torch.where(as_rows(settled, obs), here.points, points)
+            still = _rows_at_rest(points, here.points, n_settled)
+            if still is not None:
+                settled = _settled(still if flat is None else still & ~flat, ball, project, here)
+                n_settled = int(settled.sum())
+                if n_settled == len(obs):
+                    break
+                points = torch.where(as_rows(settled, obs), here.points, points)
             last = k + 1 == self.steps
             here = (
                 here._replace(points=points, values=score(points)) if last else _look(score, points)
             )
-            improved = (here.values > best.values) | flat
-            best = best.better(here)
+            improved = here.values > best.values
+            best = best.where(improved, here)
+            if flat is not None:
+                improved = improved | flat
         return best
 
 
@@ -114,7 +120,10 @@ class _Place(NamedTuple):
 
     def better(self, other: _Place) -> _Place:
         """Row by row the place of the higher value; NaN never wins."""
-        wins = other.values > self.values
+        return self.where(other.values > self.values, other)
+
+    def where(self, wins: Tensor, other: _Place) -> _Place:
+        """`other` in the rows of `wins` [B]; the gradient is not kept up."""
         rows = as_rows(wins, self.points)
         return _Place(
             torch.where(rows, other.points, self.points),
@@ -123,10 +132,24 @@ class _Place(NamedTuple):
         )
 
 
-def _at_top(ball: LpBall, project: Callable[[Tensor], Tensor], here: _Place) -> Tensor:
-    """Rows that have no way up from where they are, bool [B]."""
+def _rows_without(gradient: Tensor) -> Tensor | None:
+    """Rows whose gradient is zero, bool [B]; None where there is none, as nearly always."""
+    sloped = gradient.flatten(1).any(1)
+    return None if bool(sloped.all()) else ~sloped
+
+
+def _rows_at_rest(points: Tensor, before: Tensor, known: int) -> Tensor | None:
+    """Rows that did not move, bool [B]; None where they are the `known` ones alone."""
+    moved = (points != before).flatten(1).any(1)
+    return None if int(moved.sum()) + known == len(moved) else ~moved
+
+
+def _settled(
+    still: Tensor, ball: LpBall, project: Callable[[Tensor], Tensor], here: _Place
+) -> Tensor:
+    """Which of the rows `still` have no way up from where they are, bool [B]."""
     upward = project(here.points + ball.ascent_direction(here.gradient))
-    return (upward == here.points).flatten(1).all(1)
+    return still & (upward == here.points).flatten(1).all(1)
 
 
 def _offsets(obs: Tensor, ball: LpBall, n: int, seed: int) -> Callable[[], Tensor]:

@@ -52,7 +52,7 @@ class Steepest:
         else:
             size = torch.where(visit.improved, state, self.shrink * state)
         direction = ball.ascent_direction(visit.gradient)
-        return visit.points + as_rows(size, direction) * direction, size
+        return torch.addcmul(visit.points, as_rows(size, direction), direction), size
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def check_equal(victim: Victim, objective: str) -> None:
     expected = make_objective(objective)(by_autograd(victim), obs)(leaf)
     (slope,) = torch.autograd.grad(expected.sum(), leaf)
     torch.testing.assert_close(values, expected.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(score(points), values, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(gradient, slope, rtol=1e-4, atol=1e-6)
 
 
@@ -72,12 +73,22 @@ def test_values_and_gradients_are_those_of_autograd(
     check_equal(make(activation, n_critics, how).victim(), objective)
 
 
-def test_the_check_rejects_a_critic_with_other_action_units() -> None:
+def test_the_check_rejects_another_network() -> None:
     victim = make().victim()
     assert isinstance(victim.q_cost, MlpCritic)
-    wrong = replace(victim.q_cost, half=2 * victim.q_cost.half)
+    wrong = replace(victim.q_cost, layers=make(n_critics=1).victim().q_cost.layers)
     with pytest.raises(AssertionError):
         check_equal(victim._replace(q_cost=wrong), "mc")
+
+
+def test_actor_and_critic_of_different_action_boxes_take_the_general_path() -> None:
+    victim = make().victim()
+    assert isinstance(victim.q_cost, MlpCritic)
+    other = replace(victim.q_cost, half=2 * victim.q_cost.half)
+    obs = torch.randn(3, 5)
+    score = make_objective("mc")(victim._replace(q_cost=other), obs)
+    assert not isinstance(score, AnalyticScore)
+    torch.testing.assert_close(score(obs), other.function(obs, victim.action(obs)))
 
 
 def test_an_attack_finds_the_same_points_either_way() -> None:
@@ -97,7 +108,8 @@ def test_weights_are_read_as_they_are_now_and_never_touched() -> None:
         agent.actor.mean_head.bias.add_(0.3)
     before = {name: value.clone() for name, value in agent.policy.state_dict().items()}
     assert isinstance(victim.action, MlpAction)
-    torch.testing.assert_close(victim.action.pull(obs)[0], victim.action(obs).detach())
+    unit = victim.action.low + (victim.action.unit(obs) + 1) * victim.action.half
+    torch.testing.assert_close(unit, victim.action(obs).detach())
     make_attack("mc", steps=3)(victim, obs, LpBall.of("linf", 0.1))
     for name, value in agent.policy.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
