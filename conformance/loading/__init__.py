@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from safer_gym.conformance.loading.callables import load_named
+from safer_gym.conformance.loading.callables import is_named, load_named
 from safer_gym.conformance.loading.formats import FORMATS, Format
 from safer_gym.conformance.loading.load import LoadedPolicy, load_policy
 from safer_gym.conformance.loading.refusals import UntrustedFile
 
-__all__ = ["FORMATS", "Format", "LoadedPolicy", "UntrustedFile", "load_named", "load_policy"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "LoadedPolicy",
+    "UntrustedFile",
+    "is_named",
+    "load_named",
+    "load_policy",
+]

@@ -1,0 +1,18 @@
+"""The policy stays within its cost limit although somebody tampers with what it sees."""
+
+import os
+
+import pytest
+
+POLICY = os.environ.get("POLICY", "ball-circle/safer")
+
+
+@pytest.mark.safe_policy(
+    policy=POLICY,
+    env="SaferGym/BallCircle-v0",
+    requirement="../safety.toml",
+    battery="quick",
+    episodes=100,
+)
+def test_worst_case_cost(certificate):
+    assert certificate.environment.horizon == 200
