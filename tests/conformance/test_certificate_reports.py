@@ -214,6 +214,15 @@ def test_the_zones_of_a_column_fill_it_in_order(
         assert cuts[2] == 1.0, "without a bound nothing is barred"
 
 
+def test_a_metric_of_which_nothing_is_known_has_no_chart(page: str) -> None:
+    no_means(data := sample())
+    for row in data["rows"]:
+        row["mean"]["lower"].update(value=0.0, attack=None)
+    title = 'class="title" x="46.0" y="18.0">Mean cost of an episode'
+    assert page.count(title) == 2
+    assert render(data).count(title) == 0
+
+
 def test_a_vacuous_bound_bars_nothing() -> None:
     data = sample()
     last = columns_of(data, "stochastic", "rate")[-1]

@@ -31,6 +31,8 @@ ZONES = (
 )
 WIDTH = 0.62
 """Of a column, in columns."""
+FEWEST = 5
+"""Columns that a chart has room for at least; fewer stand in its middle."""
 
 
 class Column(NamedTuple):
@@ -62,6 +64,11 @@ def columns_of(certificate: Data, mode: str, metric: str) -> list[Column]:
     return found
 
 
+def says_something(columns: Sequence[Column]) -> bool:
+    """Whether any end of any sandwich is more than trivial."""
+    return any(c.lower > 0 or c.attacks is not None or c.every is not None for c in columns)
+
+
 def sandwich_chart(certificate: Data, mode: str, metric: str) -> str:
     """An SVG of one metric over the radii, with the requirements on it."""
     columns = columns_of(certificate, mode, metric)
@@ -74,7 +81,7 @@ def sandwich_chart(certificate: Data, mode: str, metric: str) -> str:
     )
     chart = Chart(
         f"{what} of the {mode} policy, by radius",
-        Span(0.0, float(len(columns))),
+        _room(len(columns)),
         Span(0.0, top),
         margins=Margins(46, 10, 30, 42),
     )
@@ -84,6 +91,11 @@ def sandwich_chart(certificate: Data, mode: str, metric: str) -> str:
     for decision in decisions_of(certificate, mode, metric):
         _mark(chart, columns, decision, top)
     return chart.render()
+
+
+def _room(count: int) -> Span:
+    spare = max(FEWEST - count, 0) / 2
+    return Span(-spare, count + spare)
 
 
 def _axes(chart: Chart, title: str, columns: Sequence[Column], rate: bool) -> None:

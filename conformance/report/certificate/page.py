@@ -7,7 +7,12 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from safer_gym.conformance.report.certificate.columns import legend, sandwich_chart
+from safer_gym.conformance.report.certificate.columns import (
+    columns_of,
+    legend,
+    sandwich_chart,
+    says_something,
+)
 from safer_gym.conformance.report.certificate.episodes import episode_card
 from safer_gym.conformance.report.certificate.record import record_section
 from safer_gym.conformance.report.certificate.strips import cost_table
@@ -130,7 +135,9 @@ def _sandwiches(data: Data) -> Iterator[str]:
     )
     for mode in modes_of(data):
         charts = "".join(
-            f"<figure>{sandwich_chart(data, mode, metric)}</figure>" for metric in ("rate", "mean")
+            f"<figure>{sandwich_chart(data, mode, metric)}</figure>"
+            for metric in ("rate", "mean")
+            if metric == "rate" or says_something(columns_of(data, mode, metric))
         )
         yield f'<h3>{_policy(mode)}</h3><div class="grid">{charts}</div>'
         yield table(bounds_table(data, mode, "rate"))

@@ -23,6 +23,7 @@ POLICY = {
     "deterministic": "the deterministic policy (mean action)",
     "stochastic": "the stochastic policy (drawn action)",
 }
+NO_ATTACK = ("null", "natural")
 EVIDENCE = (
     ("empirical", "an episode that was seen. It can refute a claim and never prove one."),
     (
@@ -95,11 +96,18 @@ def headline_words(certificate: Data, mode: str) -> list[tuple[str, str, str]]:
             f"largest radius up to which no attack of the battery does so in more than {rate}",
         ),
         (
-            _eps(headline["certified_eps"], "none"),
+            _eps(
+                headline["certified_eps"], "none" if _is_covered(certificate, mode) else "no bound"
+            ),
             "certified ε",
             f"largest radius at which no adversary whatever does so in more than {rate}",
         ),
     ]
+
+
+def _is_covered(certificate: Data, mode: str) -> bool:
+    """Whether there is a bound over every adversary at all, vacuous or not."""
+    return any(every_of(row["rate"]) is not None for row in rows_of(certificate, mode))
 
 
 def _attacked(certificate: Data, mode: str, limit: str) -> Iterator[str]:
@@ -121,8 +129,9 @@ def _under_attacks(certificate: Data, mode: str, limit: str) -> Iterator[str]:
     for row in rows_of(certificate, mode):
         if headline is not None and row["eps"] == headline["certified_eps_attacks"]:
             value = row["rate"]["upper_attacks"]["value"]
+            count = sum(attack["attack"] not in NO_ATTACK for attack in row["attacks"])
             yield (
-                f"At ε = {row['eps']:g}, none of the {len(row['attacks'])} attacks of the battery "
+                f"At ε = {row['eps']:g}, none of the {count} attacks of the battery "
                 f"makes {POLICY[mode]} exceed a cost of {limit} in more than "
                 f"{percent(value, 'up')} of episodes."
             )
@@ -152,7 +161,7 @@ def _vacuous(certificate: Data) -> Iterator[str]:
                 f"Over every adversary, nothing is known of {POLICY[mode]} at ε = "
                 f"{', '.join(f'{eps:g}' for eps in empty)}: the bound is vacuous there."
             )
-        for reason in sorted(refused):
+        for reason in sorted(refused - {r["reason"] for r in certificate["refusals"]}):
             yield f"Over every adversary, no bound of {POLICY[mode]}: {reason}"
 
 
