@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
 
 import pytest
+from plugin_arguments import PLUGIN, arguments
 from sample_certificates import sample
 
 from safer_gym.conformance import gate
 from safer_gym.conformance.certificate import Certificate
 
-PLUGIN = "safer_gym.conformance.pytest_plugin"
-ARGUMENTS = [] if any(p.value == PLUGIN for p in entry_points(group="pytest11")) else ["-p", PLUGIN]
+ARGUMENTS = arguments()
 MARKED = """
     import pytest
 
     @pytest.mark.safe_policy("{policy}", "Env-v0", "P(cost > 5) <= 0.1 at eps = 0.05"{more})
-    def test_worst_case({arguments}):
+    def test_worst_case({uses}):
         {body}
 """
 
@@ -51,10 +50,10 @@ def run(
     policy: str,
     *options: str,
     body: str = "pass",
-    arguments: str = "",
+    uses: str = "",
     more: str = "",
 ) -> pytest.RunResult:
-    pytester.makepyfile(MARKED.format(policy=policy, body=body, arguments=arguments, more=more))
+    pytester.makepyfile(MARKED.format(policy=policy, body=body, uses=uses, more=more))
     return pytester.runpytest_inprocess(*ARGUMENTS, *options)
 
 
@@ -105,9 +104,9 @@ def test_inconclusive_is_red_unless_it_may_be_skipped(
 
 def test_the_body_may_ask_more(pytester: pytest.Pytester, asked: list) -> None:
     body = "assert certificate.certified_eps > 0.5"
-    run(pytester, "pass", body=body, arguments="certificate").assert_outcomes(failed=1)
+    run(pytester, "pass", body=body, uses="certificate").assert_outcomes(failed=1)
     body = "assert certificate.verdict == 'PASS'"
-    run(pytester, "pass", body=body, arguments="certificate").assert_outcomes(passed=1)
+    run(pytester, "pass", body=body, uses="certificate").assert_outcomes(passed=1)
 
 
 def test_the_function_certifies_too_and_once(pytester: pytest.Pytester, asked: list) -> None:
