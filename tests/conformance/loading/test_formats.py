@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from model_specimens import Evil
+from test_layout import ROOT
 from torch import nn
 
 from safer_gym.conformance.loading import FORMATS, UntrustedFile, load_policy
@@ -121,3 +122,9 @@ def test_batches_of_a_fixed_size_give_the_same(size: int | None) -> None:
     obs = np.arange(14.0).reshape(7, 2)
     assert (in_batches_of(size, double, obs) == 2 * obs).all()
     assert set(seen) == {size or 7}
+
+
+def test_the_documentation_says_of_each_format_whether_it_needs_trust() -> None:
+    text = (ROOT / "docs" / "model-files.md").read_text()
+    for form in FORMATS.values():
+        assert f"| {form.title} | {'yes' if form.needs_trust else 'no'} |" in text
