@@ -95,8 +95,9 @@ def explained(certificate: Certificate) -> str:
 def write(certificate: Certificate, folder: Path, name: str) -> Path:
     """The certificate and its reports in a folder of their own under `folder`."""
     own = folder / re.sub(r"[^\w.-]+", "-", name).strip("-")
-    certificate.save(own / "certificate.json")
-    write_reports(certificate.to_json(), own)
+    named = certificate.naming(str(own / "certificate.json"))
+    named.save(own / "certificate.json")
+    write_reports(named.to_json(), own)
     return own
 
 

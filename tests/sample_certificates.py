@@ -210,7 +210,7 @@ def sample(weakness: float = 1.0, *, requirements: bool = True) -> dict[str, Any
         ],
         "episodes_of_note": [_of_note(rows[5], i, chance) for i in range(2)],
         "seconds": 431.0,
-        "attacks": ["null", "mc"],
+        "attacks": [*ATTACKS, "learned"],
     }
 
 

@@ -26,7 +26,8 @@ from safer_gym.conformance.report.certificate.numbers import amount, percent
 from safer_gym.conformance.report.certificate.png import signed_png
 from safer_gym.conformance.report.certificate.strips import strip
 from safer_gym.conformance.report.certificate.tables import allocation_table, bounds_table
-from safer_gym.conformance.report.certificate.words import said
+from safer_gym.conformance.report.certificate.view import costs_of
+from safer_gym.conformance.report.certificate.words import not_said, said
 
 VOID = {"meta", "img", "br"}
 ENUMS = {"mode", "level", "verdict", "metric", "scope", "schema", "created", "side", "evidence"}
@@ -212,6 +213,19 @@ def test_the_zones_of_a_column_fill_it_in_order(
     assert cuts[-1] == 1.0
     if every is None:
         assert cuts[2] == 1.0, "without a bound nothing is barred"
+
+
+def test_attacks_that_were_not_measured_are_named() -> None:
+    (sentence,) = (words for words in not_said(sample()) if "no fresh episodes" in words)
+    assert sentence.startswith("Of the battery, learned had")
+
+
+def test_benign_episodes_stand_for_those_without_an_attack() -> None:
+    data = sample()
+    data["benign"] = {"n": 9, "costs": [0.0] * 3 + [99.0] * 6, "returns": [], "lengths": []}
+    attack = {**data["rows"][-1]["attacks"][0], "costs": [], "n": 4}
+    assert costs_of(attack, data) == [0.0, 0.0, 0.0, 99.0]
+    assert costs_of({**attack, "costs": [1.0]}, data) == [1.0]
 
 
 def test_a_metric_of_which_nothing_is_known_has_no_chart(page: str) -> None:

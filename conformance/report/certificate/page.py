@@ -164,7 +164,7 @@ def _costs(data: Data) -> Iterator[str]:
             shown = " open" if row is rows[-1] else ""
             yield (
                 f"<details{shown}><summary>{mode.capitalize()} policy, ε = {row['eps']:g}</summary>"
-                f"{cost_table(row, data['limit'])}</details>"
+                f"{cost_table(row, data)}</details>"
             )
 
 

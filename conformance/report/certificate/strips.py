@@ -8,14 +8,15 @@ from html import escape
 import numpy as np
 
 from safer_gym.conformance.report.certificate.numbers import amount, percent
-from safer_gym.conformance.report.certificate.view import Data, worst_first
+from safer_gym.conformance.report.certificate.view import Data, costs_of, worst_first
 
 WIDTH, HEIGHT, BINS = 300, 26, 50
 
 
-def cost_table(row: Data, limit: float) -> str:
+def cost_table(row: Data, certificate: Data) -> str:
     """All attacks of one radius, the worst first, on one scale of cost."""
-    attacks = worst_first(row["attacks"])
+    limit = certificate["limit"]
+    attacks = [{**a, "costs": costs_of(a, certificate)} for a in worst_first(row["attacks"])]
     top = max([limit * 1.25, *(cost for a in attacks for cost in a["costs"])])
     scale = (
         f'<span class="scale"><span>0</span><span>cost of an episode</span>'

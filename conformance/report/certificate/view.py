@@ -12,6 +12,7 @@ Data = Mapping[str, Any]
 """A part of the certificate's JSON; `conformance/schema/certificate.json` says what is in it."""
 
 SCHEMA = "safer-gym/certificate/1"
+NO_ATTACK = ("null", "natural")
 MODES = ("deterministic", "stochastic")
 
 
@@ -57,6 +58,19 @@ def headline_of(certificate: Data, mode: str) -> Data | None:
 def worst_first(attacks: Sequence[Data]) -> list[Data]:
     """Attacks by falling rate of violations, then by falling mean cost."""
     return sorted(attacks, key=lambda a: (-a["violations"] / max(a["n"], 1), -a["mean_cost"]))
+
+
+def costs_of(attack: Data, certificate: Data) -> Sequence[float]:
+    """Costs of an attack's fresh episodes; those without an attack are kept with the benign."""
+    if attack["costs"] or certificate["benign"] is None:
+        return attack["costs"]
+    return certificate["benign"]["costs"][: attack["n"]]
+
+
+def battery_of(certificate: Data) -> list[str]:
+    """Labels of the attacks that the certificate is about, without that of no attack."""
+    measured = (a["attack"] for row in certificate["rows"] for a in row["attacks"])
+    return [a for a in dict.fromkeys([*certificate["attacks"], *measured]) if a not in NO_ATTACK]
 
 
 def every_of(sandwich: Data) -> Data | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from safer_gym.conformance.report.certificate.numbers import amount, percent
 from safer_gym.conformance.report.certificate.view import (
     Data,
+    battery_of,
     every_of,
     headline_of,
     modes_of,
@@ -23,7 +24,6 @@ POLICY = {
     "deterministic": "the deterministic policy (mean action)",
     "stochastic": "the stochastic policy (drawn action)",
 }
-NO_ATTACK = ("null", "natural")
 EVIDENCE = (
     ("empirical", "an episode that was seen. It can refute a claim and never prove one."),
     (
@@ -63,7 +63,7 @@ def said(certificate: Data) -> list[str]:
 def not_said(certificate: Data) -> list[str]:
     """The limits of the claims: first those of this certificate, then those of any."""
     found = [f"{_capital(r['what'])}: {r['reason']}" for r in certificate["refusals"]]
-    found += list(_vacuous(certificate))
+    found += [*_vacuous(certificate), *_unmeasured(certificate)]
     return [
         *found,
         "The bounds under the attacks speak of the attacks that were run. A stronger attack may "
@@ -129,7 +129,7 @@ def _under_attacks(certificate: Data, mode: str, limit: str) -> Iterator[str]:
     for row in rows_of(certificate, mode):
         if headline is not None and row["eps"] == headline["certified_eps_attacks"]:
             value = row["rate"]["upper_attacks"]["value"]
-            count = sum(attack["attack"] not in NO_ATTACK for attack in row["attacks"])
+            count = len(battery_of(certificate))
             yield (
                 f"At ε = {row['eps']:g}, none of the {count} attacks of the battery "
                 f"makes {POLICY[mode]} exceed a cost of {limit} in more than "
@@ -163,6 +163,16 @@ def _vacuous(certificate: Data) -> Iterator[str]:
             )
         for reason in sorted(refused - {r["reason"] for r in certificate["refusals"]}):
             yield f"Over every adversary, no bound of {POLICY[mode]}: {reason}"
+
+
+def _unmeasured(certificate: Data) -> Iterator[str]:
+    measured = {a["attack"] for row in certificate["rows"] for a in row["attacks"]}
+    missing = [attack for attack in battery_of(certificate) if attack not in measured]
+    if missing:
+        yield (
+            f"Of the battery, {', '.join(missing)} had no fresh episodes: what was asked was "
+            "settled before, or the time was over."
+        )
 
 
 def _eps(value: float | None, none: str) -> str:
