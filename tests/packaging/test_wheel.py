@@ -24,6 +24,7 @@ for module in pkgutil.walk_packages(safer_gym.__path__, "safer_gym."):
 import safer_gym.conformance.evaluate
 from importlib.resources import files
 assert (files("safer_gym.conformance.report") / "style.css").is_file()
+assert (files("safer_gym.conformance.report.certificate") / "certificate.css").is_file()
 assert (files("safer_gym") / "py.typed").is_file()
 """
 
