@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.adversary_env import AdversaryEnv, moved
 from safer_gym.types import AttackResult, Victim
+from safer_gym.wrappers.adapters.global_seeds import global_seeds
 
 HIDDEN = (64, 64)
 
@@ -66,8 +67,9 @@ def train_adversary(
 ) -> LearnedAttack:
     """Train an adversary in the ball; smaller balls may use it too, for it acts in their units."""
     options = options or PpoOptions()
-    temptation = options.temptation / max(_reward_size(victim, make_env, seed), 1e-9)
-    with torch.random.fork_rng():
+    size = _reward_size(victim, make_env, seed)
+    temptation = options.temptation / size if size > 0.0 else 0.0
+    with torch.random.fork_rng(), global_seeds(seed):
         venv: Any = DummyVecEnv(
             [lambda: AdversaryEnv(make_env, victim, ball, temptation)] * options.n_envs
         )
@@ -77,7 +79,7 @@ def train_adversary(
             "MlpPolicy",
             venv,
             n_steps=options.n_steps,
-            batch_size=256,
+            batch_size=min(256, options.n_steps * options.n_envs),
             gamma=options.gamma,
             seed=seed,
             device="cpu",
