@@ -68,13 +68,26 @@ def make_battery(
         return Battery("custom", {NULL: null, **_own(battery)}, ())
     name = choose("battery", battery, BATTERIES)
     members, left_out = {NULL: null}, []
-    for label in BATTERIES[name]:
+    for label in labels_of(name, has_gradient=has_gradient):
         reason = _obstacle(label, victim, lessons, has_gradient)
         if reason is None:
             members[label] = _member(label, lessons)
         else:
             left_out.append(Refusal(f"attack {label!r}", reason))
     return Battery(name, members, tuple(left_out))
+
+
+def labels_of(name: str, *, has_gradient: bool) -> tuple[str, ...]:
+    """A battery's attacks; without gradients each has the one that needs none."""
+    labels = BATTERIES[choose("battery", name, BATTERIES)]
+    if has_gradient or GRADIENT_FREE in labels:
+        return labels
+    return (GRADIENT_FREE, *labels)
+
+
+def needs_critics(label: str, *, has_gradient: bool) -> bool:
+    """Whether an attack that could be run would climb the policy's critics."""
+    return label in _COST | _REWARD and (has_gradient or label in _NO_GRADIENT)
 
 
 def _obstacle(label: str, victim: Victim, lessons: Lessons, has_gradient: bool) -> str | None:

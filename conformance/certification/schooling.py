@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from safer_gym.choices import choose
-from safer_gym.conformance.battery.build import BATTERIES, LEARNED
+from safer_gym.conformance.battery.build import LEARNED, labels_of, needs_critics
 from safer_gym.conformance.battery.learning import Course, Lessons, School, attend, merge
 from safer_gym.conformance.certification.pool import Pool
 
@@ -32,9 +31,11 @@ def learn(battery: str | Mapping[str, Any], school: School, speed: Speed) -> Les
 
     With a budget, courses that would take too long are left out, and the lessons say so.
     """
-    is_custom = isinstance(battery, Mapping)
-    labels = () if is_custom else BATTERIES[choose("battery", battery, BATTERIES)]
-    stand_in = not is_custom and school.victim.q_cost is None
+    climbs = school.has_gradient
+    labels = () if isinstance(battery, Mapping) else labels_of(battery, has_gradient=climbs)
+    stand_in = school.victim.q_cost is None and any(
+        needs_critics(label, has_gradient=climbs) for label in labels
+    )
     courses = []
     if stand_in or "mc fitted" in labels:
         course = (LONG_COURSES if battery == "full" else COURSES)[0]

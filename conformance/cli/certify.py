@@ -19,6 +19,10 @@ from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.report.certificate import write_reports
 from safer_gym.conformance.zoo import packaged_policies
+from safer_gym.wrappers.adapters.tasks import COST_LIMIT
+
+SHARES = (0.02, 0.04, 0.1, 0.2, 0.5, 1.0)
+"""Radii of a certificate without requirements, as shares of the task's own."""
 
 
 def run_certify(
@@ -40,14 +44,18 @@ def run_certify(
     one_thread()
     found = environment_of(model, task)
     loaded = load_policy(model, trust=trust)
-    if not requirement and options.get("limit") is None:
-        options["limit"] = 5.0 if found.geometry is not None else None
+    radii = parse_radii(eps)
+    if not requirement and found.geometry is not None:
+        # A task of ours: its own limit, and radii up to the one its policies train against.
+        radii = radii or tuple(share * found.eps for share in SHARES)
+        if options["limit"] is None:
+            options["limit"] = COST_LIMIT
     with Bar() as bar:
         certificate = certify(
             loaded.policy,
             lambda: gym.make(found.env_id),
             requirement=requirement,
-            eps=parse_radii(eps) or None,
+            eps=radii or None,
             source=model,
             progress=bar.update,
             **options,

@@ -116,6 +116,8 @@ def test_what_can_not_be_run_is_left_out_and_said() -> None:
     blind = make_battery("standard", homing().victim(), Lessons({}), has_gradient=False)
     assert set(blind.members) == {NULL, "uniform", "gaussian"}
     assert {r.what for r in blind.left_out} >= {"attack 'mc'", "attack 'learned'"}
+    quick = make_battery("quick", with_critics(), Lessons({}), has_gradient=False)
+    assert set(quick.members) == {NULL, "uniform", "random search"}
     able = make_battery("quick", with_critics(), Lessons({}), has_gradient=True)
     assert set(able.members) == {NULL, *BATTERIES["quick"]}
     assert able.left_out == ()
