@@ -19,8 +19,8 @@ def percent(rate: float | None, side: str = "near") -> str:
 def amount(value: float | None, side: str = "near") -> str:
     """A cost, with the same rule.
 
-    >>> amount(12.345, "up"), amount(0.0, "up"), amount(187.2)
-    ('12.4', '0', '187')
+    >>> amount(12.345, "up"), amount(0.0, "up"), amount(187.2), amount(5.72e47, "up")
+    ('12.4', '0', '187', '5.8e+47')
     """
     return "none" if value is None else _rounded(value, side)
 
@@ -40,8 +40,11 @@ def share(delta: float) -> str:
 
 
 def _rounded(value: float, side: str) -> str:
-    """About three digits, and none of them below a hundredth."""
+    """About three digits, and none of them below a hundredth; powers of ten beyond a million."""
     exact = Decimal(repr(float(value)))
+    if abs(exact) >= 10**6:
+        step = Decimal(1).scaleb(exact.adjusted() - 1)
+        return f"{exact.quantize(step, ROUNDING[side]):.1e}"
     digits = 0 if abs(exact) >= 100 else 1 if abs(exact) >= 1 else 2
     rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUNDING[side])
     text = f"{rounded:f}"

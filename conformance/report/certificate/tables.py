@@ -103,7 +103,7 @@ def _every_row(title: str, row: Data, metric: str, every: Data) -> tuple[str, ..
         "–" if budget is None else f"{budget:.3g}",
         str(every["n"]),
         str(every["hits"]),
-        "–" if benign is None else bound_words("rate", benign, "up"),
+        "–" if benign is None else bound_words(metric, benign, "up"),
         "vacuous" if every["vacuous"] else bound_words(metric, every["value"], "up"),
     )
 
