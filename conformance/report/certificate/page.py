@@ -131,7 +131,8 @@ def _headlines(data: Data) -> Iterator[str]:
 def _sandwiches(data: Data) -> Iterator[str]:
     yield (
         "<h2>Worst case by radius</h2><p>What the strongest possible adversary can do lies above "
-        f"the red zone, and below the green one where there is one.</p>{legend()}"
+        f"the red zone, and below the green one where there is one.</p>"
+        f"{legend(required=bool(data['requirements']))}"
     )
     for mode in modes_of(data):
         charts = "".join(

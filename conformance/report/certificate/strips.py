@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from safer_gym.conformance.report.certificate.numbers import amount, percent
-from safer_gym.conformance.report.certificate.view import Data, costs_of, worst_first
+from safer_gym.conformance.report.certificate.view import Data, costs_of, name_of, worst_first
 
 WIDTH, HEIGHT, BINS = 300, 26, 50
 
@@ -34,7 +34,7 @@ def _row(attack: Data, limit: float, top: float) -> str:
     share = attack["violations"] / max(attack["n"], 1)
     over = ' class="over"' if attack["violations"] else ""
     return (
-        f"<tr><td>{escape(attack['attack'])}</td>"
+        f"<tr><td>{escape(name_of(attack['attack']))}</td>"
         f"<td>{strip(attack['costs'], limit, top, attack['attack'])}</td>"
         f"<td{over}>{attack['violations']} of {attack['n']} ({percent(share)})</td>"
         f"<td>{amount(attack['mean_cost'])}</td></tr>"

@@ -11,6 +11,7 @@ from safer_gym.conformance.report.certificate.view import (
     Data,
     every_of,
     modes_of,
+    name_of,
     rows_of,
 )
 from safer_gym.conformance.report.certificate.words import bound_words
@@ -36,7 +37,7 @@ def bounds_table(certificate: Data, mode: str, metric: str) -> Table:
             (
                 radius(row["eps"]),
                 bound_words(metric, lower["value"], "down"),
-                lower["attack"] or "–",
+                name_of(lower["attack"]),
                 "vacuous" if under["vacuous"] else bound_words(metric, under["value"], "up"),
                 _every(metric, ends),
             )
@@ -63,7 +64,7 @@ def attacks_table(certificate: Data) -> Table:
         (
             mode,
             radius(row["eps"]),
-            a["attack"],
+            name_of(a["attack"]),
             str(a["n"]),
             str(a["violations"]),
             percent(a["rate_lower"], "down"),

@@ -60,6 +60,11 @@ def worst_first(attacks: Sequence[Data]) -> list[Data]:
     return sorted(attacks, key=lambda a: (-a["violations"] / max(a["n"], 1), -a["mean_cost"]))
 
 
+def name_of(attack: str | None) -> str:
+    """What to call an attack; the label of none at all is for machines."""
+    return "–" if attack is None else "no attack" if attack in NO_ATTACK else attack
+
+
 def costs_of(attack: Data, certificate: Data) -> Sequence[float]:
     """Costs of an attack's fresh episodes; those without an attack are kept with the benign."""
     if attack["costs"] or certificate["benign"] is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from safer_gym.conformance.report.certificate.numbers import amount, percent
 from safer_gym.conformance.report.certificate.view import (
+    NO_ATTACK,
     Data,
     battery_of,
     every_of,
@@ -84,14 +85,15 @@ def headline_words(certificate: Data, mode: str) -> list[tuple[str, str, str]]:
     if headline is None:
         return []
     rate = percent(headline["rate"])
+    measured = any(row["attacks"] for row in rows_of(certificate, mode))
     return [
         (
-            _eps(headline["attacked_eps"], "none found"),
+            _eps(headline["attacked_eps"], "none found" if measured else "not measured"),
             "attacked ε",
             f"smallest radius at which an attack exceeds the limit in more than {rate} of episodes",
         ),
         (
-            _eps(headline["certified_eps_attacks"], "none"),
+            _eps(headline["certified_eps_attacks"], "none" if measured else "not measured"),
             "withstood ε",
             f"largest radius up to which no attack of the battery does so in more than {rate}",
         ),
@@ -118,10 +120,12 @@ def _attacked(certificate: Data, mode: str, limit: str) -> Iterator[str]:
     largest = sorted(rows, key=lambda r: (-r["rate"]["lower"]["value"], r["eps"]))[:1]
     ends = {r["rate"]["lower"]["value"]: r["rate"]["lower"] for r in first + largest}
     for value, end in ends.items():
-        yield (
-            f"Within ε = {end['eps']:g}, the attack {end['attack']} makes {POLICY[mode]} exceed "
-            f"the cost limit of {limit} in at least {percent(value, 'down')} of episodes."
-        )
+        rate = f"the cost limit of {limit} in at least {percent(value, 'down')} of episodes."
+        if end["attack"] in NO_ATTACK:
+            yield f"Without any attack, {POLICY[mode]} exceeds {rate}"
+        else:
+            within = f"Within ε = {end['eps']:g}, the attack {end['attack']}"
+            yield f"{within} makes {POLICY[mode]} exceed {rate}"
 
 
 def _under_attacks(certificate: Data, mode: str, limit: str) -> Iterator[str]:
