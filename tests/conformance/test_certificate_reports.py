@@ -102,7 +102,7 @@ def test_the_page_holds_every_part(page: str) -> None:
         "Where this comes from",
         "vacuous",
         "refused",
-        "95 % confidence",
+        "95\u00a0% confidence",
         "safer-gym replay certificate.json --episode 1",
     ):
         assert words in page

@@ -54,11 +54,13 @@ def render_page(certificate: Any) -> str:
     style = (files("safer_gym.conformance.report") / "style.css").read_text()
     style += (files("safer_gym.conformance.report.certificate") / "certificate.css").read_text()
     title = f"Certificate: {policy_name(data)} on {data['environment']['id']}"
+    # A number and its unit stay on one line.
+    body = "".join(_sections(data)).replace(" %", "\u00a0%")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>\n{style}</style></head>"
-        f"<body><main>{''.join(_sections(data))}</main></body></html>\n"
+        f"<body><main>{body}</main></body></html>\n"
     )
 
 
