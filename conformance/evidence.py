@@ -90,7 +90,8 @@ class UpperEvery:
     M: float | None = None
     """Budget of an episode's divergence: of the square root of the sum of squared mean shifts."""
     p_ucb: float | None = None
-    """Upper bound of the benign probability of a violation or an exceeded budget."""
+    """Upper bound of the benign probability of a violation or an exceeded budget. For the mean,
+    `options` has one of the mean of cost^(order / (order - 1)) instead."""
     n: int = 0
     hits: int = 0
     """Benign episodes that violated the limit or exceeded the budget."""

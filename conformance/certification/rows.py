@@ -141,12 +141,16 @@ def _every_at(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:
         value=min(found.value, cap),
         method="gaussian" if used.is_gaussian else "renyi",
         M=used.shift,
-        p_ucb=found.p_ucb,
+        p_ucb=found.p_ucb if metric == "rate" else None,
         n=found.n,
         hits=found.hits,
         delta=delta,
         vacuous=bool(found.value >= cap),
         eps=eps,
         spent=tuple(ledger.spent[eps][:, used.column].tolist()),
-        options={"budget": used.budget, **({} if np.isinf(used.order) else {"order": used.order})},
+        options={
+            "budget": used.budget,
+            **({} if np.isinf(used.order) else {"order": used.order}),
+            **({} if metric == "rate" else {"moment_ucb": found.p_ucb}),
+        },
     )
