@@ -1,0 +1,166 @@
+"""Parts of the engine: filters, ledger, pool, plan."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from safer_gym.bounds import ORDERS
+from safer_gym.conformance.battery import NULL
+from safer_gym.conformance.certification.filters import (
+    Filter,
+    choose_filter,
+    choose_mean_filter,
+)
+from safer_gym.conformance.certification.ledger import Key, Ledger
+from safer_gym.conformance.certification.plan import Plan, make_plan, seconds_of
+from safer_gym.conformance.certification.pool import Pool
+from safer_gym.conformance.certification.settled import refuted
+from safer_gym.conformance.certification.shares import split
+from safer_gym.conformance.certification.waves import Caps, next_wave
+from safer_gym.conformance.certification.world import Job, Result
+from safer_gym.conformance.jsonable import from_json
+from safer_gym.conformance.requirement import Requirement
+
+
+def test_what_is_not_surely_within_the_budget_overruns() -> None:
+    chosen = Filter(2.0, 0, 1.0)
+    spent = np.array([[0.5], [1.0], [1.0 + 1e-9], [np.inf], [np.nan]])
+    assert chosen.overruns(spent).tolist() == [False, False, True, True, True]
+
+
+@settings(max_examples=15)
+@given(st.floats(0.01, 3.0), st.floats(1e-6, 0.5))
+def test_the_chosen_order_is_the_best_and_never_flatters(shift: float, p: float) -> None:
+    spent = np.array(ORDERS)[None, :] * shift**2 / 2 * np.ones((8, 1))
+    best = choose_filter(spent, ORDERS, p)
+    assert best is not None
+    assert best.probability(p) >= p
+    others = [Filter(a, i, 1.06 * float(spent[0, i])).probability(p) for i, a in enumerate(ORDERS)]
+    assert best.probability(p) <= min(others) + 1e-12
+    gaussian = choose_filter(np.full((8, 1), shift**2), (np.inf,), p)
+    assert gaussian is not None
+    assert p <= gaussian.probability(p) <= best.probability(p) + 1e-12
+    assert gaussian.shift == pytest.approx(shift * np.sqrt(1.05), rel=1e-6)
+
+
+def test_infinite_divergences_leave_no_filter() -> None:
+    spent = np.full((8, len(ORDERS)), np.inf)
+    assert choose_filter(spent, ORDERS, 0.1) is None
+    assert choose_mean_filter(spent, ORDERS, np.zeros(8), 10.0, np.array(ORDERS)) is None
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 10.0))
+def test_a_mean_under_attack_is_never_below_the_benign_one(shift: float, cost: float) -> None:
+    spent = np.array(ORDERS)[None, :] * shift**2 / 2
+    chosen = choose_mean_filter(spent, ORDERS, np.array([cost]), 10.0, np.array(ORDERS))
+    assert chosen is not None
+    assert chosen.mean(cost**chosen.q) >= cost - 1e-9
+
+
+def plan() -> Plan:
+    asked = (Requirement(limit=1.0, rate=0.3, eps=0.1),)
+    return make_plan(asked, eps=[0.1, 0.2], limit=None, modes=["deterministic"], delta=None)
+
+
+def ledger() -> Ledger:
+    chosen = {("deterministic", eps): ["a"] for eps in (0.1, 0.2)}
+    return Ledger(plan(), (NULL, "a", "b"), 10.0, split(plan(), chosen))
+
+
+def result(costs: list[float]) -> Result:
+    n = len(costs)
+    return Result(np.array(costs), np.zeros(n), np.ones(n, dtype=int), np.zeros((n, 0, 0)), ())
+
+
+def job(attack: str, eps: float, first: int = 0) -> Job:
+    return Job("measure", "deterministic", attack, eps, first)
+
+
+def test_only_chosen_attacks_refute_and_smaller_balls_count() -> None:
+    book = ledger()
+    (target,) = plan().targets(0.1, "deterministic")
+    book.add(job("b", 0.1), result([5.0] * 25))
+    assert not refuted(book, "deterministic", 0.1, target)
+    book.add(job("a", 0.1), result([5.0] * 25))
+    assert refuted(book, "deterministic", 0.1, target)
+    assert refuted(book, "deterministic", 0.2, target)
+    assert book.ends("deterministic", 0.1, "b", "rate").lower == 0.0
+
+
+def test_episodes_come_in_order_and_once() -> None:
+    book = ledger()
+    book.add(job("a", 0.1), result([0.0] * 25))
+    with pytest.raises(ValueError, match="do not follow"):
+        book.add(job("a", 0.1), result([0.0] * 25))
+    # No attack is the same at both radii.
+    book.add(job(NULL, 0.1), result([0.0] * 25))
+    assert book.cell(Key.of("deterministic", NULL, 0.2)).n == 25
+
+
+def test_waves_start_with_the_most_promising_and_end() -> None:
+    book, caps = ledger(), Caps(50, 100)
+    ranking = {("deterministic", eps): ["a", "b", NULL] for eps in (0.1, 0.2)}
+    first = next_wave(book, ranking, caps)
+    assert [(j.attack, j.eps) for j in first] == [("a", 0.1), ("a", 0.2)]
+    waves = 0
+    while jobs := next_wave(book, ranking, caps):
+        waves += 1
+        for j in jobs:
+            book.add(j, result([0.0] * j.episodes))
+    assert waves < 6
+    assert {cell.n for cell in book.cells.values()} <= {25, 50}
+
+
+def double(world: float, job: float) -> float:
+    """Twice, slowly for small jobs."""
+    time.sleep(0.02 / (1 + job))
+    return world * job
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_results_come_in_the_order_of_the_jobs(workers: int) -> None:
+    with Pool(double, 2.0, workers) as pool:
+        assert list(pool.run([0.0, 5.0, 1.0, 9.0])) == [0.0, 10.0, 2.0, 18.0]
+        assert list(pool.run([1.0, 2.0], time.monotonic() - 1.0)) == []
+
+
+def fail(world: None, job: int) -> int:
+    """Always."""
+    raise ValueError(f"job {job} failed")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_job_is_heard_of(workers: int) -> None:
+    with Pool(fail, None, workers) as pool, pytest.raises(ValueError, match="job 7 failed"):
+        list(pool.run([7]))
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("2m", 120), ("1h", 3600), (5, 5)])
+def test_budgets_are_read(text: str | float, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2 days", "-1s", 0, True, "1.2.3s"])
+def test_bad_budgets_are_refused(text: str | float) -> None:
+    with pytest.raises(ValueError, match="budget"):
+        seconds_of(text)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"limit": "five"}, "limit has the wrong type"),
+        ({"limit": True}, "limit has the wrong type"),
+        ({"limits": 5.0}, "unknown key 'limits'"),
+        ({"limit": 5.0, "scope": "all"}, "scope must be one of"),
+        ([], "must be an object"),
+    ],
+)
+def test_wrong_json_is_refused_by_place(data: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        from_json(Requirement, data)
