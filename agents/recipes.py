@@ -84,7 +84,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL),
         "safer": _recipe(480_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
-        "demo": _recipe(320_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
+        "demo": _recipe(240_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
         "full": _recipe(3_600_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | PAPER_SIZE),
     },
     "car-circle": {
