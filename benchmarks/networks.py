@@ -17,8 +17,12 @@ BALL_CIRCLE = (8, 2)
 ALGORITHMS: dict[str, type[VariationalPolicyOptimization]] = {"cvpo": CVPO, "safer": SAFER}
 
 PRINTED: dict[str, dict[str, Any]] = {
-    "cvpo": {},
-    "safer": {"attacked_cost_critic": False, "adversarial_reference": "old"},
+    "cvpo": {"cost_action": "sample"},
+    "safer": {
+        "cost_action": "sample",
+        "attacked_cost_critic": False,
+        "adversarial_reference": "old",
+    },
 }
 """The arithmetic of the papers, which the plain version repeats, instead of our defaults."""
 
