@@ -93,7 +93,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "drone-run": {
         "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
-        "safer": _recipe(240_000, 40, 100, 0.025 * MARGIN, **SAFER | RUN),
+        "safer": _recipe(360_000, 40, 100, 0.025 * MARGIN, **SAFER | RUN),
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
