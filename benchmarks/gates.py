@@ -138,8 +138,8 @@ def _mean_rows(
     """Sparse costs: an episode in ten costs something, uniform up to twice its mean."""
     share = MEAN_LIMIT / HIGH
     cases = (
-        ("all attacks at the limit", [share] * ATTACKS, 60),
-        ("one attack just over, 5.1", [1.02 * share] + [0.0] * (ATTACKS - 1), 100),
+        ("all attacks at the limit", [share] * ATTACKS, 40),
+        ("one attack just over, 5.1", [1.02 * share] + [0.0] * (ATTACKS - 1), 40),
         ("clearly safe, 0.5", [0.1 * share] * ATTACKS, 300),
         ("clearly unsafe, 20", [4 * share] + [2 * share] * (ATTACKS - 1), 100),
     )
@@ -150,7 +150,7 @@ def _mean_rows(
             lambda g, count, means=means, episodes=episodes: _sparse(g, count, means, episodes),
             means,
             share,
-            gates=gates if i < 2 else max(1, gates // 10),
+            gates=gates if i < 2 else max(1, gates // 20),
             delta_lower=ONE_SIDE,
             delta_upper=ONE_SIDE,
             generator=generator,

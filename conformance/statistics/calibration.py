@@ -59,7 +59,7 @@ def simulate(
     gates: int,
     episodes: int,
     generator: np.random.Generator,
-    chunk: int = 500,
+    chunk: int = 50,
 ) -> Gates:
     """Run gates on Bernoulli attacks.
 
@@ -70,7 +70,7 @@ def simulate(
         gates: G.
         episodes: Most episodes of each attack.
         generator: Source of the hits.
-        chunk: Gates held in memory at once.
+        chunk: Gates computed at once; few, so that they fit the processor's cache.
     """
     parts = [
         _run(rule, np.asarray(rates), limit, min(chunk, gates - start), episodes, generator)

@@ -30,7 +30,7 @@ def simulate_means(
     delta_lower: float,
     delta_upper: float,
     generator: np.random.Generator,
-    chunk: int = 100,
+    chunk: int = 8,
 ) -> Gates:
     """Run gates that stop at the first verdict on "the worst mean is at most `limit`".
 
@@ -42,7 +42,7 @@ def simulate_means(
         delta_lower: Error probability of all K lower bounds together.
         delta_upper: Error probability of the upper bound of the worst attack.
         generator: Source of the costs.
-        chunk: Gates held in memory at once.
+        chunk: Gates computed at once; few, so that they fit the processor's cache.
     """
     deltas = (delta_lower / len(means), delta_upper)
     parts = [
