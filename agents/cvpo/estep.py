@@ -13,6 +13,8 @@ from torch import Tensor
 
 STEP_HALVINGS = 30
 SUFFICIENT_DECREASE = 1e-4
+NEAR_BOUND = 0.01
+"""Share of a variable's own size within which a bound ahead counts as reached."""
 
 
 class Dual(NamedTuple):
@@ -134,12 +136,14 @@ def solve_estep(
     here = dual_value(q_reward, q_cost, dual, kl_bound, cost_threshold)
     converged, iterations = False, 0
     while True:
-        free, gradient = _free_gradient(dual, here, bounds)
-        converged = bool((gradient.abs() <= tolerance * scale).all())
+        gradient = here.gradient.double().cpu()
+        blocked = _blocked(dual, gradient, bounds, margin=0.0)
+        converged = bool((gradient.abs() <= tolerance * scale)[~blocked].all())
         if converged or iterations >= max_iterations:
             break
         iterations += 1
-        step = _newton_step(gradient, here.hessian.double(), free)
+        apart = _blocked(dual, gradient, bounds, margin=NEAR_BOUND)
+        step = _newton_step(gradient * ~blocked, here.hessian.double(), apart)
         dual, here, moved = _line_search(
             q_reward, q_cost, kl_bound, cost_threshold, dual, here, step, bounds
         )
@@ -155,21 +159,26 @@ def _clip(eta: float, lam: float, bounds: DualBounds) -> Dual:
     return Dual(min(max(eta, bounds.min_eta), bounds.max_eta), min(max(lam, 0.0), bounds.max_lam))
 
 
-def _free_gradient(dual: Dual, here: DualValue, bounds: DualBounds) -> tuple[Tensor, Tensor]:
-    """Which variables may still move against the gradient, and the gradient with the rest at 0."""
-    gradient = here.gradient.double().cpu()
-    lower = torch.tensor([dual.eta <= bounds.min_eta, dual.lam <= 0.0]) & (gradient > 0)
-    upper = torch.tensor([dual.eta >= bounds.max_eta, dual.lam >= bounds.max_lam]) & (gradient < 0)
-    free = ~(lower | upper)
-    return free, gradient * free
+def _blocked(dual: Dual, gradient: Tensor, bounds: DualBounds, margin: float) -> Tensor:
+    """Which variables a descent would push out of the box, from its edge or close to it; [2]."""
+    low, high = 1.0 + margin, 1.0 - margin
+    at_lower = [dual.eta <= bounds.min_eta * low, dual.lam <= bounds.max_lam * margin]
+    at_upper = [dual.eta >= bounds.max_eta * high, dual.lam >= bounds.max_lam * high]
+    return (torch.tensor(at_lower) & (gradient > 0)) | (torch.tensor(at_upper) & (gradient < 0))
 
 
-def _newton_step(gradient: Tensor, hessian: Tensor, free: Tensor) -> Tensor:
-    """-H^-1 g over the free variables, damped where the curvature vanishes."""
+def _newton_step(gradient: Tensor, hessian: Tensor, apart: Tensor) -> Tensor:
+    """-H^-1 g, damped where the curvature vanishes.
+
+    Variables `apart` are near a bound that they are pushed against; the projection will stop them,
+    so the others must not count on their share of the step (Bertsekas 1982): they move on their own
+    curvature.
+    """
     hessian = hessian.cpu()
-    keep = free.double()
-    reduced = hessian * keep[:, None] * keep[None, :] + torch.diag(1.0 - keep)
-    damping = torch.diag(1e-9 + 1e-6 * reduced.diagonal().abs())
+    joint = (~apart).double()
+    diagonal = hessian.diagonal()
+    reduced = hessian * joint[:, None] * joint[None, :] + torch.diag(diagonal * apart)
+    damping = torch.diag(1e-9 + 1e-6 * diagonal.abs())
     return -torch.linalg.solve(reduced + damping, gradient)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from torch import Tensor
@@ -247,14 +247,25 @@ def test_any_start_leads_to_the_same_weights(problem: Problem, eta: float, lam: 
     torch.testing.assert_close(reached.weights, problem.solve().weights, rtol=1e-3, atol=1e-5)
 
 
-def test_an_infeasible_batch_takes_the_multiplier_to_its_bound_and_says_so() -> None:
-    problem = Problem(seed=3, n_actions=8, n_states=3, scale=1.0, pull=0.0)
+starts = st.one_of(
+    st.floats(0.0, BOUNDS.max_lam),
+    st.floats(1e-16, 0.05).map(lambda gap: BOUNDS.max_lam * (1.0 - gap)),
+)
+
+
+@laws
+@given(problems, st.floats(0.01, 100.0), starts)
+@example(Problem(3, 8, 3, 1.0, 0.0), 0.3, BOUNDS.max_lam * (1.0 - 2e-16))
+def test_an_infeasible_batch_takes_the_multiplier_to_its_bound_and_says_so(
+    problem: Problem, eta: float, lam: float
+) -> None:
     problem.threshold = float(problem.q_cost.min()) - 1.0
-    estep = problem.solve()
+    estep = problem.solve(start=Dual(eta, lam))
     assert estep.dual.lam == BOUNDS.max_lam
+    assert estep.converged
     assert not estep.feasible
     assert torch.isfinite(estep.weights).all()
-    torch.testing.assert_close(estep.weights.sum(0), torch.ones(3, dtype=torch.float64))
+    torch.testing.assert_close(estep.weights.sum(0), torch.ones_like(estep.weights[0]))
     assert float(estep.cost) < float(problem.q_cost.mean())
 
 
