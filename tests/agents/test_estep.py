@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from torch import Tensor
@@ -247,20 +247,18 @@ def test_any_start_leads_to_the_same_weights(problem: Problem, eta: float, lam: 
     torch.testing.assert_close(reached.weights, problem.solve().weights, rtol=1e-3, atol=1e-5)
 
 
-starts = st.one_of(
-    st.floats(0.0, BOUNDS.max_lam),
-    st.floats(1e-16, 0.05).map(lambda gap: BOUNDS.max_lam * (1.0 - gap)),
-)
+gaps = st.sampled_from([0.0, 2e-16, 1e-12, 1e-6, 0.003, 0.03, 0.5])
 
 
 @laws
-@given(problems, st.floats(0.01, 100.0), starts)
-@example(Problem(3, 8, 3, 1.0, 0.0), 0.3, BOUNDS.max_lam * (1.0 - 2e-16))
+@given(problems, st.floats(0.3, 3.0), gaps)
 def test_an_infeasible_batch_takes_the_multiplier_to_its_bound_and_says_so(
-    problem: Problem, eta: float, lam: float
+    problem: Problem, factor: float, gap: float
 ) -> None:
+    """Also from close to the solution, where rounding has left the multiplier below its bound."""
     problem.threshold = float(problem.q_cost.min()) - 1.0
-    estep = problem.solve(start=Dual(eta, lam))
+    eta = factor * problem.solve().dual.eta
+    estep = problem.solve(start=Dual(eta, BOUNDS.max_lam * (1.0 - gap)))
     assert estep.dual.lam == BOUNDS.max_lam
     assert estep.converged
     assert not estep.feasible
