@@ -6,6 +6,8 @@ nothing after it counts for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -19,15 +21,41 @@ def cost_threshold(cost_limit: float, horizon: int, gamma: float) -> float:
     Raises:
         ValueError: if cost_limit < 0, horizon < 1 or gamma is not in [0, 1].
     """
+    _check(cost_limit, horizon, gamma)
+    if gamma == 1:
+        return float(cost_limit)
+    return cost_limit * (1 - gamma**horizon) / (horizon * (1 - gamma))
+
+
+def endless_cost_threshold(cost_limit: float, horizon: int, gamma: float) -> float:
+    """The bound on a Q_c that bootstraps at time limits: cost_limit / (H (1 - gamma)).
+
+    What the discounted cost would be if the limit of each `horizon` steps were spent evenly, on and
+    on. It is `cost_threshold` divided by 1 - gamma^H.
+
+    Raises:
+        ValueError: as `cost_threshold`, and for gamma = 1, where an endless sum has no bound.
+    """
+    _check(cost_limit, horizon, gamma)
+    if gamma == 1:
+        raise ValueError(f"gamma must be below 1 for an endless sum of costs; got {gamma!r}")
+    return cost_limit / (horizon * (1 - gamma))
+
+
+COST_THRESHOLDS: dict[str, Callable[[float, int, float], float]] = {
+    "episode": cost_threshold,
+    "endless": endless_cost_threshold,
+}
+"""How long the discounted cost behind a bound on Q_c goes on."""
+
+
+def _check(cost_limit: float, horizon: int, gamma: float) -> None:
     if not cost_limit >= 0:
         raise ValueError(f"cost_limit must be >= 0; got {cost_limit!r}")
     if not horizon >= 1:
         raise ValueError(f"horizon must be >= 1 step; got {horizon!r}")
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma must be in [0, 1]; got {gamma!r}")
-    if gamma == 1:
-        return float(cost_limit)
-    return cost_limit * (1 - gamma**horizon) / (horizon * (1 - gamma))
 
 
 def discounted_sums(

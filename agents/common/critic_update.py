@@ -32,13 +32,18 @@ def critic_targets(
     Args:
         cost_bootstrap: "always" lets the cost go on behind an episode's end (public CVPO).
     """
-    choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
     discounts, ended = data.discounts.squeeze(-1), data.dones.squeeze(-1)
-    cost_ended = ended * float(cost_bootstrap == "until_terminated")
     return Targets(
         td_target(data.rewards.squeeze(-1), discounts, reward_next, ended),
-        td_target(data.costs.squeeze(-1), discounts, cost_next, cost_ended),
+        cost_target(data, cost_next, cost_bootstrap),
     )
+
+
+def cost_target(data: CostSamples, cost_next: Tensor, cost_bootstrap: str) -> Tensor:
+    """Eq. 59 from the values of the next states [B]; `cost_bootstrap` as above."""
+    choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
+    ended = data.dones.squeeze(-1) * float(cost_bootstrap == "until_terminated")
+    return td_target(data.costs.squeeze(-1), data.discounts.squeeze(-1), cost_next, ended)
 
 
 def fit_critic(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from safer_gym.choices import choose
 
@@ -34,3 +34,10 @@ def td_loss(values: Tensor, target: Tensor) -> Tensor:
 def polyak(parameters: list[Tensor], targets: list[Tensor], tau: float) -> None:
     """Eq. 61 with rho = 1 - tau, in place on the targets, all tensors at once."""
     torch._foreach_lerp_(targets, parameters, tau)
+
+
+def track(net: nn.Module, target: nn.Module, tau: float) -> None:
+    """Eq. 61 for a network and its target; running statistics are copied."""
+    polyak(list(net.parameters()), list(target.parameters()), tau)
+    for buffer, twin in zip(net.buffers(), target.buffers(), strict=True):
+        twin.copy_(buffer)

@@ -2,7 +2,7 @@
 
 This class is abstract. It owns no mathematics: the losses are pure functions in estep.py, mstep.py
 and common/critic_update.py; the attacked observations are made in common/attacked_obs.py, and the
-cost bookkeeping is common/cost_monitor.py.
+cost bookkeeping is common/cost_learner.py.
 """
 
 from __future__ import annotations
@@ -14,44 +14,34 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from stable_baselines3.common.policies import BaseModel, BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, PyTorchObs, Schedule
+from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs, Schedule
 from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
-from typing_extensions import Self
 
 from safer_gym.agents.common.actor import GaussianActor
+from safer_gym.agents.common.arguments import (
+    require_box,
+    require_positive,
+    require_share,
+)
 from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
-from safer_gym.agents.common.buffer_choice import COST_BUFFERS, choose_buffer, with_costs
 from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.corruption import Corruption
-from safer_gym.agents.common.cost_monitor import CostMonitor
-from safer_gym.agents.common.costless import warn_of_zero_cost, with_zero_cost
+from safer_gym.agents.common.cost_learner import CostLearner
 from safer_gym.agents.common.critic_update import (
-    COST_ACTIONS,
-    COST_BOOTSTRAPS,
     critic_targets,
     descend,
     fit_critic,
 )
 from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.agents.common.flat_obs import require_attackable
-from safer_gym.agents.common.horizon import episode_horizon
-from safer_gym.agents.common.model_file import ModelFiles
 from safer_gym.agents.common.policies import (
     CnnPolicy,
     ConstrainedPolicy,
     MlpPolicy,
     MultiInputPolicy,
 )
-from safer_gym.agents.common.td import AGGREGATIONS, aggregate, polyak
-from safer_gym.agents.common.victim import make_victim
-from safer_gym.agents.cvpo.arguments import (
-    require_box,
-    require_compatible,
-    require_not_negative,
-    require_positive,
-    require_share,
-)
+from safer_gym.agents.common.td import AGGREGATIONS, aggregate, track
 from safer_gym.agents.cvpo.estep import (
     Dual,
     DualBounds,
@@ -72,15 +62,14 @@ from safer_gym.agents.cvpo.mstep import (
 )
 from safer_gym.choices import choose
 from safer_gym.divergences import sample_gaussian
-from safer_gym.returns import cost_threshold
-from safer_gym.types import Gaussian, Victim
+from safer_gym.types import Gaussian
 
 KL_MODES = ("decoupled", "joint")
 REFERENCES = ("rollout", "polyak", "update")
 MLE_SCALES = ("sum", "mean")
 
 
-class VariationalPolicyOptimization(ModelFiles, ABC):
+class VariationalPolicyOptimization(CostLearner, ABC):
     """Constrained policy optimisation by expectation maximisation.
 
     Arguments up to `policy_kwargs`, and from `stats_window_size` on, are Stable-Baselines3's.
@@ -111,6 +100,11 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             updates), "polyak" (averaged with `tau`), or "update" (copied at every update).
         cost_bootstrap: "always" (public CVPO: the cost critic ignores termination) or
             "until_terminated".
+        threshold_horizon: which bound on Q_c stands for `cost_limit`: that of a cost spent evenly
+            over one "episode" (appendix B.1), or of one that goes on forever at that rate
+            ("endless"), as Q_c, which bootstraps at time limits, counts it. They differ by the
+            factor 1 - gamma^H: where an episode is short against 1 / (1 - gamma), the paper's
+            bound is too strict by that much.
         cost_action: what the cost critic lets the policy do next: its "mean" action, the one that
             `predict(deterministic=True)` deploys, or a "sample" (Eq. 59), whose noise then pays for
             costs that the deployed policy never has.
@@ -180,6 +174,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         multiplier_cap_cov: float = 100.0,
         reference: str = "rollout",
         cost_bootstrap: str = "always",
+        threshold_horizon: str = "episode",
         cost_action: str = "mean",
         reward_aggregation: str = "min",
         cost_aggregation: str = "max",
@@ -230,11 +225,18 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
             use_sde_at_warmup=use_sde_at_warmup,
             sde_support=False,
             support_multi_env=True,
+            cost_limit=cost_limit,
+            episode_length=episode_length,
+            cost_bootstrap=cost_bootstrap,
+            threshold_horizon=threshold_horizon,
+            cost_action=cost_action,
+            cost_aggregation=cost_aggregation,
+            missing_cost=missing_cost,
         )
         if self.env is not None:
             require_box(self.action_space)
-        require_compatible(use_sde, optimize_memory_usage, cost_bootstrap)
-        require_not_negative(cost_limit=cost_limit)
+        if use_sde:
+            raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
         require_positive(
             kl_bound_estep=kl_bound_estep,
             kl_bound_mean=kl_bound_mean,
@@ -246,7 +248,6 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         )
         require_share(dual_rate=dual_rate, lam_warmup=lam_warmup)
         self.critic_learning_rate = critic_learning_rate
-        self.cost_limit, self.episode_length = cost_limit, episode_length
         self.n_particles, self.m_steps = n_particles, m_steps
         self.kl_bound_estep = kl_bound_estep
         self.estep_iterations, self.estep_tolerance = estep_iterations, estep_tolerance
@@ -257,98 +258,32 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         self.kl_mode = choose("kl_mode", kl_mode, KL_MODES)
         self.mle_scale = choose("mle_scale", mle_scale, MLE_SCALES)
         self.reference = choose("reference", reference, REFERENCES)
-        self.cost_bootstrap = choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
-        self.cost_action = choose("cost_action", cost_action, COST_ACTIONS)
         self.reward_aggregation = choose("reward_aggregation", reward_aggregation, AGGREGATIONS)
-        self.cost_aggregation = choose("cost_aggregation", cost_aggregation, AGGREGATIONS)
         self.max_grad_norm = max_grad_norm
         schedule = (eps_schedule, eps_start, eps_end)
         self.collection_attack = Corruption.of(collection_attack, eps, norm, None)
         self.batch_attack = Corruption.of(batch_attack, eps, norm, schedule)
-        self.missing_cost = missing_cost
-        cost_key = (replay_buffer_kwargs or {}).get("cost_key", "cost")
-        self.cost_monitor = CostMonitor(cost_limit, stats_window_size, cost_key)
         self.dual = Dual(eta=1.0, lam=0.0)
         self.betas = (0.0, 0.0)
-        self._warned_of_no_cost = False
         if _init_setup_model:
             self._setup_model()
 
     # ------------------------------------------------------------------ set-up, saving
 
     def _setup_model(self) -> None:
-        self.replay_buffer_class = choose_buffer(
-            self.replay_buffer_class,
-            self.observation_space,
-            self.n_steps,
-            self.optimize_memory_usage,
-        )
         if self.collection_attack is not None or self.batch_attack is not None:
             require_attackable(self.observation_space, type(self).__name__)
         self.dual, self.betas = Dual(*self.dual), as_pair(self.betas)  # saved as lists
-        # SB3 warns of n_steps beside a chosen buffer; the user's own options stay as they are.
-        own = {"n_steps": self.n_steps, "replay_buffer_kwargs": self.replay_buffer_kwargs}
-        self.replay_buffer_kwargs = with_costs(
-            self.replay_buffer_class, self.replay_buffer_kwargs, self
-        )
-        self.n_steps = 1
         super()._setup_model()
-        self.__dict__.update(own)
-        if self.episode_length is None and self.env is not None:
-            self.episode_length = episode_horizon(self.env)
-        self._generator = torch.Generator(device=self.device)
-        self._generator.manual_seed(0 if self.seed is None else self.seed)
         self._create_aliases()
 
     def _create_aliases(self) -> None:
-        self.actor, self.actor_target = self.policy.actor, self.policy.actor_target
-        self.critic, self.critic_target = self.policy.critic, self.policy.critic_target
-        self.cost_critic = self.policy.cost_critic
-        self.cost_critic_target = self.policy.cost_critic_target
-
-    def _excluded_save_params(self) -> list[str]:
-        aliases = ["actor", "critic", "cost_critic"]
-        targets = [f"{name}_target" for name in aliases]
-        return [*super()._excluded_save_params(), *aliases, *targets, "_generator"]
+        super()._create_aliases()
+        self.actor_target = self.policy.actor_target
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         nets = ("actor", "critic", "cost_critic")
         return ["policy", *(f"{net}.optimizer" for net in nets)], []
-
-    def victim(self) -> Victim:
-        """This agent as an attack sees it: mean action and online critics, environment units."""
-        return make_victim(self)
-
-    @property
-    def threshold(self) -> float:
-        """The cost limit as a bound on Q_c (appendix B.1), for discounted per-step cost."""
-        assert self.episode_length is not None
-        return cost_threshold(self.cost_limit, self.episode_length, self.gamma)
-
-    # ------------------------------------------------------------------ collection
-
-    def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
-        super()._update_info_buffer(infos, dones)
-        if dones is not None:
-            self.cost_monitor.update(infos, dones)
-
-    def _setup_learn(
-        self,
-        total_timesteps: int,
-        callback: MaybeCallback = None,
-        reset_num_timesteps: bool = True,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
-        if reset_num_timesteps or self._last_obs is None:  # the environments are reset
-            self.cost_monitor.forget_running()
-            if isinstance(self.replay_buffer, COST_BUFFERS):
-                self.replay_buffer.cut()
-        return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, *args, **kwargs)
-
-    def dump_logs(self) -> None:
-        self.cost_monitor.record(self.logger)
-        super().dump_logs()
 
     def _sample_action(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
         if self.collection_attack is not None and self._last_obs is not None:
@@ -359,25 +294,6 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         return super()._sample_action(*args, **kwargs)
 
     # ------------------------------------------------------------------ learning
-
-    def learn(
-        self,
-        total_timesteps: int,
-        callback: MaybeCallback = None,
-        log_interval: int | None = 4,
-        tb_log_name: str | None = None,
-        reset_num_timesteps: bool = True,
-        progress_bar: bool = False,
-    ) -> Self:
-        """As in Stable-Baselines3; `tb_log_name` is the algorithm's name if not given."""
-        return super().learn(
-            total_timesteps,
-            callback,
-            log_interval,  # type: ignore[arg-type]
-            tb_log_name or type(self).__name__,
-            reset_num_timesteps,
-            progress_bar,
-        )
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
         """`gradient_steps` rounds of critics, E-step, M-steps and target averaging."""
@@ -405,13 +321,7 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
                 update_learning_rate(net.optimizer, self.critic_learning_rate)
 
     def _sample_batch(self, batch_size: int) -> CostSamples:
-        assert self.replay_buffer is not None
-        data: Any = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
-        if not isinstance(data, CostSamples):
-            if not self._warned_of_no_cost:
-                warn_of_zero_cost(self.replay_buffer)
-                self._warned_of_no_cost = True
-            data = with_zero_cost(data, self.gamma)
+        data = super()._sample_batch(batch_size)
         if self.batch_attack is not None:
             data = data._replace(observations=self._corrupt(data.observations, self.batch_attack))
         return data
@@ -494,16 +404,10 @@ class VariationalPolicyOptimization(ModelFiles, ABC):
         return penalty(kl, self.betas, self.kl_bounds) - posterior.mle_scale * fit, kl
 
     def _update_targets(self) -> None:
-        pairs: list[tuple[BaseModel, BaseModel]] = [
-            (self.critic, self.critic_target),
-            (self.cost_critic, self.cost_critic_target),
-        ]
+        track(self.critic, self.critic_target, self.tau)
+        track(self.cost_critic, self.cost_critic_target, self.tau)
         if self.reference == "polyak":
-            pairs.append((self.actor, self.actor_target))
-        for net, target in pairs:
-            polyak(list(net.parameters()), list(target.parameters()), self.tau)
-            for buffer, twin in zip(net.buffers(), target.buffers(), strict=True):
-                twin.copy_(buffer)
+            track(self.actor, self.actor_target, self.tau)
         if self.reference == "update":
             self.actor_target.load_state_dict(self.actor.state_dict())
 

@@ -10,11 +10,11 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
+from safer_gym.agents.common.arguments import require_share
 from safer_gym.agents.common.attacked_obs import attacked_first
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.flat_obs import require_attackable
 from safer_gym.agents.common.policies import ConstrainedPolicy
-from safer_gym.agents.cvpo.arguments import require_share
 from safer_gym.agents.cvpo.mstep import (
     KLPair,
     Posterior,

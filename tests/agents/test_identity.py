@@ -83,6 +83,29 @@ def test_a_loose_limit_frees_the_unconstrained_optimum() -> None:
     assert agent.dual.lam == 0.0
 
 
+class Brief(Gamble):
+    """Three steps, which is short against 1 / (1 - gamma) = 10."""
+
+    horizon = 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("threshold_horizon", "stake"), [("endless", 0.6), ("episode", 0.16)])
+def test_short_episodes_meet_the_limit_with_the_endless_threshold(
+    threshold_horizon: str, stake: float
+) -> None:
+    """Q_c bootstraps at time limits; the paper's threshold counts one episode of it."""
+    agent = learned(
+        "CVPO",
+        vectorised(Brief, 4),
+        2400,
+        cost_limit=0.6 * Brief.horizon,
+        gamma=0.9,
+        threshold_horizon=threshold_horizon,
+    )
+    assert mean_step(agent)[1] == pytest.approx(stake, abs=0.13)
+
+
 @pytest.mark.slow
 def test_a_limit_of_zero_is_a_penalty_at_the_bound() -> None:
     """The same task: no batch is free of cost for sure, so the multiplier rests at its bound.

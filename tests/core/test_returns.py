@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -11,6 +13,7 @@ from torch import Tensor
 from safer_gym.returns import (
     cost_threshold,
     discounted_sums,
+    endless_cost_threshold,
     generalised_advantages,
     n_step_returns,
 )
@@ -42,13 +45,35 @@ def test_threshold_without_discount_is_the_limit() -> None:
     assert cost_threshold(5.0, 200, 1 - 1e-9) == pytest.approx(5.0, rel=1e-5)
 
 
+@given(LIMITS, HORIZONS, st.floats(0, 0.999))
+def test_the_endless_threshold_is_the_value_of_even_spending_without_end(
+    limit: float, horizon: int, gamma: float
+) -> None:
+    """The fixed point of v = c + gamma v at c = limit / H, which the episode's threshold nears."""
+    endless = endless_cost_threshold(limit, horizon, gamma)
+    assert endless == pytest.approx(limit / horizon + gamma * endless, rel=1e-6, abs=1e-9)
+    episode = cost_threshold(limit, horizon, gamma)
+    assert episode == pytest.approx(endless * (1 - gamma**horizon), rel=1e-6, abs=1e-9)
+
+
+def test_a_short_horizon_makes_the_two_thresholds_differ_fourfold() -> None:
+    assert endless_cost_threshold(5.0, 10, 0.97) / cost_threshold(5.0, 10, 0.97) > 3.8
+    assert endless_cost_threshold(5.0, 200, 0.98) / cost_threshold(5.0, 200, 0.98) < 1.02
+
+
+def test_an_endless_sum_needs_a_discount() -> None:
+    with pytest.raises(ValueError, match="gamma must be below 1"):
+        endless_cost_threshold(5.0, 10, 1.0)
+
+
+@pytest.mark.parametrize("threshold", [cost_threshold, endless_cost_threshold])
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [((-1, 10, 0.9), "limit"), ((1, 0, 0.9), "horizon"), ((1, 1, 2), "gamma")],
 )
-def test_bad_thresholds_are_refused(arguments: tuple, name: str) -> None:
+def test_bad_thresholds_are_refused(threshold: Any, arguments: tuple, name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        cost_threshold(*arguments)
+        threshold(*arguments)
 
 
 def rollout(seed: int, length: int = 9) -> tuple[Tensor, Tensor, Tensor]:

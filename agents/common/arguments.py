@@ -1,4 +1,4 @@
-"""What the constructors of CVPO and SAFER refuse, each with its reason."""
+"""What the algorithms' constructors refuse, each with its reason."""
 
 from __future__ import annotations
 
@@ -15,21 +15,6 @@ def require_box(action_space: spaces.Space) -> None:
         raise ValueError(
             "the environment's action_space must be a Box of finite bounds: the E-step samples "
             f"continuous actions; got {action_space}."
-        )
-
-
-def require_compatible(use_sde: bool, optimize_memory_usage: bool, cost_bootstrap: str) -> None:
-    """Refuse options of Stable-Baselines3 that contradict the algorithm.
-
-    Raises:
-        ValueError: state-dependent noise, or a buffer too small for the cost critic's bootstrap.
-    """
-    if use_sde:
-        raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
-    if optimize_memory_usage and cost_bootstrap == "always":
-        raise ValueError(
-            "optimize_memory_usage=True keeps no observation of an episode's end, which "
-            "cost_bootstrap='always' needs; pass cost_bootstrap='until_terminated'."
         )
 
 

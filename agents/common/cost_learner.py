@@ -1,0 +1,171 @@
+"""What every off-policy algorithm with a cost limit keeps: costs in its buffer, episode sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.type_aliases import MaybeCallback
+from typing_extensions import Self
+
+from safer_gym.agents.common.arguments import require_not_negative
+from safer_gym.agents.common.buffer_choice import COST_BUFFERS, choose_buffer, with_costs
+from safer_gym.agents.common.buffers import CostSamples
+from safer_gym.agents.common.cost_monitor import CostMonitor
+from safer_gym.agents.common.costless import warn_of_zero_cost, with_zero_cost
+from safer_gym.agents.common.critic_update import COST_ACTIONS, COST_BOOTSTRAPS
+from safer_gym.agents.common.critics import QEnsemble
+from safer_gym.agents.common.horizon import episode_horizon
+from safer_gym.agents.common.model_file import ModelFiles
+from safer_gym.agents.common.td import AGGREGATIONS
+from safer_gym.agents.common.victim import make_victim
+from safer_gym.choices import choose
+from safer_gym.returns import COST_THRESHOLDS
+from safer_gym.types import Victim
+
+
+class CostLearner(ModelFiles):
+    """Mixed in before an off-policy algorithm of Stable-Baselines3. Abstract.
+
+    Its policy has `actor`, `critic` and `cost_critic`; the options are described where they have
+    their defaults, in the algorithms.
+
+    Raises:
+        ValueError: for values out of range, with the valid ones.
+    """
+
+    reward_aggregation: str
+    cost_critic: QEnsemble
+    cost_critic_target: QEnsemble
+
+    def __init__(
+        self,
+        *args: Any,
+        cost_limit: float,
+        episode_length: int | None,
+        cost_bootstrap: str,
+        threshold_horizon: str,
+        cost_action: str,
+        cost_aggregation: str,
+        missing_cost: str,
+        **kwargs: Any,
+    ) -> None:
+        require_not_negative(cost_limit=cost_limit)
+        self.cost_limit, self.episode_length = cost_limit, episode_length
+        self.cost_bootstrap = choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
+        self.threshold_horizon = choose("threshold_horizon", threshold_horizon, COST_THRESHOLDS)
+        self.cost_action = choose("cost_action", cost_action, COST_ACTIONS)
+        self.cost_aggregation = choose("cost_aggregation", cost_aggregation, AGGREGATIONS)
+        self.missing_cost = missing_cost
+        self.cost_monitor: Any = None  # made when the buffer is
+        self._warned_of_no_cost = False
+        super().__init__(*args, **kwargs)
+
+    def _setup_model(self) -> None:
+        if self.optimize_memory_usage and self.cost_bootstrap == "always":
+            raise ValueError(
+                "optimize_memory_usage=True keeps no observation of an episode's end, which "
+                "cost_bootstrap='always' needs; pass cost_bootstrap='until_terminated'."
+            )
+        self.replay_buffer_class = choose_buffer(
+            self.replay_buffer_class,
+            self.observation_space,
+            self.n_steps,
+            self.optimize_memory_usage,
+        )
+        # SB3 warns of n_steps beside a chosen buffer; the user's own options stay as they are.
+        own = {"n_steps": self.n_steps, "replay_buffer_kwargs": self.replay_buffer_kwargs}
+        self.replay_buffer_kwargs = with_costs(
+            self.replay_buffer_class, self.replay_buffer_kwargs, self
+        )
+        self.n_steps = 1
+        super()._setup_model()
+        self.__dict__.update(own)
+        if self.cost_monitor is None:
+            cost_key = (self.replay_buffer_kwargs or {}).get("cost_key", "cost")
+            self.cost_monitor = CostMonitor(self.cost_limit, self._stats_window_size, cost_key)
+        if self.env is not None:
+            if self.episode_length is None:
+                self.episode_length = episode_horizon(self.env)
+            _ = self.threshold  # refuses what it can not be computed of
+        self._generator = torch.Generator(device=self.device)
+        self._generator.manual_seed(0 if self.seed is None else self.seed)
+
+    def _create_aliases(self) -> None:
+        for name in ("actor", "critic", "cost_critic"):
+            setattr(self, name, getattr(self.policy, name))
+        for name in ("critic", "cost_critic"):
+            setattr(self, f"{name}_target", getattr(self.policy, f"{name}_target"))
+
+    def _excluded_save_params(self) -> list[str]:
+        aliases = ["actor", "critic", "cost_critic"]
+        targets = [f"{name}_target" for name in aliases]
+        return [*super()._excluded_save_params(), *aliases, *targets, "_generator"]
+
+    def victim(self) -> Victim:
+        """This agent as an attack sees it: mean action and online critics, environment units."""
+        return make_victim(self)
+
+    @property
+    def threshold(self) -> float:
+        """The cost limit as a bound on Q_c, for discounted per-step cost."""
+        assert self.episode_length is not None
+        transform = COST_THRESHOLDS[self.threshold_horizon]
+        return transform(self.cost_limit, self.episode_length, self.gamma)
+
+    # ------------------------------------------------------------------ collection
+
+    def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
+        super()._update_info_buffer(infos, dones)
+        if dones is not None:
+            self.cost_monitor.update(infos, dones)
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        if reset_num_timesteps or self._last_obs is None:  # the environments are reset
+            self.cost_monitor.forget_running()
+            if isinstance(self.replay_buffer, COST_BUFFERS):
+                self.replay_buffer.cut()
+        return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, *args, **kwargs)
+
+    def dump_logs(self) -> None:
+        self.cost_monitor.record(self.logger)
+        super().dump_logs()
+
+    # ------------------------------------------------------------------ learning
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int | None = 4,
+        tb_log_name: str | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """As in Stable-Baselines3; `tb_log_name` is the algorithm's name if not given."""
+        return super().learn(
+            total_timesteps,
+            callback,
+            log_interval,  # type: ignore[arg-type]
+            tb_log_name or type(self).__name__,
+            reset_num_timesteps,
+            progress_bar,
+        )
+
+    def _sample_batch(self, batch_size: int) -> CostSamples:
+        assert self.replay_buffer is not None
+        data: Any = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
+        if not isinstance(data, CostSamples):
+            if not self._warned_of_no_cost:
+                warn_of_zero_cost(self.replay_buffer)
+                self._warned_of_no_cost = True
+            data = with_zero_cost(data, self.gamma)
+        return data
