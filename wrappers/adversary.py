@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
+from typing_extensions import Unpack
 
 from safer_gym.types import Attack, Victim
-from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Mask
+from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.obs_layout import batch_of, pick
+from safer_gym.wrappers.options import AdversaryOptions, complete
 from safer_gym.wrappers.victims import as_victim, attached_normaliser
 
 
@@ -57,8 +58,9 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
         seed: part of the adversary's random stream, beside the seed of `reset`.
 
     Raises:
-        ValueError, TypeError: for arguments out of range, at once; when an attack lacks what it
-            needs of the policy, and for observations that are not finite, at the first attack.
+        ValueError, TypeError: at once, for arguments out of range and for unknown names (with the
+            nearest one); at the first attack, when it lacks what it needs of the policy, and for
+            observations that are not finite.
         AdversaryError: if an attack ever leaves its ball.
     """
 
@@ -68,35 +70,15 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
         attack: str | Attack,
         *,
         policy: Any = None,
-        eps: Any,
-        norm: str = "linf",
-        schedule: str | Callable[[float], float] | None = None,
-        every: int = 1,
-        mask: Mask | None = None,
-        keys: Iterable[str] | None = None,
-        units: str = "raw",
-        scale: Any = None,
-        total_steps: int | None = None,
-        seed: int | None = None,
+        **options: Unpack[AdversaryOptions],
     ) -> None:
-        victim = victim_of(policy, env.action_space)
-        options = {
-            "attack": attack,
-            "eps": eps,
-            "norm": norm,
-            "schedule": schedule,
-            "every": every,
-            "mask": mask,
-            "keys": keys,
-            "units": units,
-            "scale": scale,
-            "total_steps": total_steps,
-            "seed": seed,
-        }
+        victim, chosen = victim_of(policy, env.action_space), complete(options)
         # The victim's plain functions, not the model: specs are deep-copied.
-        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, policy=victim, **options)
+        RecordConstructorArgs.__init__(
+            self, _disable_deepcopy=True, policy=victim, attack=attack, **chosen
+        )
         gym.Wrapper.__init__(self, env)
-        self.engine = AdversaryEngine(env.observation_space, victim=victim, n_envs=1, **options)
+        self.engine = AdversaryEngine(env.observation_space, attack, victim, 1, chosen)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

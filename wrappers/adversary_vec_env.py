@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, unwrap_vec_normalize
+from typing_extensions import Unpack
 
 from safer_gym.types import Attack
 from safer_gym.wrappers.adversary import peek, victim_of
-from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Mask
+from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.obs_layout import pick, stack
+from safer_gym.wrappers.options import AdversaryOptions, complete
 
 
 class VecObservationAdversary(VecEnvWrapper):
@@ -35,34 +36,12 @@ class VecObservationAdversary(VecEnvWrapper):
         attack: str | Attack,
         *,
         policy: Any = None,
-        eps: Any,
-        norm: str = "linf",
-        schedule: str | Callable[[float], float] | None = None,
-        every: int = 1,
-        mask: Mask | None = None,
-        keys: Iterable[str] | None = None,
-        units: str = "raw",
-        scale: Any = None,
-        total_steps: int | None = None,
-        seed: int | None = None,
+        **options: Unpack[AdversaryOptions],
     ) -> None:
+        chosen = complete(options)
         super().__init__(venv)
-        self.engine = AdversaryEngine(
-            venv.observation_space,
-            attack,
-            victim=self._victim_of(policy),
-            eps=eps,
-            norm=norm,
-            schedule=schedule,
-            every=every,
-            mask=mask,
-            keys=keys,
-            units=units,
-            scale=scale,
-            total_steps=total_steps,
-            seed=seed,
-            n_envs=venv.num_envs,
-        )
+        victim = self._victim_of(policy)
+        self.engine = AdversaryEngine(venv.observation_space, attack, victim, venv.num_envs, chosen)
 
     def reset(self) -> Any:
         """Reset all environments; the first observations are attacked too."""

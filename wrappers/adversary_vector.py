@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from typing_extensions import Unpack
 
 from safer_gym.types import Attack
 from safer_gym.wrappers.adversary import peek, victim_of
-from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Mask
+from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.obs_layout import pick, replace, stack
+from safer_gym.wrappers.options import AdversaryOptions, complete
 from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info
 
 
@@ -35,35 +37,15 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
         attack: str | Attack,
         *,
         policy: Any = None,
-        eps: Any,
-        norm: str = "linf",
-        schedule: str | Callable[[float], float] | None = None,
-        every: int = 1,
-        mask: Mask | None = None,
-        keys: Iterable[str] | None = None,
-        units: str = "raw",
-        scale: Any = None,
-        total_steps: int | None = None,
-        seed: int | None = None,
+        **options: Unpack[AdversaryOptions],
     ) -> None:
-        victim = victim_of(policy, env.single_action_space)
-        options = {
-            "attack": attack,
-            "eps": eps,
-            "norm": norm,
-            "schedule": schedule,
-            "every": every,
-            "mask": mask,
-            "keys": keys,
-            "units": units,
-            "scale": scale,
-            "total_steps": total_steps,
-            "seed": seed,
-        }
-        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, policy=victim, **options)
+        victim, chosen = victim_of(policy, env.single_action_space), complete(options)
+        RecordConstructorArgs.__init__(
+            self, _disable_deepcopy=True, policy=victim, attack=attack, **chosen
+        )
         VectorWrapper.__init__(self, env)
         space = env.single_observation_space
-        self.engine = AdversaryEngine(space, victim=victim, n_envs=env.num_envs, **options)
+        self.engine = AdversaryEngine(space, attack, victim, env.num_envs, chosen)
         self.autoreset_mode = autoreset_mode(env)
         self._done = np.zeros(env.num_envs, dtype=bool)
         self._shown: Any = None

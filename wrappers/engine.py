@@ -19,14 +19,12 @@ from safer_gym.balls import LpBall
 from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, AttackResult, Victim
 from safer_gym.wrappers.obs_layout import ObsBatch, ObsLayout, pick, replace
+from safer_gym.wrappers.options import AdversaryOptions
 from safer_gym.wrappers.units import make_ball, radius, unit_of
 from safer_gym.wrappers.victims import through
 
 INFO_KEY = "adversary"
 """The one key of `info` that belongs to the adversary."""
-
-Mask = Callable[[int, Any, dict[str, Any]], bool]
-"""(step of the episode, clean observation, info) to whether this observation is attacked."""
 
 _STREAM = 0x5AFE
 
@@ -36,38 +34,29 @@ class AdversaryError(RuntimeError):
 
 
 class AdversaryEngine:
-    """Perturbs batches of observations. See `ObservationAdversary` for the arguments."""
+    """Perturbs batches of observations. See `ObservationAdversary` for the options (complete)."""
 
     def __init__(
         self,
         space: Any,
         attack: str | Attack,
-        *,
         victim: Victim | None,
-        eps: Any,
-        norm: str,
-        schedule: Any,
-        every: int,
-        mask: Mask | None,
-        keys: Iterable[str] | None,
-        units: str,
-        scale: Any,
-        total_steps: int | None,
-        seed: int | None,
         n_envs: int,
+        options: AdversaryOptions,
     ) -> None:
+        eps, schedule = options["eps"], options["schedule"]
         self.attack = make_attack(attack) if isinstance(attack, str) else _checked(attack)
         self.name = attack if isinstance(attack, str) else _name_of(attack)
-        self.layout = ObsLayout(space, _keys_of(eps, keys))
-        self.unit = unit_of(self.layout, units, scale)
+        self.layout = ObsLayout(space, _keys_of(eps, options["keys"]))
+        self.unit = unit_of(self.layout, options["units"], options["scale"])
         raw = radius(self.layout, eps, self.unit)
         self.largest = float((raw / self.unit).max())
-        self.ball = make_ball(self.layout, norm, raw)
+        self.ball = make_ball(self.layout, options["norm"], raw)
         self.schedule = make_schedule(schedule) if isinstance(schedule, str) else schedule
-        self.every = _positive("every", every)
-        self.mask = mask
-        self.total_steps = None if total_steps is None else _positive("total_steps", total_steps)
-        self.seed = seed
+        self.every = _positive("every", options["every"])
+        self.mask, self.seed = options["mask"], options["seed"]
+        total = options["total_steps"]
+        self.total_steps = None if total is None else _positive("total_steps", total)
         self.steps_taken, self.n_envs = 0, n_envs
         self.progress = 0.0
         self.step_of_row = [0] * n_envs

@@ -16,14 +16,18 @@ from adversary_toys import (
 )
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.vector import SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from safer_gym.attacks import GradientAttack, MaxActionDifference, make_attack
 from safer_gym.wrappers.adversary import ObservationAdversary
+from safer_gym.wrappers.adversary_vec_env import VecObservationAdversary
+from safer_gym.wrappers.adversary_vector import VectorObservationAdversary
 from safer_gym.wrappers.engine import AdversaryError
 from safer_gym.wrappers.victims import as_victim
 
@@ -306,12 +310,33 @@ def test_a_policy_without_gradients_or_critic_is_told_so():
         ({"keys": ["pos"]}, "needs a Dict"),
         ({"schedule": "liner"}, "Did you mean 'linear'"),
         ({"attack": "unifrom"}, "Did you mean 'uniform'"),
+        ({"evry": 2}, "Did you mean 'every'"),
     ],
 )
 def test_bad_arguments(options, message):
     options = {"attack": "uniform", "eps": 0.1, **options}
     with pytest.raises(ValueError, match=message):
         ObservationAdversary(PointEnv(), options.pop("attack"), **options)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **options: ObservationAdversary(PointEnv(), "uniform", **options),
+        lambda **options: VectorObservationAdversary(
+            SyncVectorEnv([PointEnv]), "uniform", **options
+        ),
+        lambda **options: VecObservationAdversary(DummyVecEnv([PointEnv]), "uniform", **options),
+    ],
+    ids=["single", "vector", "vec_env"],
+)
+def test_all_forms_share_options_defaults_and_refusals(make):
+    assert make(eps=0.25).engine.largest == 0.25
+    assert make(eps=0.25).engine.every == 1
+    with pytest.raises(ValueError, match=r"got 'unit'. Did you mean 'units'"):
+        make(eps=0.1, unit="raw")
+    with pytest.raises(TypeError, match="eps"):
+        make(norm="l2")
 
 
 def test_bad_progress_and_schedule_and_attack():
