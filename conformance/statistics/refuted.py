@@ -63,7 +63,8 @@ def refuted_by_values(z: Floats, delta: float, shares: Floats) -> Floats:
     z = np.where(z < TINY, 0.0, z)
     target = np.log(len(shares)) - np.log(delta)
     bound = np.zeros(len(z))
-    s, wealth = np.inf, np.zeros(len(shares))
+    s = np.inf
+    wealth: Floats = np.zeros(len(shares))
     for i in range(len(z)):
         seen = z[: i + 1]
         if np.isfinite(s):

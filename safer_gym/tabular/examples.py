@@ -139,11 +139,11 @@ def gaussian_loop(
         The problem (undiscounted use: gamma is 0), the policy [S, A], and the largest mean shift
         in deviations, at most `shift`.
     """
-    grid = np.linspace(-2, 2, n_states)
+    grid = np.linspace(-2, 2, n_states, dtype=np.float64)
     spacing = grid[1] - grid[0]
     radius = math.floor(shift * sigma / pull / spacing + 1e-9)
     half = pull * 2 + 4 * sigma
-    edges = np.linspace(-half, half, n_actions + 1)
+    edges = np.linspace(-half, half, n_actions + 1, dtype=np.float64)
     centers = (edges[:-1] + edges[1:]) / 2
     policy = gaussian_cells(-pull * grid, sigma, edges)
     arrival = np.clip(np.rint((grid[:, None] + centers + 2) / spacing), 0, n_states - 1)
