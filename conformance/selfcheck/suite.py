@@ -10,10 +10,14 @@ from safer_gym.conformance.provenance import versions
 from safer_gym.conformance.selfcheck import (
     attacks,
     balls,
+    counted_bounds,
     enclosures,
+    episodic_theory,
     filters,
     gates,
     oracle,
+    printed_theorems,
+    running_bounds,
     theory,
 )
 from safer_gym.conformance.selfcheck.check import KILLED, Check, CheckResult, run_checks
@@ -23,8 +27,12 @@ CHECKS: tuple[Check, ...] = (
     *attacks.CHECKS,
     *oracle.CHECKS,
     *theory.CHECKS,
+    *printed_theorems.CHECKS,
+    *episodic_theory.CHECKS,
     *filters.CHECKS,
     *enclosures.CHECKS,
+    *counted_bounds.CHECKS,
+    *running_bounds.CHECKS,
     *gates.CHECKS,
 )
 AREAS = tuple(dict.fromkeys(check.area for check in CHECKS))
