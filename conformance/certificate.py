@@ -29,6 +29,11 @@ class PolicyRecord:
     digest: str
     kind: str
     source: str | None = None
+    action_noise: tuple[float, ...] | None = None
+    """Deviation of the Gaussian noise that is added to the deterministic action, in the
+    environment's units: one number, or one for each action. None: the policy's own noise."""
+    observation_noise: tuple[float, ...] | None = None
+    """Deviation of the Gaussian noise that is added to every observation, likewise."""
 
 
 @dataclass(frozen=True)

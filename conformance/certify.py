@@ -14,6 +14,7 @@ from typing import Any
 import gymnasium as gym
 
 from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certification.noise import check_modes, noise_of
 from safer_gym.conformance.certification.plan import make_plan, seconds_of
 from safer_gym.conformance.certification.run import Certification, Settings
 from safer_gym.conformance.certification.subject import make_subject
@@ -23,6 +24,8 @@ from safer_gym.conformance.tamper import ROWS
 from safer_gym.types import Attack
 
 DEFAULT_EPISODES = 200
+BENIGN_FACTOR = 20
+"""Benign episodes at most, for each one that an attack may have."""
 
 Progress = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done, in [0, 1]."""
@@ -41,9 +44,12 @@ def certify(
     norm: str = "linf",
     scale: Sequence[float] | None = None,
     modes: Sequence[Mode] | None = None,
+    action_noise: float | Sequence[float] | None = None,
+    observation_noise: float | Sequence[float] | None = None,
     battery: str | Mapping[str, Attack] = "standard",
     budget: float | str | None = None,
     episodes: int | None = None,
+    benign_episodes: int | None = None,
     delta: float | None = None,
     max_step_cost: float | None = None,
     n_envs: int = 25,
@@ -65,9 +71,16 @@ def certify(
         norm: "linf", "l2" or "l1".
         scale: Radius per dimension at eps = 1; None: the same for all.
         modes: "deterministic", "stochastic" or both; default: those of the requirements.
+        action_noise: Certify another policy: the deterministic action plus Gaussian noise of this
+            deviation, one number or one for each action, in the environment's units, clipped by
+            the environment. It has to be deployed with it; there is no deterministic mode.
+        observation_noise: The same for a policy that adds noise to every observation it reads.
         battery: "quick", "standard" or "full", or attacks of your own by label.
         budget: Seconds, or a text like "120s" or "10m"; stops with what is known by then.
         episodes: Most fresh episodes of each attack and radius; a decision may stop earlier.
+        benign_episodes: Most episodes without an attack, for the bound over every adversary;
+            default: 20 times `episodes`. Ten times as many allow a shift that is larger by about
+            half a deviation.
         delta: Probability that any bound of the certificate is wrong; default: what the
             strictest requirement allows, or 0.05.
         max_step_cost: Largest cost of one step, where the environment does not say it. Bounds
@@ -84,11 +97,16 @@ def certify(
         ValueError, TypeError: an argument that is wrong, named with what was expected.
     """
     started = time.monotonic()
-    plan = make_plan(as_requirements(requirement), eps=eps, limit=limit, modes=modes, delta=delta)
+    requirements, noise = as_requirements(requirement), noise_of(action_noise, observation_noise)
+    if noise.is_any:
+        check_modes(requirements, modes)
+        modes = ("stochastic",)
+    plan = make_plan(requirements, eps=eps, limit=limit, modes=modes, delta=delta)
+    most = _count("episodes", episodes, DEFAULT_EPISODES)
     settings = Settings(
         battery=battery,
         seconds=seconds_of(budget),
-        attack_episodes=_count("episodes", episodes, DEFAULT_EPISODES),
+        attack_episodes=most,
         n_envs=min(_count("n_envs", n_envs, n_envs), ROWS),
         workers=_count("workers", workers, workers),
         seed=seed,
@@ -96,6 +114,7 @@ def certify(
         norm=norm,
         scale=None if scale is None else tuple(float(s) for s in scale),
         device=device,
+        benign_episodes=_count("benign_episodes", benign_episodes, BENIGN_FACTOR * most),
     )
     subject = make_subject(
         policy,
@@ -105,6 +124,7 @@ def certify(
         max_step_cost=max_step_cost,
         source=source,
         device=device,
+        noise=noise,
     )
     return Certification(plan, settings, subject, progress, started).run()
 

@@ -86,7 +86,7 @@ class UpperEvery:
 
     value: float | None = None
     method: str | None = None
-    """ "gaussian", "renyi", "coupling" or "additive"."""
+    """ "gaussian" or "renyi", or "trivial" where the episodes say nothing."""
     M: float | None = None
     """Budget of an episode's divergence: of the square root of the sum of squared mean shifts."""
     p_ucb: float | None = None

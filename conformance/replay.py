@@ -13,6 +13,7 @@ import numpy as np
 from safer_gym.choices import choose
 from safer_gym.conformance.battery import BATTERIES
 from safer_gym.conformance.certificate import Certificate, EpisodeOfNote
+from safer_gym.conformance.certification.noise import NONE, Noise
 from safer_gym.conformance.certification.notes import replayed
 from safer_gym.conformance.certification.plan import Plan
 from safer_gym.conformance.certification.run import Certification, Settings
@@ -20,6 +21,7 @@ from safer_gym.conformance.certification.subject import Subject, make_subject
 from safer_gym.conformance.certification.world import Job
 from safer_gym.conformance.tamper import ROWS
 from safer_gym.types import Attack
+from safer_gym.wrappers.smoothing import SmoothedPolicy
 
 
 def replay(
@@ -70,18 +72,22 @@ def replay(
         norm=certificate.norm,
         scale=certificate.scale,
         device="cpu",
+        benign_episodes=1,
     )
     run = Certification(plan, settings, subject, None, time.monotonic())
     _, ready = run.prepare(0.0, np.zeros(subject.shape))
     if note.attack not in ready.members:
         raise ValueError(f"the battery has no attack {note.attack!r}: {list(ready.members)}")
     job = Job("measure", note.mode, note.attack, note.eps, note.index, 1, trace=True)
-    return replayed(run.world(ready.members), [job], note.replay)[0]
+    with run.stock:
+        return replayed(run.world(ready.members), [job], note.replay)[0]
 
 
 def _same_subject(
     certificate: Certificate, policy: Any, make_env: Callable[[], gym.Env] | str
 ) -> Subject:
+    record = certificate.policy
+    noise = Noise(record.action_noise, record.observation_noise)
     subject = make_subject(
         policy,
         make_env,
@@ -90,6 +96,7 @@ def _same_subject(
         max_step_cost=certificate.environment.max_step_cost,
         source=None,
         device="cpu",
+        noise=NONE if isinstance(policy, SmoothedPolicy) else noise,
     )
     for name in ("policy", "environment"):
         recorded, found = getattr(certificate, name).digest, getattr(subject, name).digest

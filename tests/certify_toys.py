@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds import Affine, PolicyLayers
@@ -50,6 +50,15 @@ def homing(std: float = 0.2) -> StochasticPolicy:
         describe="the homing policy",
     )
     return StochasticPolicy(layers, lambda drawn: drawn.clamp(-5.0, 5.0))
+
+
+def homing_network(weight: float = -0.5) -> nn.Module:
+    """a = weight x."""
+    network = nn.Sequential(nn.Linear(1, 1))
+    with torch.no_grad():
+        network[0].weight.fill_(weight)
+        network[0].bias.zero_()
+    return network
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,10 @@ def sample(weakness: float = 1.0, *, requirements: bool = True) -> dict[str, Any
         "created": "2026-11-20T14:00:00+00:00",
         "command": f"safer-gym certify {name} --requirement requirements.toml",
         "versions": {"safer-gym": "0.1.0", "python": "3.11.7", "torch": "2.13.0"},
-        "policy": {"digest": "d4e236cc" * 8, "kind": "sb3", "source": name},
+        "policy": {
+            **{"digest": "d4e236cc" * 8, "kind": "sb3", "source": name},
+            **{"action_noise": None, "observation_noise": None},
+        },
         "environment": {
             "id": "SaferGym/BallCircle-v0",
             "digest": "0f1e2d3c" * 8,

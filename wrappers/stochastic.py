@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
 from stable_baselines3.common.vec_env import VecNormalize
-from torch import Tensor
+from torch import Tensor, nn
 
-from safer_gym.bounds import NotCoveredError, PolicyLayers, with_constant_noise
+from safer_gym.bounds import Affine, Layers, NotCoveredError, PolicyLayers, with_constant_noise
 from safer_gym.types import Victim
 from safer_gym.wrappers.policy_layers import policy_layers
 
@@ -52,7 +52,7 @@ class StochasticPolicy:
 
 
 def stochastic_policy(
-    policy: Any, *, noise: Any = None, vec_normalize: VecNormalize | None = None
+    policy: Any, *, vec_normalize: VecNormalize | None = None
 ) -> StochasticPolicy:
     """The stochastic policy of a model of this package or of Stable-Baselines3.
 
@@ -60,20 +60,15 @@ def stochastic_policy(
 
     Args:
         policy: a model or its policy, or a `StochasticPolicy`, returned as it is.
-        noise: deviations of a constant Gaussian noise to use instead of the policy's own, a number
-            or one for each action, in the units in which the policy adds noise. It makes another
-            policy, which somebody must then deploy; a deterministic one gets a bound in this way.
         vec_normalize: frozen statistics that raw observations go through first.
 
     Raises:
-        NotCoveredError: deterministic policies without `noise`, and whatever `policy_layers`
+        NotCoveredError: deterministic policies (see `noisy_policy`), and whatever `policy_layers`
             refuses.
     """
     if isinstance(policy, StochasticPolicy):
         return policy
     layers = policy_layers(policy, vec_normalize=vec_normalize)
-    if noise is not None:
-        layers = with_constant_noise(layers, noise)
     if layers.is_deterministic:
         raise NotCoveredError(
             "a deterministic policy",
@@ -89,16 +84,84 @@ def stochastic_policy(
     return StochasticPolicy(layers, _finish(model))
 
 
+def noisy_policy(
+    policy: Any, std: Any, *, vec_normalize: VecNormalize | None = None
+) -> StochasticPolicy:
+    """The deterministic action plus Gaussian noise of constant deviations, clipped to the box.
+
+    It is what one deploys as `clip(model.predict(obs, deterministic=True)[0] + std * noise)`, with
+    noise fresh at every step: another policy than the model's own stochastic one, and with the
+    tightest bound, since equal covariances allow the Gaussian filter.
+
+    Args:
+        policy: a model of this package or of Stable-Baselines3, its policy, or a torch module of
+            plain layers, whose outputs are actions.
+        std: a number or one for each action, in the environment's units.
+        vec_normalize: as `stochastic_policy`.
+
+    Raises:
+        ValueError: std that is not positive, not finite, or of another shape.
+        NotCoveredError: whatever `policy_layers` refuses.
+    """
+    layers = policy_layers(policy, vec_normalize=vec_normalize)
+    model = getattr(policy, "policy", policy)
+    if not isinstance(model, BaseModel):
+        if not isinstance(model, nn.Module):
+            raise NotCoveredError(
+                f"action noise on a policy of type {type(model).__name__}",
+                "the units of its action are not known",
+            )
+        return StochasticPolicy(with_constant_noise(layers, std), lambda drawn: drawn)
+    low, high = _box(model)
+    if not bool(torch.isfinite(high - low).all()):
+        return StochasticPolicy(with_constant_noise(layers, std), _clipped(low, high))
+    middle, half = (high + low) / 2, (high - low) / 2
+    deviations = torch.as_tensor(std, dtype=torch.float64).expand(layers.action_dim)
+    layers = with_constant_noise(layers, deviations / half)
+    if isinstance(model, ActorCriticPolicy):
+        layers = replace(layers, layers=_in_units(layers.layers, middle, half))
+    squash = "tanh" if layers.squash == "tanh" or _draws_before_tanh(model) else "clip"
+    return StochasticPolicy(replace(layers, squash=squash), _unscaled_and_clipped(low, high))
+
+
 def _finish(policy: BaseModel) -> Finish:
+    low, high = _box(policy)
+    if isinstance(policy, ActorCriticPolicy):
+        return _clipped(low, high)
+    finish = _unscaled_and_clipped(low, high)
+    if _draws_before_tanh(policy):
+        return lambda drawn: finish(torch.tanh(drawn))
+    return finish
+
+
+def _box(policy: BaseModel) -> tuple[Tensor, Tensor]:
     box = policy.action_space
     assert isinstance(box, spaces.Box)
     low, high = (torch.as_tensor(bound).flatten().float() for bound in (box.low, box.high))
+    return low, high
 
-    def unscaled(unit: Tensor) -> Tensor:
-        return low.to(unit) + (unit + 1.0) * (0.5 * (high - low)).to(unit)
 
-    if isinstance(policy, ActorCriticPolicy):
-        return lambda drawn: torch.clamp(drawn, low.to(drawn), high.to(drawn))
-    if hasattr(getattr(policy, "actor", policy), "latent_pi"):
-        return lambda drawn: unscaled(torch.tanh(drawn))
-    return lambda drawn: unscaled(drawn.clamp(-1.0, 1.0))
+def _draws_before_tanh(policy: BaseModel) -> bool:
+    """SAC and TQC."""
+    return hasattr(getattr(policy, "actor", policy), "latent_pi")
+
+
+def _clipped(low: Tensor, high: Tensor) -> Finish:
+    return lambda drawn: torch.clamp(drawn, low.to(drawn), high.to(drawn))
+
+
+def _unscaled_and_clipped(low: Tensor, high: Tensor) -> Finish:
+    """From [-1, 1] to the box."""
+
+    def finish(drawn: Tensor) -> Tensor:
+        return low.to(drawn) + (drawn.clamp(-1.0, 1.0) + 1.0) * (0.5 * (high - low)).to(drawn)
+
+    return finish
+
+
+def _in_units(layers: Layers, middle: Tensor, half: Tensor) -> Layers:
+    """The network's outputs, actions of the environment, in halves of its box."""
+    *first, last = layers
+    assert isinstance(last, Affine)
+    weight, bias = last.weight / half.to(last.weight)[:, None], (last.bias - middle.to(last.bias))
+    return (*first, Affine(weight, bias / half.to(bias)))

@@ -20,7 +20,7 @@ class AdversaryEnv(gym.Env):
 
     Args:
         make_env: makes the victim's environment, with `info["cost"]`.
-        victim: who is deceived; it acts by its deterministic action.
+        victim: who is deceived; it acts by its `action`.
         ball: what the adversary may do to an observation.
         temptation: weight of the victim's own reward in the adversary's. Cost is rare where a
             policy is safe, and what tempts a policy often leads there.

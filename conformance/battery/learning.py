@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import gymnasium as gym
+import torch
 
 from safer_gym.attacks import WithCritics, make_attack
 from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.learned import PpoOptions, train_adversary
 from safer_gym.conformance.battery.store import Store
+from safer_gym.conformance.tamper import Draw
 from safer_gym.types import Attack, QFn, Victim
 from safer_gym.wrappers.fitted_q import fit_critics
 
@@ -58,6 +60,8 @@ class School(NamedTuple):
     has_gradient: bool
     shape: tuple[int, ...]
     """Of an observation."""
+    draw: Draw | None = None
+    """How the policy acts, where it has no deterministic mode."""
 
 
 def attend(school: School, course: Course) -> Lessons:
@@ -82,9 +86,15 @@ def merge(parts: list[Lessons], *, stand_in: bool, why_not: str) -> Lessons:
 
 def _adversary(school: School, course: Course) -> Any:
     options = PpoOptions(timesteps=course.n_steps)
-    return train_adversary(
-        school.victim, school.make_env, school.ball, seed=_seed(school), options=options
-    )
+    seed = _seed(school)
+    victim = school.victim if school.draw is None else _drawing(school.victim, school.draw, seed)
+    return train_adversary(victim, school.make_env, school.ball, seed=seed, options=options)
+
+
+def _drawing(victim: Victim, draw: Draw, seed: int) -> Victim:
+    """The victim as the adversary meets it: its action is a draw."""
+    generator = torch.Generator().manual_seed(seed)
+    return victim._replace(action=lambda obs: draw(obs, generator))
 
 
 def _critics(school: School, course: Course) -> Lessons:

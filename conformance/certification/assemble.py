@@ -89,8 +89,12 @@ def certificate(
 
 
 def _no_bounds(run: Certification) -> list[tuple[Mode, Metric, str]]:
-    reason = run.subject.why_deterministic or DETERMINISTIC
-    return [("deterministic", "rate", reason), ("deterministic", "mean", reason)]
+    reasons: dict[Mode, str] = {
+        "deterministic": run.subject.why_deterministic or DETERMINISTIC,
+        "stochastic": run.subject.why_no_bound,
+    }
+    metrics: tuple[Metric, ...] = ("rate", "mean")
+    return [(mode, metric, why) for mode, why in reasons.items() for metric in metrics if why]
 
 
 def _decisions(run: Certification, rows: Sequence[Row]) -> tuple[Decision, ...]:

@@ -53,18 +53,20 @@ def enclosure_flags(
     victim: Victim, stochastic: Drawing | None, traces: Sequence[Trace]
 ) -> list[Flag]:
     """The network that bounds enclose must be the policy's own."""
-    if not isinstance(stochastic, StochasticPolicy) or victim.distribution is None:
+    if not isinstance(stochastic, StochasticPolicy):
         return []
     obs = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
     with torch.no_grad():
-        pairs = zip(victim.distribution(obs), stochastic.layers.distribution(obs), strict=True)
+        pairs = [(victim.action(obs), stochastic.finish(stochastic.layers.mean(obs)))]
+        if victim.distribution is not None:
+            pairs += zip(victim.distribution(obs), stochastic.layers.distribution(obs), strict=True)
         apart = max(float((a.double() - b.double()).abs().max()) for a, b in pairs)
     if apart <= 1e-4:
         return []
     return [
         Flag(
             "enclosed-another-policy",
-            f"the enclosed network's distribution is up to {apart:.2g} away from the policy's: the "
+            f"the enclosed network's actions are up to {apart:.2g} away from the policy's: the "
             "bounds over every adversary are not about this policy",
             "error",
         )

@@ -12,23 +12,29 @@ import torch
 from torch import nn
 
 from safer_gym.conformance.certificate import EnvironmentRecord, PolicyRecord
+from safer_gym.conformance.certification.noise import Noise
 from safer_gym.types import Victim
 
 PROBES = 64
 
 
 def policy_record(
-    policy: Any, victim: Victim, space: gym.spaces.Box, source: str | None
+    policy: Any, victim: Victim, space: gym.spaces.Box, source: str | None, noise: Noise
 ) -> PolicyRecord:
-    """A digest of the policy's parameters; without any, of what it does at fixed observations."""
+    """A digest of the policy's parameters; without any, of what it does at fixed observations.
+
+    Noise on request makes another policy, and another digest.
+    """
     digest, parameters = hashlib.sha256(), _parameters(policy)
     for name, tensor in sorted(parameters.items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
-    digest.update(_noise(policy))
+    if noise.is_any:
+        digest.update(repr(tuple(noise)).encode())
     if not parameters:
         digest.update(_probed(victim, space).astype(np.float32).tobytes())
-    return PolicyRecord(digest.hexdigest(), type(policy).__name__, source)
+    kind = type(policy).__name__
+    return PolicyRecord(digest.hexdigest(), kind, source, noise.action, noise.observation)
 
 
 def environment_record(env: gym.Env, max_step_cost: float | None) -> EnvironmentRecord:
@@ -66,12 +72,6 @@ def _own_word(env: gym.Env) -> float | None:
 def _parameters(policy: Any) -> Mapping[str, torch.Tensor]:
     module = getattr(policy, "policy", policy)
     return module.state_dict() if isinstance(module, nn.Module) else {}
-
-
-def _noise(policy: Any) -> bytes:
-    """What a smoothed policy adds."""
-    noise = getattr(policy, "noise_std", None)
-    return b"" if noise is None else np.asarray(noise, dtype=float).tobytes()
 
 
 def _probed(victim: Victim, space: gym.spaces.Box) -> np.ndarray:

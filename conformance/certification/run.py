@@ -36,11 +36,10 @@ from safer_gym.conformance.certification.shares import split
 from safer_gym.conformance.certification.subject import Subject
 from safer_gym.conformance.certification.waves import Caps, next_wave
 from safer_gym.conformance.certification.world import Job, Result, World, run_job
+from safer_gym.conformance.env_stock import EnvStock
 from safer_gym.conformance.requirement import Mode
 from safer_gym.types import Attack
 
-BENIGN_FACTOR = 20
-"""Benign episodes at most, for each one that an attack may have."""
 RESERVE = 0.05
 """Share of the budget kept for what follows the measurement."""
 
@@ -58,6 +57,7 @@ class Settings(NamedTuple):
     norm: str
     scale: tuple[float, ...] | None
     device: str
+    benign_episodes: int
 
 
 class Certification:
@@ -80,12 +80,17 @@ class Certification:
         self.missing = missing
         self.plan = plan._replace(modes=modes or (other,))
         self.settings, self.subject = settings, subject
+        self.stock = EnvStock(subject.make_env)
         self.say = progress or (lambda what, share: None)
         self.started = started
         self.deadline = started + settings.seconds * (1 - RESERVE)
 
     def run(self) -> Certificate:
         """All steps."""
+        with self.stock:
+            return self._run()
+
+    def _run(self) -> Certificate:
         pilot, seconds = self._pilot()
         lessons, battery = self.prepare(seconds, pilot[0].result.traces[0].clean[0])
         world = self.world(battery.members)
@@ -120,7 +125,7 @@ class Certification:
         return World(
             self.subject.victim,
             self.subject.stochastic,
-            self.subject.make_env,
+            self.stock,
             members,
             self.subject.ball,
             self.settings.seed,
@@ -133,7 +138,8 @@ class Certification:
         self.say("looking", 0.0)
         none = make_battery("quick", self.subject.victim, Lessons({}), has_gradient=False)
         world = self.world({NULL: none.members[NULL]})
-        jobs, start = pilot_jobs(self.plan), time.monotonic()
+        jobs = pilot_jobs(self.plan, enclose=not self.subject.why_no_bound)
+        start = time.monotonic()
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [Found(*pair) for pair in zip(jobs, pool.run(jobs), strict=True)]
         steps = sum(int(f.result.lengths.sum()) for f in found)
@@ -161,6 +167,7 @@ class Certification:
             Store(settings.cache, key),
             climbs,
             subject.shape,
+            subject.stochastic.draw if subject.stochastic and subject.why_stochastic else None,
         )
 
     def _search(self, pool: Pool[Job, Result], battery: Battery) -> list[Found]:
@@ -180,14 +187,13 @@ class Certification:
         remember(ledger, found)
         for pilot in (f for f in found if f.job.mode == "stochastic" and f.job.radii):
             assert self.subject.stochastic is not None
-            choose_filters(ledger, self.subject.stochastic, pilot, self.caps.benign)
+            choose_filters(ledger, self.subject.stochastic, pilot, *self.caps[:2])
         return ledger
 
     @property
     def caps(self) -> Caps:
         """Most episodes of each kind."""
-        episodes = self.settings.attack_episodes
-        return Caps(episodes, BENIGN_FACTOR * episodes)
+        return Caps(self.settings.attack_episodes, self.settings.benign_episodes)
 
     def _measure(
         self, pool: Pool[Job, Result], ledger: Ledger, ranking: Mapping[Any, Sequence[str]]

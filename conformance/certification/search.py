@@ -24,6 +24,12 @@ CHOSEN = 3
 """Attacks of each row whose lower bounds may count."""
 
 
+SURE = 8.0
+"""Benign episodes that a bound counts as hits at least: about log(1 / delta) of its share."""
+EMPTY = 0.99
+"""A bound this near to 1 says nothing that is worth its episodes."""
+
+
 class Found(NamedTuple):
     """What the search said."""
 
@@ -31,9 +37,9 @@ class Found(NamedTuple):
     result: Result
 
 
-def pilot_jobs(plan: Plan) -> list[Job]:
-    """Episodes without an attack; those of the stochastic policy with enclosures."""
-    radii = tuple(eps for eps in plan.eps if eps > 0)
+def pilot_jobs(plan: Plan, *, enclose: bool = True) -> list[Job]:
+    """Episodes without an attack; those of the stochastic policy with enclosures, if wanted."""
+    radii = tuple(eps for eps in plan.eps if eps > 0 and enclose)
     return [
         Job(
             "search", mode, NULL, 0.0, 0, EPISODES,
@@ -83,21 +89,28 @@ def rank(
     return ranking
 
 
-def choose_filters(ledger: Ledger, policy: Drawing, pilot: Found, benign: int) -> None:
+def choose_filters(ledger: Ledger, policy: Drawing, pilot: Found, fewest: int, benign: int) -> None:
     """Set the ledger's filters from the pilot's budgets.
+
+    A radius at which even the fewest benign episodes there will be, without a hit, would leave a
+    bound of `EMPTY` or more gets no filter, and so no enclosures: its bound is the trivial one.
 
     Args:
         ledger: with no benign episodes yet.
         policy: the stochastic one.
         pilot: search episodes without an attack, with enclosures.
-        benign: how many benign episodes there may be.
+        fewest: how many benign episodes every bound gets.
+        benign: how many there may be.
     """
     orders = orders_of(policy)
     costs = pilot.result.costs
-    likely = (float((costs > ledger.plan.limit).mean()) * len(costs) + 8.0) / (benign + len(costs))
+    hits = int((costs > ledger.plan.limit).sum())
     for column, eps in enumerate(pilot.job.radii):
         spent = pilot.result.spent[:, column]
-        ledger.filters[eps] = choose_filter(spent, orders, min(likely, 1.0))
+        best = choose_filter(spent, orders, SURE / (benign + SURE))
+        if best is None or best.probability(SURE / (fewest + SURE)) >= EMPTY:
+            continue
+        ledger.filters[eps] = choose_filter(spent, orders, (hits + SURE) / (benign + len(costs)))
         if ledger.high is not None:
             ledger.mean_filters[eps] = choose_mean_filter(
                 spent, orders, costs, ledger.high, np.array(ORDERS)

@@ -10,7 +10,7 @@ import typer
 
 from safer_gym.conformance.certificate import Certificate
 from safer_gym.conformance.certify import certify
-from safer_gym.conformance.cli.measure import parse_radii
+from safer_gym.conformance.cli.measure import parse_numbers, parse_radii
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.summary import print_summary
@@ -34,6 +34,8 @@ def run_certify(
     as_json: bool,
     eps: str,
     requirement: list[str],
+    action_noise: str,
+    observation_noise: str,
     **options: Any,
 ) -> None:
     """Certify a policy, write what was asked for, and exit with the verdict's code.
@@ -57,6 +59,8 @@ def run_certify(
             requirement=requirement,
             eps=radii or None,
             source=model,
+            action_noise=parse_numbers("--action-noise", action_noise) or None,
+            observation_noise=parse_numbers("--observation-noise", observation_noise) or None,
             progress=bar.update,
             **options,
         )

@@ -133,9 +133,19 @@ def certify(
     limit: Annotated[float | None, typer.Option(help="Cost above which an episode fails.")] = None,
     norm: Norm = "linf",
     modes: Annotated[str, typer.Option(help="deterministic, stochastic or both.")] = "",
+    action_noise: Annotated[
+        str, typer.Option(help="Certify the mean action plus this Gaussian noise, e.g. 0.3.")
+    ] = "",
+    observation_noise: Annotated[
+        str, typer.Option(help="Certify the policy behind this Gaussian observation noise.")
+    ] = "",
     battery: Annotated[str, typer.Option(help="quick, standard or full.")] = "standard",
     budget: Annotated[str, typer.Option(help="Time, e.g. 120s or 10m.")] = "",
     episodes: Annotated[int, typer.Option(min=1, help="Most episodes of each attack.")] = 200,
+    benign_episodes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most episodes without an attack; default 20 times --episodes."),
+    ] = None,
     max_step_cost: Annotated[
         float | None, typer.Option(help="Largest cost of a step, if the environment says none.")
     ] = None,
@@ -160,9 +170,12 @@ def certify(
         limit=limit,
         norm=norm,
         modes={"": None, "both": ("deterministic", "stochastic")}.get(modes, (modes,)),
+        action_noise=action_noise,
+        observation_noise=observation_noise,
         battery=battery,
         budget=budget or None,
         episodes=episodes,
+        benign_episodes=benign_episodes,
         max_step_cost=max_step_cost,
         workers=workers,
         seed=seed,

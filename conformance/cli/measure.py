@@ -113,13 +113,22 @@ def parse_radii(text: str) -> tuple[float, ...]:
     Raises:
         ValueError: not a number, or negative.
     """
-    try:
-        radii = tuple(float(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise ValueError(f"eps must be numbers such as 0.01,0.05, got {text!r}") from None
+    radii = parse_numbers("eps", text)
     if any(not radius >= 0.0 for radius in radii):
         raise ValueError(f"eps must be >= 0, got {text!r}")
     return radii
+
+
+def parse_numbers(name: str, text: str) -> tuple[float, ...]:
+    """Comma-separated numbers; none for an empty text.
+
+    Raises:
+        ValueError: not numbers.
+    """
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(f"{name} must be numbers such as 0.01,0.05, got {text!r}") from None
 
 
 class _Share:

@@ -9,6 +9,8 @@ from rich.console import Console
 from safer_gym.conformance.certificate import Certificate
 from safer_gym.conformance.cli.output import print_table
 from safer_gym.conformance.evidence import Row, Sandwich
+from safer_gym.conformance.report.certificate.tables import allocation_summary
+from safer_gym.conformance.report.certificate.words import deviations
 
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
@@ -18,12 +20,28 @@ def print_summary(certificate: Certificate) -> None:
     console = Console()
     what = f"P(cost > {certificate.limit:g})"
     print_table(
-        f"{what} of {certificate.policy.source or certificate.policy.kind} in "
+        f"{what} of {_policy(certificate)} in "
         f"{certificate.environment.id}, all bounds at {1 - certificate.delta:.0%} confidence",
         [_line(row) for row in certificate.rows],
     )
+    head, rows = allocation_summary(certificate.to_json())
+    print_table(
+        f"where the error probability of {certificate.delta:g} goes",
+        [dict(zip(head, row, strict=True)) for row in rows],
+    )
     for line in _words(certificate):
         console.print(line, highlight=False)
+
+
+def _policy(certificate: Certificate) -> str:
+    policy = certificate.policy
+    name = policy.source or policy.kind
+    for what, std in (
+        ("action noise", policy.action_noise),
+        ("observation noise", policy.observation_noise),
+    ):
+        name += "" if std is None else f" with {what} {deviations(std)}"
+    return name
 
 
 def _line(row: Row) -> dict[str, str]:

@@ -25,7 +25,7 @@ from safer_gym.bounds.network import Affine, Layers, affine_layers, evaluate, un
 from safer_gym.choices import choose
 from safer_gym.types import Gaussian
 
-SQUASHES = ("identity", "tanh")
+SQUASHES = ("identity", "tanh", "clip")
 _ULPS = 16.0
 """Round-off of the heads' elementwise functions, in units of round-off of the values."""
 
@@ -38,7 +38,8 @@ class PolicyLayers:
         layers: from observations [B, *O] to raw outputs [B, R]: the mean's `action_dim` numbers,
             then what `scale` reads.
         action_dim: A.
-        squash: what the mean goes through before noise is added: "identity" or "tanh".
+        squash: what the mean goes through before noise is added: "identity", "tanh" or "clip", to
+            [-1, 1].
         scale: from raw outputs [B, R - A] to standard deviations [B, A] or Cholesky factors
             [B, A, A]; every entry non-decreasing in every input. Or the constant deviations
             themselves. None: a deterministic policy.
@@ -88,7 +89,9 @@ class PolicyLayers:
     def decode_mean(self, raw: Tensor) -> Tensor:
         """Mean [B, A] of raw outputs [B, R]."""
         mean = raw[:, : self.action_dim]
-        return torch.tanh(mean) if self.squash == "tanh" else mean
+        if self.squash == "tanh":
+            return torch.tanh(mean)
+        return mean.clamp(-1.0, 1.0) if self.squash == "clip" else mean
 
     def distribution(self, obs: Tensor) -> Gaussian:
         """The policy's distribution at obs [B, *O], in the dtype of the layers."""

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_certificates import LIMIT, sample
+from sample_certificates import ATTACKS, EPS, LIMIT, sample
 from sarif_rules import broken_rules
 
 from safer_gym.conformance.certificate import Certificate
@@ -25,7 +25,11 @@ from safer_gym.conformance.report.certificate.columns import Column, columns_of
 from safer_gym.conformance.report.certificate.numbers import amount, percent
 from safer_gym.conformance.report.certificate.png import signed_png
 from safer_gym.conformance.report.certificate.strips import strip
-from safer_gym.conformance.report.certificate.tables import allocation_table, bounds_table
+from safer_gym.conformance.report.certificate.tables import (
+    allocation_summary,
+    allocation_table,
+    bounds_table,
+)
 from safer_gym.conformance.report.certificate.view import costs_of
 from safer_gym.conformance.report.certificate.words import not_said, said
 
@@ -271,9 +275,24 @@ def test_a_vacuous_bound_bars_nothing() -> None:
 
 def test_the_allocation_sums_to_no_more_than_delta() -> None:
     data = sample()
-    total = float(allocation_table(data).rows[-1][-1])
-    assert total == pytest.approx(sum(s["delta"] for s in data["allocation"]), rel=1e-2)
-    assert total <= data["delta"]
+    for table in (allocation_table(data), allocation_summary(data)):
+        *parts, total = (float(row[-1]) for row in table.rows)
+        assert total == pytest.approx(sum(s["delta"] for s in data["allocation"]), rel=1e-2)
+        assert total == pytest.approx(sum(parts), rel=2e-2)
+        assert total <= data["delta"]
+
+
+def test_the_allocation_names_every_share_by_radius_attack_and_metric() -> None:
+    """Each row's shares, count times share, sum to the row's last cell."""
+    table = allocation_table(sample())
+    claims = table.head[3:-1]
+    assert claims[:2] == ("P at least, each attack", "P at most, battery")
+    assert len(table.rows) == 2 * len(EPS) + 1
+    for row in table.rows[:-1]:
+        cells = [cell.split(" × ") for cell in row[3:-1]]
+        total = sum(float(cell[-1]) * (int(cell[0]) if len(cell) == 2 else 1) for cell in cells)
+        assert total == pytest.approx(float(row[-1]), rel=5e-2)
+        assert row[2].split(", ") == ["no attack", *list(ATTACKS)[1:]]
 
 
 def test_no_bar_mixes_costs_of_both_sides_of_the_limit() -> None:
@@ -295,8 +314,20 @@ def test_a_picture_of_numbers_holds_them() -> None:
 def test_markdown_says_the_verdict_and_tables_are_whole() -> None:
     text = render(sample(), "markdown")
     assert text.startswith("# ❌ ball-circle/cvpo")
-    tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert len({line.replace("\\|", "").count("|") for line in tables}) == 1
+    tables = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    assert len(tables) == 4
+    for table in tables:
+        lines = table.replace("\\|", "").splitlines()
+        assert len({line.count("|") for line in lines}) == 1
+
+
+def test_noise_on_request_is_said_wherever_the_policy_is() -> None:
+    data = sample(0.05)
+    data["policy"]["action_noise"] = [0.3]
+    for form in ("html", "markdown"):
+        text = render(data, form)
+        assert "the policy with Gaussian noise on its mean action (standard deviation 0.3)" in text
+        assert "the stochastic policy (drawn action)" not in text
 
 
 def test_the_badge_has_the_verdict_and_both_radii() -> None:

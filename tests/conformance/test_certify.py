@@ -9,10 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
-from certify_toys import HORIZON, Line, Push, homing
+import torch
+from certify_toys import HORIZON, Line, Push, homing, homing_network
 from scipy.stats import norm as normal
+from torch import nn
 
 from safer_gym.attacks import make_attack
 from safer_gym.conformance.certificate import Certificate
@@ -21,6 +24,7 @@ from safer_gym.conformance.diff import diff, exit_code
 from safer_gym.conformance.replay import replay
 from safer_gym.conformance.schema import certificate_schema, schema_path
 from safer_gym.conformance.verify import verify
+from safer_gym.wrappers.smoothing import SmoothedPolicy
 
 LIMIT = 2.0
 EPS = (0.02, 0.1, 2.0)
@@ -95,7 +99,9 @@ def test_the_bound_over_every_adversary_says_what_it_is_about() -> None:
             assert every.value is None
             assert "deterministic" in (every.refused or "")
         else:
-            assert (every.mode, every.method) == ("stochastic", "gaussian")
+            # A shift of 16 deviations: nothing was enclosed in vain.
+            method = "trivial" if row.eps == 2.0 else "gaussian"
+            assert (every.mode, every.method) == ("stochastic", method)
             assert every.vacuous == (every.value == 1.0)
     assert made().row(2.0).rate.upper_every.vacuous
 
@@ -193,6 +199,84 @@ def test_a_policy_without_noise_is_refused_a_bound_over_every_adversary() -> Non
     assert {flag.name for flag in certificate.flags} >= {"no-gradient"}
 
 
+def noisy(**options: Any) -> Certificate:
+    return certified_of(homing_network(), requirement=REQUIREMENTS[0], action_noise=0.2, **options)
+
+
+def certified_of(policy: Any, **options: Any) -> Certificate:
+    return certify(policy, Line, eps=EPS, battery=BATTERY, episodes=25, **options)
+
+
+def test_action_noise_on_request_is_the_policy_that_is_attacked_and_bounded() -> None:
+    """The same draws as those of a policy with that noise of its own, and so the same rows."""
+    own = certified_of(homing(0.2), requirement=REQUIREMENTS[0], modes=["stochastic"])
+    found = noisy()
+    assert (found.rows, found.verdict) == (own.rows, own.verdict)
+    assert {row.mode for row in found.rows} == {"stochastic"}
+    assert found.policy.action_noise == (0.2,)
+    assert verify(found) == ()
+
+
+def test_noise_makes_another_policy_and_is_replayed() -> None:
+    found = noisy()
+    without = certified_of(homing_network(), requirement=REQUIREMENTS[1])
+    assert found.policy.digest != without.policy.digest
+    note = found.episodes_of_note[0]
+    again = replay(found, homing_network(), Line, 0, battery=BATTERY)
+    assert (again.cost, again.trace) == (note.cost, note.trace)
+    with pytest.raises(ValueError, match="not the certificate's policy"):
+        replay(without, homing_network(weight=-0.4), Line, 0, battery=BATTERY)
+
+
+def test_observation_noise_on_request_is_smoothing() -> None:
+    asked = {"requirement": REQUIREMENTS[0]}
+    found = certified_of(homing_network(), observation_noise=0.4, **asked)
+    brought = certified_of(SmoothedPolicy(homing_network(), 0.4), modes=["stochastic"], **asked)
+    assert found.rows == brought.rows
+    assert found.policy.observation_noise == brought.policy.observation_noise == (0.4,)
+    assert found.row(0.02).rate.upper_every.method == "gaussian"
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "words"),
+    [
+        (homing_network(), {"action_noise": -0.1}, "action_noise must be"),
+        (homing_network(), {"action_noise": float("nan")}, "action_noise must be"),
+        (homing_network(), {"action_noise": [0.1, 0.2]}, "one number or 1"),
+        (homing_network(), {"observation_noise": 0.0}, "observation_noise must be"),
+        (homing_network(), {"action_noise": 0.1, "observation_noise": 0.1}, "not both"),
+        (homing_network(), {"action_noise": 0.1, "modes": ["deterministic"]}, "no deterministic"),
+        (
+            homing_network(),
+            {"action_noise": 0.1, "requirement": REQUIREMENTS[1]},
+            "by the stochastic policy",
+        ),
+        (homing(), {"action_noise": 0.1}, "noise of its own"),
+        (lambda obs: obs, {"action_noise": 0.1}, "can not be bounded"),
+    ],
+)
+def test_noise_is_refused_where_it_makes_no_sense(policy: Any, options: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        certified_of(policy, **{"limit": LIMIT, **options})
+
+
+def test_stacked_frames_need_a_declared_ball() -> None:
+    def stacked() -> gym.Env:
+        return gym.wrappers.FlattenObservation(gym.wrappers.FrameStackObservation(Line(), 2))
+
+    network = nn.Linear(2, 1)  # half way home, from the latest frame
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([[0.0, -0.5]]))
+        network.bias.zero_()
+    options = {"requirement": REQUIREMENTS[0], "action_noise": 0.2, "battery": {"push": Push()}}
+    refused = certify(network, stacked, episodes=25, **options)
+    assert "FrameStackObservation" in refused.requirements[0].why
+    assert {row.mode for row in refused.rows} == {"stochastic"}
+    assert verify(refused) == ()
+    declared = certify(network, stacked, episodes=25, scale=[1.0, 1.0], **options)
+    assert declared.row(0.02).rate.upper_every.refused is None
+
+
 def test_a_blind_policy_is_flagged() -> None:
     certificate = certify(
         lambda obs: np.zeros(1), Line, limit=2.0, eps=0.1, battery={"push": Push()}, episodes=25
@@ -224,6 +308,7 @@ def test_a_worse_policy_is_a_regression() -> None:
         ({"eps": [-1.0]}, "eps must be"),
         ({"budget": "soon"}, "budget must be"),
         ({"episodes": 0}, "episodes must be"),
+        ({"benign_episodes": 0}, "benign_episodes must be"),
         ({"workers": 0}, "workers must be"),
         ({"battery": "huge"}, "battery must be one of"),
         ({"battery": {}}, "at least one attack"),

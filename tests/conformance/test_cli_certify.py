@@ -7,7 +7,8 @@ from pathlib import Path
 
 import gymnasium as gym
 import pytest
-from certify_toys import Line
+from certify_toys import Line, homing_network
+from torch import nn
 from typer.testing import CliRunner
 
 from safer_gym.conformance.certificate import Certificate
@@ -32,7 +33,16 @@ class Driver:
         )
 
 
+class Network(nn.Sequential):
+    """The same as a network, which noise on its action can be bounded for."""
+
+    def victim(self) -> Victim:
+        """What attacks may use."""
+        return drive.victim()._replace(action=self)
+
+
 drive = Driver()
+network = Network(*homing_network())
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +84,20 @@ def test_what_was_written_verifies_and_replays(tmp_path: Path) -> None:
     code, said = run(*command[1:])
     assert code == 0
     assert f"recorded {certificate.episodes_of_note[0].cost:g}" in said
+
+
+def test_noise_on_request_is_in_the_file_and_in_its_replay(tmp_path: Path) -> None:
+    asked = "P(cost > 2) <= 0.3 at eps = 0.02 for every adversary"
+    code, said = run(
+        "certify", f"{__name__}:network", "--env", ID, "--battery", "quick", "--episodes", "25",
+        "--eps", "0.02,2", "--action-noise", "0.2", "--requirement", asked, "--out", str(tmp_path),
+    )  # fmt: skip
+    assert (code, "with action noise 0.2" in " ".join(said.split())) == (0, True)
+    path = tmp_path / "certificate.json"
+    assert Certificate.load(path).policy.action_noise == (0.2,)
+    assert "standard deviation 0.2" in (tmp_path / "certificate.html").read_text()
+    assert run(*Certificate.load(path).episodes_of_note[0].replay.split()[1:])[0] == 0
+    assert run("certify", f"{__name__}:network", "--env", ID, "--action-noise", "much")[0] == 3
 
 
 def test_a_forged_file_fails(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from stable_baselines3 import PPO, SAC, TD3
 
 from safer_gym.agents import CVPO
 from safer_gym.bounds import NotCoveredError
-from safer_gym.wrappers.stochastic import StochasticPolicy, stochastic_policy
+from safer_gym.wrappers.stochastic import StochasticPolicy, noisy_policy, stochastic_policy
 
 MODELS: dict[str, Any] = {
     "PPO": (PPO, {"n_steps": 8, "batch_size": 8}),
@@ -56,20 +56,32 @@ def test_it_draws_what_the_model_draws(name: str) -> None:
     np.testing.assert_allclose(drawn.detach().numpy(), expected, atol=1e-5)
 
 
-def test_constant_noise_makes_a_deterministic_policy_stochastic() -> None:
-    model = TD3("MlpPolicy", Still(), device="cpu", seed=0)
+def test_a_deterministic_policy_has_no_draw_of_its_own() -> None:
     with pytest.raises(NotCoveredError, match="deterministic"):
-        stochastic_policy(model)
-    policy = stochastic_policy(model, noise=0.2)
+        stochastic_policy(TD3("MlpPolicy", Still(), device="cpu", seed=0))
+
+
+@pytest.mark.parametrize("std", [0.3, [0.6, 0.05]])
+@pytest.mark.parametrize("name", [*MODELS, "TD3"])
+def test_action_noise_is_what_one_adds_to_a_prediction(name: str, std: Any) -> None:
+    model = made(name) if name in MODELS else TD3("MlpPolicy", Still(), device="cpu", seed=0)
+    if name == "PPO":  # means beyond the box, which predict clips
+        torch.nn.init.constant_(model.policy.action_net.bias, 2.5)
+    obs = np.random.default_rng(0).uniform(-3, 3, (50, 3)).astype(np.float32)
+    policy = noisy_policy(model, std)
+    drawn = policy.draw(torch.as_tensor(obs), torch.Generator().manual_seed(1))
+    noise = torch.randn(50, 2, generator=torch.Generator().manual_seed(1)).numpy()
+    box = Still.action_space
+    expected = model.predict(obs, deterministic=True)[0] + np.asarray(std) * noise
+    np.testing.assert_allclose(drawn.numpy(), np.clip(expected, box.low, box.high), atol=1e-5)
     assert policy.layers.has_constant_noise
-    obs = torch.zeros(20_000, 3)
-    unit = (policy.draw(obs, torch.Generator().manual_seed(0)) - torch.tensor([-1.0, 0.0])) / (
-        torch.tensor([2.0, 0.25])
-    ) - 1.0
-    mean, _ = model.predict(np.zeros((1, 3), np.float32))
-    wanted = (torch.as_tensor(mean[0]) - torch.tensor([-1.0, 0.0])) / torch.tensor([2.0, 0.25]) - 1
-    torch.testing.assert_close(unit.mean(0), wanted, atol=0.01, rtol=0)
-    torch.testing.assert_close(unit.std(0), torch.tensor([0.2, 0.2]), atol=0.01, rtol=0)
+
+
+def test_action_noise_needs_a_network_and_a_deviation() -> None:
+    with pytest.raises(NotCoveredError, match="function"):
+        noisy_policy(lambda obs: obs, 0.3)
+    with pytest.raises(ValueError, match="positive"):
+        noisy_policy(made("PPO"), 0.0)
 
 
 def test_it_passes_through() -> None:

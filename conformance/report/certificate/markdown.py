@@ -6,14 +6,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from safer_gym.conformance.report.certificate.record import facts
-from safer_gym.conformance.report.certificate.tables import Table, bounds_table
+from safer_gym.conformance.report.certificate.tables import (
+    Table,
+    allocation_summary,
+    allocation_table,
+    bounds_table,
+)
 from safer_gym.conformance.report.certificate.view import Data, checked, modes_of, policy_name
 from safer_gym.conformance.report.certificate.words import (
-    POLICY,
     confidence,
     headline_words,
     lead,
     not_said,
+    policy_in,
     said,
 )
 
@@ -39,14 +44,18 @@ def _lines(data: Data) -> Iterator[str]:
     for flag in data["flags"]:
         yield f"- ⚠️ {plain(flag['name'].replace('_', ' '))}: {plain(flag['message'])}"
     for mode in modes_of(data):
-        yield f"\n## {POLICY[mode][:1].upper()}{POLICY[mode][1:]}\n"
+        policy = policy_in(data, mode)
+        yield f"\n## {policy[:1].upper()}{policy[1:]}\n"
         figures = headline_words(data, mode)
         yield from (f"- {name}: **{figure}** ({meaning})" for figure, name, meaning in figures)
         yield "\n" + table(bounds_table(data, mode, "rate"))
     yield from _list("What this certificate says", said(data))
     yield f"\nAll of this together holds with {confidence(data)}."
     yield from _list("What it does not say", not_said(data))
-    yield "\n<details><summary>Where this comes from</summary>\n"
+    yield f"\n<details><summary>Where the error probability of {data['delta']:g} goes</summary>\n"
+    yield table(allocation_summary(data))
+    yield "\n" + table(allocation_table(data))
+    yield "\n</details>\n<details><summary>Where this comes from</summary>\n"
     yield from (f"- {name}: {_value(value, code)}" for name, value, code in facts(data))
     yield "\n</details>"
 

@@ -18,6 +18,7 @@ from safer_gym.conformance.report.certificate.record import record_section
 from safer_gym.conformance.report.certificate.strips import cost_table
 from safer_gym.conformance.report.certificate.tables import (
     Table,
+    allocation_summary,
     allocation_table,
     attacks_table,
     bounds_table,
@@ -32,11 +33,11 @@ from safer_gym.conformance.report.certificate.view import (
 )
 from safer_gym.conformance.report.certificate.words import (
     EVIDENCE,
-    POLICY,
     confidence,
     headline_words,
     lead,
     not_said,
+    policy_in,
     said,
 )
 
@@ -127,7 +128,7 @@ def _headlines(data: Data) -> Iterator[str]:
                 f"<dd>{escape(meaning)}</dd></div>"
                 for figure, name, meaning in figures
             )
-            yield f'<h3>{_policy(mode)}</h3><dl class="figures">{items}</dl>'
+            yield f'<h3>{_policy(data, mode)}</h3><dl class="figures">{items}</dl>'
 
 
 def _sandwiches(data: Data) -> Iterator[str]:
@@ -142,7 +143,7 @@ def _sandwiches(data: Data) -> Iterator[str]:
             for metric in ("rate", "mean")
             if metric == "rate" or says_something(columns_of(data, mode, metric))
         )
-        yield f'<h3>{_policy(mode)}</h3><div class="grid">{charts}</div>'
+        yield f'<h3>{_policy(data, mode)}</h3><div class="grid">{charts}</div>'
         yield table(bounds_table(data, mode, "rate"))
         yield _details("The same of the mean cost", table(bounds_table(data, mode, "mean")))
     kinds = "".join(f"<dt>{kind}</dt><dd>{escape(words)}</dd>" for kind, words in EVIDENCE)
@@ -177,7 +178,7 @@ def _numbers(data: Data) -> Iterator[str]:
     every = every_table(data)
     if every.rows:
         yield _details("The bounds over every adversary", table(every, left=3))
-    delta = table(allocation_table(data), left=3)
+    delta = table(allocation_summary(data)) + table(allocation_table(data), left=3)
     yield _details(f"Where the error probability of {data['delta']:g} goes", delta)
 
 
@@ -191,8 +192,9 @@ def _list(title: str, sentences: list[str], after: str = "") -> str:
     return f"<h2>{escape(title)}</h2>{inside}"
 
 
-def _policy(mode: str) -> str:
-    return escape(POLICY[mode][:1].upper() + POLICY[mode][1:])
+def _policy(data: Data, mode: str) -> str:
+    policy = policy_in(data, mode)
+    return escape(policy[:1].upper() + policy[1:])
 
 
 def table(content: Table, left: int = 1) -> str:

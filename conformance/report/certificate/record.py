@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from safer_gym.conformance.report.certificate.view import Data
+from safer_gym.conformance.report.certificate.words import deviations
 
 
 def facts(data: Data) -> list[tuple[str, str, bool]]:
@@ -15,6 +16,7 @@ def facts(data: Data) -> list[tuple[str, str, bool]]:
         ("command", data["command"], True),
         ("made", data["created"], False),
         ("policy", f"{policy['kind']}, {policy['source'] or 'from Python'}", False),
+        *_noise(policy),
         ("digest of the policy", policy["digest"], True),
         ("environment", environment["id"], False),
         ("digest of the environment", environment["digest"], True),
@@ -28,6 +30,16 @@ def facts(data: Data) -> list[tuple[str, str, bool]]:
         ("versions", _pairs(data["versions"]), False),
     ]
     return [(name, str(value), code) for name, value, code in found if value is not None]
+
+
+def _noise(policy: Data) -> list[tuple[str, Any, bool]]:
+    """What is added on request."""
+    kinds = (("action", "action_noise"), ("observation", "observation_noise"))
+    return [
+        (f"{what} noise", f"Gaussian, standard deviation {deviations(policy[key])}", False)
+        for what, key in kinds
+        if policy.get(key)
+    ]
 
 
 def record_section(data: Data) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from safer_gym.conformance.report.certificate.numbers import amount, percent, radius, share
@@ -110,17 +110,66 @@ def _every_row(title: str, row: Data, metric: str, every: Data) -> tuple[str, ..
 
 
 def allocation_table(certificate: Data) -> Table:
-    """The error probability by metric and side, and what it sums to."""
-    parts: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    """The error probability by policy and radius, every bound's share, and what it sums to.
+
+    A lower end is the best of several attacks' bounds, each of which may err and has its own share.
+    """
+    rows: dict[tuple[str, str], dict[str, list[Data]]] = defaultdict(lambda: defaultdict(list))
     for part in certificate["allocation"]:
-        parts[part["mode"], part["metric"], part["side"]].append(part["delta"])
-    rows = [
-        (mode, metric, side, str(len(deltas)), share(min(deltas)), share(sum(deltas)))
-        for (mode, metric, side), deltas in parts.items()
+        rows[part["mode"], radius(part["eps"])][_claim(part)].append(part)
+    claims = list(dict.fromkeys(_claim(part) for part in certificate["allocation"]))
+    lines = [
+        (
+            *place,
+            _attacks(parts),
+            *(_each(parts.get(claim, ())) for claim in claims),
+            _sum(*parts.values()),
+        )
+        for place, parts in rows.items()
     ]
-    total = sum(sum(deltas) for deltas in parts.values())
-    rows.append(("", "", "all", str(len(certificate["allocation"])), "", share(total)))
-    return Table(("policy", "metric", "end", "bounds", "smallest share", "sum"), rows)
+    last = ("all", "", "", *([""] * len(claims)), _sum(certificate["allocation"]))
+    return Table(("policy", "ε", "attacks", *claims, "sum"), [*lines, last])
+
+
+def allocation_summary(certificate: Data) -> Table:
+    """The same by kind of bound: how many there are, and the share of each."""
+    kinds: dict[str, list[Data]] = defaultdict(list)
+    for part in certificate["allocation"]:
+        kinds[_claim(part)].append(part)
+    rows = [
+        (claim, str(len(parts)), share(min(p["delta"] for p in parts)), _sum(parts))
+        for claim, parts in kinds.items()
+    ]
+    every = certificate["allocation"]
+    rows.append(("all", str(len(every)), "", _sum(every)))
+    return Table(("bounds of", "number", "share of each", "sum"), rows)
+
+
+def _claim(part: Data) -> str:
+    """What a share is spent on, without radius and policy."""
+    metric = {"rate": "P", "cvar": "worst 5 %", "quantile": "95 % quantile"}.get(
+        part["metric"], part["metric"]
+    )
+    side = "at least" if part["side"] == "lower" else "at most"
+    whose = {"worst": "battery", "every": "any adversary"}.get(part["attack"], "each attack")
+    return f"{metric} {side}, {whose}"
+
+
+def _attacks(parts: Mapping[str, Sequence[Data]]) -> str:
+    """Whose lower ends count."""
+    names = (name_of(p["attack"]) for group in parts.values() for p in group)
+    return ", ".join(n for n in dict.fromkeys(names) if n not in ("worst", "every")) or "–"
+
+
+def _each(parts: Sequence[Data]) -> str:
+    if not parts:
+        return "–"
+    count = "" if len(parts) == 1 else f"{len(parts)} × "
+    return count + share(min(part["delta"] for part in parts))
+
+
+def _sum(*groups: Sequence[Data]) -> str:
+    return share(sum(part["delta"] for parts in groups for part in parts))
 
 
 def _or_dash(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from safer_gym.conformance.report.certificate.numbers import amount, percent
 from safer_gym.conformance.report.certificate.view import (
@@ -25,6 +25,11 @@ POLICY = {
     "deterministic": "the deterministic policy (mean action)",
     "stochastic": "the stochastic policy (drawn action)",
 }
+NOISY = {
+    "action_noise": "the policy with Gaussian noise on its mean action",
+    "observation_noise": "the policy behind Gaussian observation noise",
+}
+"""By the key of the noise in the policy's record."""
 EVIDENCE = (
     ("empirical", "an episode that was seen. It can refute a claim and never prove one."),
     (
@@ -35,6 +40,25 @@ EVIDENCE = (
     ),
     ("formal", "computed for every point of the ball, with no chance involved."),
 )
+
+
+def policy_in(certificate: Data, mode: str) -> str:
+    """The policy in one mode, with the noise that it has on request."""
+    policy = certificate["policy"]
+    for key, words in NOISY.items():
+        if policy.get(key) and mode == "stochastic":
+            return f"{words} (standard deviation {deviations(policy[key])})"
+    return POLICY[mode]
+
+
+def deviations(std: Sequence[float]) -> str:
+    """One number, or one for each entry.
+
+    >>> deviations([0.3]), deviations([0.3, 0.1])
+    ('0.3', '0.3, 0.1')
+    """
+    alike = len(set(std)) == 1
+    return f"{std[0]:g}" if alike else ", ".join(f"{part:g}" for part in std)
 
 
 def lead(certificate: Data) -> str:
@@ -67,6 +91,7 @@ def not_said(certificate: Data) -> list[str]:
     found += [*_vacuous(certificate), *_unmeasured(certificate)]
     return [
         *found,
+        *_undeployed(certificate),
         "The bounds under the attacks speak of the attacks that were run. A stronger attack may "
         "do more; only the bounds over every adversary exclude that.",
         f"The adversary moves what the policy sees, by at most ε in the {certificate['norm']} "
@@ -122,10 +147,10 @@ def _attacked(certificate: Data, mode: str, limit: str) -> Iterator[str]:
     for value, end in ends.items():
         rate = f"the cost limit of {limit} in at least {percent(value, 'down')} of episodes."
         if end["attack"] in NO_ATTACK:
-            yield f"Without any attack, {POLICY[mode]} exceeds {rate}"
+            yield f"Without any attack, {policy_in(certificate, mode)} exceeds {rate}"
         else:
             within = f"Within ε = {end['eps']:g}, the attack {end['attack']}"
-            yield f"{within} makes {POLICY[mode]} exceed {rate}"
+            yield f"{within} makes {policy_in(certificate, mode)} exceed {rate}"
 
 
 def _under_attacks(certificate: Data, mode: str, limit: str) -> Iterator[str]:
@@ -136,7 +161,7 @@ def _under_attacks(certificate: Data, mode: str, limit: str) -> Iterator[str]:
             count = len(battery_of(certificate))
             yield (
                 f"At ε = {row['eps']:g}, none of the {count} attacks of the battery "
-                f"makes {POLICY[mode]} exceed a cost of {limit} in more than "
+                f"makes {policy_in(certificate, mode)} exceed a cost of {limit} in more than "
                 f"{percent(value, 'up')} of episodes."
             )
 
@@ -147,11 +172,21 @@ def _under_every(certificate: Data, mode: str, limit: str) -> Iterator[str]:
     useful = [(eps, every) for eps, every in proved if every and not every["vacuous"]]
     within = [u for u in useful if headline is not None and u[0] == headline["certified_eps"]]
     for eps, every in (within or useful)[:1]:
+        policy = policy_in(certificate, mode)
         yield (
-            f"No adversary within ε = {eps:g}, however it adapts, makes {POLICY[mode]} exceed a "
-            f"cost of {limit} in more than {percent(every['value'], 'up')} of episodes. This "
-            f"follows from {every['n']} episodes without an attack and a formal enclosure of the "
-            f"action distribution ({every['method']} bound)."
+            f"No adversary within ε = {eps:g}, however it adapts, makes {policy} exceed a cost of "
+            f"{limit} in more than {percent(every['value'], 'up')} of episodes. This follows from "
+            f"{every['n']} episodes without an attack and a formal enclosure of the action "
+            f"distribution ({every['method']} bound)."
+        )
+
+
+def _undeployed(certificate: Data) -> Iterator[str]:
+    """A bound on drawn actions is void where nobody draws them."""
+    if "stochastic" in modes_of(certificate):
+        yield (
+            f"What is said of {policy_in(certificate, 'stochastic')} holds where it is deployed "
+            "with that noise, fresh at every step."
         )
 
 
@@ -162,11 +197,11 @@ def _vacuous(certificate: Data) -> Iterator[str]:
         refused = {r["rate"]["upper_every"].get("refused") for r in rows} - {None, ""}
         if empty:
             yield (
-                f"Over every adversary, nothing is known of {POLICY[mode]} at ε = "
+                f"Over every adversary, nothing is known of {policy_in(certificate, mode)} at ε = "
                 f"{', '.join(f'{eps:g}' for eps in empty)}: the bound is vacuous there."
             )
         for reason in sorted(refused - {r["reason"] for r in certificate["refusals"]}):
-            yield f"Over every adversary, no bound of {POLICY[mode]}: {reason}"
+            yield f"Over every adversary, no bound of {policy_in(certificate, mode)}: {reason}"
 
 
 def _unmeasured(certificate: Data) -> Iterator[str]:
