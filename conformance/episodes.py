@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from safer_gym.conformance.env_stock import EnvStock
 from safer_gym.conformance.outcomes import Trace
 from safer_gym.conformance.tamper import ROWS, Actor
 
@@ -33,7 +34,7 @@ class Episode:
         self._records: list[tuple[Any, Any, Any, float]] | None = [] if record else None
 
     def step(self, seen: NDArray, action: NDArray, max_steps: int | None) -> None:
-        """Advance by one step; closes the environment at the episode's end."""
+        """Advance by one step."""
         obs, reward, terminated, truncated, info = self.env.step(self._legal(action))
         cost = step_cost(info)
         if not np.isfinite(float(reward)):
@@ -55,7 +56,6 @@ class Episode:
         return action
 
     def _finish(self) -> None:
-        self.env.close()
         if self._records is not None:
             columns = zip(*self._records, strict=True)
             self.trace = Trace(*(np.array(column, dtype=np.float64) for column in columns))
@@ -77,7 +77,7 @@ def step_cost(info: dict[str, Any]) -> float:
 
 def run_episodes(
     actor: Actor,
-    make_env: Callable[[], gym.Env],
+    stock: EnvStock,
     *,
     seeds: Sequence[int],
     first: int = 0,
@@ -98,27 +98,16 @@ def run_episodes(
         rows = list(members)
         for start in range(0, len(rows), n_envs):
             group = {
-                n % ROWS: Episode(make_env(), seeds[n - first], record=n - first < traces)
+                n % ROWS: Episode(stock.take(), seeds[n - first], record=n - first < traces)
                 for n in rows[start : start + n_envs]
             }
-            _run_group(actor, group, block, max_steps, _share(progress, done, seeds))
+            try:
+                _step_until_done(actor, group, block, max_steps, _share(progress, done, seeds))
+            finally:
+                for episode in group.values():
+                    stock.give(episode.env)
             done.extend(group.values())
     return done
-
-
-def _run_group(
-    actor: Actor,
-    group: dict[int, Episode],
-    block: int,
-    max_steps: int | None,
-    progress: Callable[[float], None],
-) -> None:
-    try:
-        _step_until_done(actor, group, block, max_steps, progress)
-    finally:
-        for episode in group.values():
-            if not episode.done:
-                episode.env.close()
 
 
 def _step_until_done(

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from safer_gym.attacks import ATTACKS, make_attack
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
+from safer_gym.conformance.env_stock import EnvStock
 from safer_gym.conformance.episodes import Episode, run_episodes
 from safer_gym.conformance.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.outcomes import Outcomes, Trace
@@ -77,21 +78,22 @@ def evaluate(
     ball = LpBall.of(norm, eps, low=low, high=high)
     victim = as_victim(policy, device=device)
     outcomes = []
-    for label, attack in named.items():
-        started = perf_counter()
-        if isinstance(attack, str):
-            attack = learn_attack(attack, policy, make_env, eps=eps, norm=norm, seed=seed)
-        episodes = run_episodes(
-            Tamperer(victim, attack, ball, seed=seed, device=device),
-            make_env,
-            seeds=range(seed, seed + n_episodes),
-            n_envs=n_envs,
-            max_steps=max_steps,
-            traces=traces,
-            progress=None if progress is None else _labelled(progress, label),
-        )
-        radius = 0.0 if label == NATURAL else float(np.max(eps))
-        outcomes.append(_gather(label, radius, norm, episodes, perf_counter() - started))
+    with EnvStock(make_env) as stock:
+        for label, attack in named.items():
+            started = perf_counter()
+            if isinstance(attack, str):
+                attack = learn_attack(attack, policy, make_env, eps=eps, norm=norm, seed=seed)
+            episodes = run_episodes(
+                Tamperer(victim, attack, ball, seed=seed, device=device),
+                stock,
+                seeds=range(seed, seed + n_episodes),
+                n_envs=n_envs,
+                max_steps=max_steps,
+                traces=traces,
+                progress=None if progress is None else _labelled(progress, label),
+            )
+            radius = 0.0 if label == NATURAL else float(np.max(eps))
+            outcomes.append(_gather(label, radius, norm, episodes, perf_counter() - started))
     return outcomes
 
 

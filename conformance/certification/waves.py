@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certification.ledger import Key, Ledger
-from safer_gym.conformance.certification.settled import cell_settled, every_settled, refuted
+from safer_gym.conformance.certification.settled import (
+    cell_settled,
+    every_settled,
+    hopeless,
+    refuted,
+)
 from safer_gym.conformance.certification.world import Job
 from safer_gym.conformance.requirement import Mode
 from safer_gym.conformance.tamper import ROWS
@@ -76,16 +81,25 @@ def _benign_jobs(ledger: Ledger, caps: Caps) -> list[Job]:
     radii = tuple(
         eps
         for eps in ledger.plan.eps
-        if eps > 0 and _enclosed(ledger, eps) == n and not every_settled(ledger, eps)
+        if eps > 0 and _enclosed(ledger, eps) == n and _is_worth(ledger, eps, n, caps)
     )
     null_settled = cell_settled(ledger, "stochastic", NULL, 0.0)
     if n >= caps.benign or (n > 0 and not radii and (null_settled or n >= caps.attack)):
         return []
     blocks = caps.benign_wave if n else 1
+    most = caps.benign if n >= caps.attack else min(caps.attack, caps.benign)
+    end = min(n + blocks * ROWS, most)
     return [
-        Job("benign", "stochastic", NULL, 0.0, first, min(ROWS, caps.benign - first), radii)
-        for first in range(n, min(n + blocks * ROWS, caps.benign), ROWS)
+        Job("benign", "stochastic", NULL, 0.0, first, min(ROWS, end - first), radii)
+        for first in range(n, end, ROWS)
     ]
+
+
+def _is_worth(ledger: Ledger, eps: float, n: int, caps: Caps) -> bool:
+    """A bound gets the episodes of an attack; more only where they may decide something."""
+    if every_settled(ledger, eps):
+        return False
+    return n < caps.attack or not hopeless(ledger, eps, caps.benign)
 
 
 def _enclosed(ledger: Ledger, eps: float) -> int:

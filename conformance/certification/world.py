@@ -6,16 +6,16 @@ ones, and the *benign* episodes of the bound over every adversary are fresh too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.members import Member
 from safer_gym.conformance.certification.divergence import Drawing, spent_budgets
+from safer_gym.conformance.env_stock import EnvStock
 from safer_gym.conformance.episodes import Episode, run_episodes
 from safer_gym.conformance.outcomes import Floats, Trace
 from safer_gym.conformance.requirement import Mode
@@ -34,7 +34,7 @@ class World(NamedTuple):
     victim: Victim
     stochastic: Drawing | None
     """The policy's other mode; None where it has none."""
-    make_env: Callable[[], gym.Env]
+    stock: EnvStock
     members: Mapping[str, Member]
     ball: LpBall
     """At eps = 1."""
@@ -108,7 +108,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
     numbers = range(job.first, job.first + job.episodes)
     return run_episodes(
         actor,
-        world.make_env,
+        world.stock,
         seeds=[seed_of(world.seed, job.phase, number) for number in numbers],
         first=job.first,
         n_envs=world.n_envs,

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from certify_toys import homing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from safer_gym.conformance.certification.filters import (
 from safer_gym.conformance.certification.ledger import Key, Ledger
 from safer_gym.conformance.certification.plan import Plan, make_plan, seconds_of
 from safer_gym.conformance.certification.pool import Pool
+from safer_gym.conformance.certification.search import Found, choose_filters
 from safer_gym.conformance.certification.settled import refuted
 from safer_gym.conformance.certification.shares import split
 from safer_gym.conformance.certification.waves import Caps, next_wave
@@ -114,6 +116,48 @@ def test_waves_start_with_the_most_promising_and_end() -> None:
             book.add(j, result([0.0] * j.episodes))
     assert waves < 6
     assert {cell.n for cell in book.cells.values()} <= {25, 50}
+
+
+NEAR, FAR = 0.1, 0.2
+"""Radii whose attacks may shift an episode by half a deviation, and by three."""
+
+
+def enclosed(hits: int, caps: Caps) -> Ledger:
+    """All benign episodes that the waves ask for, `hits` of each block of 25 over the limit."""
+    asked = make_plan((), eps=[NEAR, FAR], limit=1.0, modes=["stochastic"], delta=None)
+    places = {("stochastic", eps): ["a"] for eps in asked.eps}
+    book = Ledger(asked, (NULL, "a"), 10.0, split(asked, places))
+    book.filters = {NEAR: Filter(np.inf, 0, 0.25), FAR: Filter(np.inf, 0, 9.0)}
+    while jobs := [j for j in next_wave(book, places, caps) if j.phase == "benign"]:
+        for j in jobs:
+            costs = np.where(np.arange(j.episodes) < hits, 5.0, 0.0)
+            spent = np.zeros((j.episodes, len(j.radii), 1))
+            book.add(j, result(costs.tolist())._replace(spent=spent))
+    return book
+
+
+def test_a_hopeless_bound_gets_the_episodes_of_an_attack() -> None:
+    caps = Caps(100, 2000)
+    book = enclosed(0, caps)
+    assert len(book.spent[FAR]) == caps.attack
+    found = book.every(NEAR, "rate")
+    assert found is not None
+    assert found.value <= 0.05
+    assert caps.attack < len(book.spent[NEAR]) < caps.benign
+    # One episode in five over the limit: no number of them would bring the bound below 5 %.
+    assert {len(spent) for spent in enclosed(5, caps).spent.values()} == {caps.attack}
+
+
+def test_where_every_bound_is_empty_nothing_is_enclosed() -> None:
+    spent = np.array([0.1, 100.0])[None, :, None] * np.ones((8, 1, 1))
+    pilot = Found(
+        Job("search", "stochastic", NULL, 0.0, 0, 8, (NEAR, FAR)),
+        result([0.0] * 8)._replace(spent=spent),
+    )
+    asked = make_plan((), eps=[NEAR, FAR], limit=1.0, modes=["stochastic"], delta=None)
+    book = Ledger(asked, (NULL,), 10.0, ())
+    choose_filters(book, homing(), pilot, 100, 2000)
+    assert set(book.filters) == set(book.mean_filters) == {NEAR}
 
 
 def double(world: float, job: float) -> float:

@@ -41,6 +41,8 @@ class BulletTask(gymnasium.Env[Observation, NDArray[np.float32]]):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}
+    forgets_on_reset = True
+    """Episodes may share an environment: a reset leaves no trace of what was before."""
 
     def __init__(self, task: str, render_mode: str | None = None) -> None:
         self.task = task_spec(task)
