@@ -8,11 +8,12 @@ the policy's true rates, and one that is designed for the two rates of the indif
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from safer_gym.conformance.statistics import dkw_cvar_upper, dkw_quantile_upper
 from safer_gym.conformance.statistics.calibration import (
     Gates,
     Rule,
@@ -26,6 +27,10 @@ from safer_gym.conformance.statistics.rivals import (
     peeking_rule,
     point_rule,
     unsplit_rule,
+)
+from safer_gym.conformance.statistics.tail_calibration import (
+    cvar_ever_missed,
+    quantile_ever_missed,
 )
 
 ATTACKS = 8
@@ -50,6 +55,26 @@ def falling(worst: float, episodes: int, name: str) -> Case:
     """One attack reaches `worst`, the others half of it."""
     return Case(name, [worst] + [worst / 2] * (ATTACKS - 1), episodes)
 
+
+class Tail(NamedTuple):
+    """A law of costs as shares of the most an episode can cost, and its worst 5 %."""
+
+    name: str
+    draw: Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
+    quantile: float
+    cvar: float
+
+
+TAILS = (
+    Tail(
+        "nine in ten cost nothing, the others up to half",
+        lambda g, size: (g.random(size) < 0.1) * g.random(size) / 2,
+        0.25,
+        0.375,
+    ),
+    Tail("6 % cost half", lambda g, size: (g.random(size) < 0.06) / 2, 0.5, 0.5),
+)
+LEVEL, TAIL_EPISODES = 0.95, 200
 
 EQUAL = Case("all attacks at the limit", [LIMIT] * ATTACKS, 300)
 OVER = Case("one attack just over, 0.051", [0.051] + [0.0] * (ATTACKS - 1), 1000)
@@ -86,6 +111,7 @@ def measure(*, gates: int = 10_000, seed: int = 0, longest: int | None = None) -
         rows.append(_row(name, case.name, found, episodes, max(case.rates) > LIMIT))
         rows[-1]["fixed_size_told"] = _told(case.rates)
     rows += _mean_rows(generator, gates, longest)
+    rows += _tail_rows(generator, gates, min(TAIL_EPISODES, longest or TAIL_EPISODES))
     return {"benchmark": "gates", "setting": _setting(gates), "rows": rows}
 
 
@@ -157,6 +183,40 @@ def _mean_rows(
         )
         rows.append(_row("anytime, mean", name, found, episodes, max(means) > share))
     return rows
+
+
+def _tail_rows(generator: np.random.Generator, gates: int, n: int) -> list[dict[str, Any]]:
+    """Upper bounds of one attack's tail: two that are looked at after every episode, two at n."""
+    rows = []
+    for law in TAILS:
+        costs = law.draw(generator, (gates, n))
+        quantile, cvar = law.quantile, law.cvar
+        quantiles = np.array([dkw_quantile_upper(row, LEVEL, ONE_SIDE, 1.0) for row in costs])
+        cvars = np.array([dkw_cvar_upper(row, LEVEL, ONE_SIDE, 1.0) for row in costs])
+        missed = {
+            "anytime, quantile": quantile_ever_missed(costs, quantile, LEVEL, ONE_SIDE),
+            "anytime, CVaR": cvar_ever_missed(costs, cvar, LEVEL, ONE_SIDE),
+            "DKW, quantile": quantiles < quantile,
+            "DKW, CVaR": cvars < cvar,
+        }
+        rows += [_tail_row(rule, law.name, found, n) for rule, found in missed.items()]
+    return rows
+
+
+def _tail_row(rule: str, case: str, missed: np.ndarray, n: int) -> dict[str, Any]:
+    empty = dict.fromkeys(
+        ("lower_ever_missed", "false_verdicts", "passed", "failed", "fixed_size_told")
+    )
+    return {
+        "rule": rule,
+        "case": case,
+        "most_episodes": n,
+        "upper_ever_missed": float(missed.mean()),
+        "interval_missed_at_verdict": None,
+        "median_episodes": n,
+        "p90_episodes": n,
+        **empty,
+    }
 
 
 def _sparse(

@@ -91,12 +91,18 @@ def cvar_log_wealth(x: Floats, level: float, v: float) -> float:
 
     It increases in v. The claim is refuted at level delta where it reaches log(1 / delta).
     """
+    shares = bold_shares()
+    wealth = [np.log1p(shares * gain[:, None]).sum(axis=0) for gain in cvar_gains(x, level, v)]
+    return float(logsumexp(wealth) - np.log(THRESHOLDS * len(shares)))
+
+
+def cvar_gains(x: Floats, level: float, v: float) -> Floats:
+    """What each x in [0, 1], any axes [...], pays on a stake of 1 at each threshold [T, ...].
+
+    At most 0 in the mean, at every threshold, if the claim "their CVaR is at least v" holds.
+    """
     below = thresholds()
-    below = below[below < v]
+    below = below[below < v].reshape(-1, *(1,) * x.ndim)
     room = 1.0 - below
     claims = 1.0 - (1.0 - level) * (v - below) / room
-    z = 1.0 - np.maximum(x - below[:, None], 0.0) / room[:, None]
-    shares = bold_shares()
-    gains = z / claims[:, None] - 1.0
-    wealth = [np.log1p(shares * gain[:, None]).sum(axis=0) for gain in gains]
-    return float(logsumexp(wealth) - np.log(THRESHOLDS * len(shares)))
+    return (1.0 - np.maximum(x - below, 0.0) / room) / claims - 1.0

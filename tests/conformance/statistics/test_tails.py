@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,10 @@ from safer_gym.conformance.statistics import (
     rate_sequence,
 )
 from safer_gym.conformance.statistics.calibration import tolerated
+from safer_gym.conformance.statistics.tail_calibration import (
+    cvar_ever_missed,
+    quantile_ever_missed,
+)
 from safer_gym.conformance.statistics.tails import cvar_log_wealth
 
 HIGH = 20.0
@@ -135,3 +141,30 @@ def test_bad_arguments_are_named(bound) -> None:
 def test_the_band_has_no_constant_for_large_delta() -> None:
     with pytest.raises(ValueError, match="1/2"):
         dkw_quantile_upper([1.0], 0.5, 0.7, HIGH)
+
+
+def test_simulated_tails_are_the_bounds_own() -> None:
+    """Misses counted by wealth are those of the bounds themselves, after every episode."""
+    costs, level, delta = samples(30, 30), 0.75, 0.6
+    quantile, cvar = true_quantile(level), true_cvar(level)
+    looks = range(1, costs.shape[1] + 1)
+    found = quantile_ever_missed(costs, quantile, level, delta)
+    for row, by_wealth in zip(costs, found, strict=True):
+        own = any(quantile_upper(row[:n], level, delta, HIGH) < quantile for n in looks)
+        assert own == by_wealth
+    assert found.any()
+    found = cvar_ever_missed(costs / HIGH, cvar / HIGH, level, delta)
+    for row, by_wealth in zip(costs, found, strict=True):
+        # The bound is bisected from above, to a part in 10^7 of the range.
+        assert any(cvar_upper(row[:n], level, delta, HIGH) < cvar for n in looks) <= by_wealth
+
+
+@pytest.mark.parametrize("ever_missed", [quantile_ever_missed, cvar_ever_missed])
+def test_tails_keep_their_promise_however_often_one_looks(ever_missed: Callable) -> None:
+    gates, level, delta = 400, 0.75, 0.05
+    truth = true_quantile(level) if ever_missed is quantile_ever_missed else true_cvar(level)
+    costs = samples(gates, 100) / HIGH
+    missed = int(ever_missed(costs, truth / HIGH, level, delta).sum())
+    assert missed <= tolerated(gates, delta)
+    # A truth that is larger than the law's is refuted, so that the count can not stay small.
+    assert ever_missed(costs, 1.0, level, delta).sum() > tolerated(gates, delta)
