@@ -5,6 +5,8 @@ python -m benchmarks enclosure               # bounds of the packaged actors: ti
 python -m benchmarks gates                   # errors and early stopping of the gate
 python -m benchmarks theory                  # every bound against exact finite problems
 python -m benchmarks updates --json out.json
+python -m benchmarks certificates action_noise --json results/certificates.json \\
+    --markdown results/certificates.md   # the packaged policies' certificates
 python -m benchmarks evaluation --task SaferGym/BallCircle-v0 --task SaferGym/AntRun-v0
 """
 
@@ -18,12 +20,31 @@ from typing import Any
 
 import torch
 
-from benchmarks import attacks, enclosure, evaluation, gates, theory, updates
+from benchmarks import (
+    action_noise,
+    attacks,
+    certificates,
+    enclosure,
+    evaluation,
+    gates,
+    theory,
+    updates,
+)
 from benchmarks.machine import describe
-from benchmarks.table import lines
+from benchmarks.table import lines, markdown
+from safer_gym.attacks import UniformNoise, make_attack
 from safer_gym.choices import choose
+from safer_gym.conformance.provenance import command
 
 NAMES = ("attacks", "enclosure", "evaluation", "gates", "theory", "updates")
+LONG = ("certificates", "action_noise")
+"""Minutes each; only where they are named."""
+
+_HEAD = """# Measured
+
+Made by `{command}`; commit, machine, versions and all digits are in the JSON file beside this one.
+
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -38,13 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         flush=True,
     )
     results = []
-    for name in [choose("benchmark", name, NAMES) for name in options.names] or NAMES:
+    for name in [choose("benchmark", name, _RUNNERS) for name in options.names] or NAMES:
         result = _RUNNERS[name](options)
         results.append(result)
         print("\n".join(lines(result)), flush=True)
     written = {"machine": machine, "results": results}
     if options.json is not None:
         options.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    if options.markdown is not None:
+        page = _HEAD.format(command=command()) + "\n".join(map(markdown, results))
+        options.markdown.write_text(page, encoding="utf-8")
     return written
 
 
@@ -55,8 +79,15 @@ def _parser() -> argparse.ArgumentParser:
         "are; and the theory against exact finite problems. Variants run in turns; compare ratios "
         "of one run, by CPU time where the machine is shared.",
     )
-    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(NAMES)}; or all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="name",
+        help=f"{', '.join((*NAMES, *LONG))}; default: all but the last two",
+    )
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
+    parser.add_argument("--markdown", type=Path, help="write the tables to this file")
+    parser.add_argument("--workers", type=int, default=2, help="of a certificate (default 2)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
     parser.add_argument("--repetitions", type=int, help="laps of each variant")
     parser.add_argument("--task", action="append", help="task of `evaluation`; may be repeated")
@@ -103,6 +134,25 @@ def _gates(options: argparse.Namespace) -> dict[str, Any]:
     return gates.measure(**({"gates": 20, "longest": 40} if options.tiny else {}))
 
 
+def _certificates(options: argparse.Namespace) -> dict[str, Any]:
+    return certificates.measure(_effort(options, "standard"))
+
+
+def _action_noise(options: argparse.Namespace) -> dict[str, Any]:
+    effort = _effort(options, {"mc": make_attack("mc")})
+    return action_noise.measure(effort, *([(0.3,)] if options.tiny else []))
+
+
+def _effort(options: argparse.Namespace, battery: Any) -> certificates.Effort:
+    effort = certificates.Effort(battery=battery, workers=options.workers)
+    if not options.tiny:
+        return effort
+    return effort._replace(
+        policies=("ball-circle/safer",), eps=(0.001,), battery={"uniform": UniformNoise()},
+        episodes=1, workers=1,
+    )  # fmt: skip
+
+
 def _updates(options: argparse.Namespace) -> dict[str, Any]:
     setting = updates.Setting()
     if options.tiny:
@@ -115,7 +165,9 @@ def _updates(options: argparse.Namespace) -> dict[str, Any]:
 
 
 _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "action_noise": _action_noise,
     "attacks": _attacks,
+    "certificates": _certificates,
     "enclosure": _enclosure,
     "evaluation": _evaluation,
     "gates": _gates,

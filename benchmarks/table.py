@@ -14,6 +14,15 @@ def lines(result: Result) -> list[str]:
     return [_title(result), *_aligned([head, *rows]), ""]
 
 
+def markdown(result: Result) -> str:
+    """The same as a heading and a table of GitHub's kind."""
+    head, rows = _LAYOUTS[result["benchmark"]](result)
+    table = [head, ["---"] * len(head), *rows]
+    cells = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
+    setting = ", ".join(f"{key} {value}" for key, value in result["setting"].items())
+    return "\n".join([f"## {result['benchmark'].capitalize()}", "", f"{setting}.", "", *cells, ""])
+
+
 def _title(result: Result) -> str:
     setting = ", ".join(f"{key} {value}" for key, value in result["setting"].items())
     peak = result.get("sgemm_peak_gflops")
@@ -120,15 +129,76 @@ def _gates(result: Result) -> tuple[list[str], list[list[str]]]:
     shares += ("false_verdicts", "passed", "failed")
     rows = []
     for row in result["rows"]:
-        cells = [row["rule"], row["case"], *(f"{row[share]:.2%}" for share in shares)]
+        cells = [row["rule"], row["case"], *(_share(row[share]) for share in shares)]
         cells += [f"{row[n]:.0f}" for n in ("most_episodes", "median_episodes", "p90_episodes")]
         told = row["fixed_size_told"]
         rows.append([*cells, "-" if told is None else str(told)])
     return head, rows
 
 
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
+
+
+def _certificates(result: Result) -> tuple[list[str], list[list[str]]]:
+    head = ["policy", "mode", "eps", "at least", "by", "at most, battery", "at most, any adversary"]
+    head += ["M", "benign episodes", "attack episodes"]
+    rows = [
+        [
+            row["policy"],
+            row["mode"],
+            f"{row['eps']:g}",
+            f"{row['at_least']:.4f}",
+            row["by"] or "-",
+            _number(row["at_most_battery"]),
+            "vacuous" if row["vacuous"] else _number(row["at_most_any"]),
+            _number(row["M"], 2),
+            str(row["benign_episodes"]),
+            str(row["attack_episodes"]),
+        ]
+        for row in result["rows"]
+    ]
+    for line in result["headlines"]:
+        eps = [_radius(line[f"{name}_eps"]) for name in ("attacked", "withstood", "certified")]
+        at = f"rate {line['rate']:g}"
+        time = f"{line['wall_s']:.0f} s, {line['cpu_s']:.0f} s of CPU"
+        cells = [f"attacked eps {eps[0]}", "", f"withstood {eps[1]}", f"certified {eps[2]}"]
+        rows.append([line["policy"], line["mode"], at, *cells, "", time, ""])
+    return head, rows
+
+
+def _action_noise(result: Result) -> tuple[list[str], list[list[str]]]:
+    head = ["policy", "action noise", "reward", "cost", "P(cost > limit)", "certified eps"]
+    head += ["attacked eps", "M at the least eps", "benign episodes"]
+    rows = [
+        [
+            row["policy"],
+            "its own" if row["action_noise"] is None else f"{row['action_noise']:g}",
+            f"{row['reward']:.0f}",
+            f"{row['cost']:.2f}",
+            f"{row['violations']:.4f}",
+            _radius(row["certified_eps"]),
+            _radius(row["attacked_eps"]),
+            _number(next(iter(row["M"].values())), 2),
+            str(row["benign_episodes"]),
+        ]
+        for row in result["rows"]
+    ]
+    return head, rows
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _radius(eps: float | None) -> str:
+    return "none" if eps is None else f"{eps:g}"
+
+
 _LAYOUTS: dict[str, Callable[[Result], tuple[list[str], list[list[str]]]]] = {
+    "action noise": _action_noise,
     "attacks": _attacks,
+    "certificates": _certificates,
     "enclosure": _enclosure,
     "evaluation": _evaluation,
     "gates": _gates,

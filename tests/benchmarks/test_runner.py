@@ -8,23 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.run import NAMES, main
+from benchmarks.run import LONG, NAMES, main
 from benchmarks.timing import Lap, interleave, ratio
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *LONG])
 def test_a_tiny_run_writes_finite_numbers(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "out.json"
-    main([name, "--tiny", "--json", str(target)])
+    page = tmp_path / "out.md"
+    main([name, "--tiny", "--json", str(target), "--markdown", str(page)])
     written = json.loads(target.read_text(encoding="utf-8"), parse_constant=pytest.fail)
     (result,) = written["results"]
-    assert result["benchmark"] == name
+    assert result["benchmark"] == name.replace("_", " ")
     assert result["rows"]
     assert {"threads", "versions", "processor"} <= written["machine"].keys()
     assert all(math.isfinite(value) for value in _numbers(result))
-    assert name in capsys.readouterr().out
+    assert result["benchmark"] in capsys.readouterr().out
+    assert page.read_text(encoding="utf-8").count("\n|") >= len(result["rows"]) + 2
 
 
 def test_an_unknown_benchmark_is_refused() -> None:

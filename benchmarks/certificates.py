@@ -1,0 +1,141 @@
+"""Certificates of the packaged policies: both ends of the worst case, how long they take.
+
+A policy is certified as it is packaged, with the whole standard battery: the stochastic one with
+its own noise, and the deterministic one beside it, which has no bound over every adversary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+
+import safer_gym.wrappers  # noqa: F401  (registers the tasks)
+from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certify import certify
+from safer_gym.conformance.loading import load_policy
+from safer_gym.conformance.requirement import MODES, Mode
+from safer_gym.types import Attack
+from safer_gym.wrappers.adapters.tasks import COST_LIMIT, TASKS
+
+POLICIES = ("ball-circle/cvpo", "ball-circle/safer")
+EPS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05)
+
+Row = dict[str, Any]
+
+
+class Effort(NamedTuple):
+    """How much to do."""
+
+    policies: tuple[str, ...] = POLICIES
+    eps: tuple[float, ...] = EPS
+    battery: str | Mapping[str, Attack] = "standard"
+    episodes: int = 200
+    workers: int = 2
+    seed: int = 0
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """For the record."""
+        battery = self.battery if isinstance(self.battery, str) else ", ".join(self.battery)
+        return {
+            "limit": COST_LIMIT,
+            "battery": battery,
+            "episodes": self.episodes,
+            "workers": self.workers,
+            "seed": self.seed,
+        }
+
+
+class Timed(NamedTuple):
+    """A certificate and what it took."""
+
+    certificate: Certificate
+    cpu_s: float
+    """Of all processes."""
+
+
+def measure(effort: Effort | None = None, modes: tuple[Mode, ...] = MODES) -> dict[str, Any]:
+    """One certificate for each policy; a row for each mode and radius, and the headlines."""
+    effort = effort or Effort()
+    rows: list[Row] = []
+    headlines: list[Row] = []
+    for name in effort.policies:
+        found = certified(name, effort, modes=modes)
+        rows += [_row(name, row) for row in found.certificate.rows]
+        headlines += _headlines(name, found)
+    return {
+        "benchmark": "certificates",
+        "setting": effort.setting,
+        "rows": rows,
+        "headlines": headlines,
+    }
+
+
+def certified(name: str, effort: Effort, **options: Any) -> Timed:
+    """A packaged policy's certificate on its own task."""
+    task = TASKS[name.split("/")[0]]
+    before = _cpu()
+    certificate = certify(
+        load_policy(name).policy,
+        _maker(task.id),
+        eps=effort.eps,
+        limit=COST_LIMIT,
+        battery=effort.battery,
+        episodes=effort.episodes,
+        workers=effort.workers,
+        seed=effort.seed,
+        source=name,
+        **options,
+    )
+    return Timed(certificate, _cpu() - before)
+
+
+def _maker(env_id: str) -> Callable[[], gym.Env]:
+    return lambda: gym.make(env_id)
+
+
+def _row(name: str, row: Any) -> Row:
+    rate, every = row.rate, row.rate.upper_every
+    return {
+        "policy": name,
+        "mode": row.mode,
+        "eps": row.eps,
+        "at_least": rate.lower.value,
+        "by": rate.lower.attack,
+        "at_most_battery": rate.upper_attacks.value,
+        "at_most_any": every.value,
+        "vacuous": every.value is not None and every.vacuous,
+        "M": every.M,
+        "benign_episodes": every.n,
+        "benign_hits": every.hits,
+        "attack_episodes": sum(a.n for a in row.attacks if a.attack != "null"),
+    }
+
+
+def _headlines(name: str, found: Timed) -> list[Row]:
+    certificate = found.certificate
+    return [
+        {
+            "policy": name,
+            "mode": line.mode,
+            "rate": line.rate,
+            "attacked_eps": line.attacked_eps,
+            "withstood_eps": line.certified_eps_attacks,
+            "certified_eps": line.certified_eps,
+            "wall_s": certificate.seconds,
+            "cpu_s": found.cpu_s,
+            "digest": certificate.policy.digest,
+        }
+        for line in certificate.headlines
+    ]
+
+
+def _cpu() -> float:
+    """Seconds of this process and of those it has waited for."""
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN))
+    )
