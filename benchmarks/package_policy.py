@@ -8,21 +8,31 @@ again and what 50 episodes without and under attack gave.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from pathlib import Path
 
-from benchmarks.finished_run import meet, parser
+from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.reproduction.work import SEED, meet
+from safer_gym.conformance.cli.tasks import find_task
+from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json
 
 ZOO = Path(__file__).resolve().parent.parent / "safer_gym" / "zoo"
 
 
 def main() -> None:
-    options = parser(__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--episodes", type=int, default=50, help="under each attack")
+    options.add_argument("--seed", type=int, default=SEED, help="of the first episode")
     options.add_argument("run", type=Path)
     arguments = options.parse_args()
-    record, outcomes = meet(arguments.run, arguments.episodes, arguments.seed)
+    one_thread()
+    record = json.loads((arguments.run / "model.json").read_text())
+    with Bar() as bar:
+        model, task = arguments.run / "model.zip", find_task(record["task"])
+        outcomes = meet(model, task, arguments.episodes, bar, seed=arguments.seed)
     record["evaluation"] = {
         outcome.attack: {
             "eps": outcome.eps,

@@ -128,7 +128,7 @@ class CheckpointCallback(BaseCallback):
         self.on_progress = on_progress
         self.stop = stop
         self.report = report
-        self.sums = EpisodeSums()
+        self.sums = EpisodeSums(total_cost=self.curve[-1].total_cost if self.curve else 0.0)
 
     def _on_training_start(self) -> None:
         before = self.curve[-1].seconds if self.curve else 0.0
@@ -157,10 +157,14 @@ class CheckpointCallback(BaseCallback):
         save_checkpoint(self.model, self.folder, self.curve)
 
     def _add_row(self) -> None:
+        if self.curve and self.curve[-1].timesteps == self.num_timesteps:
+            self.curve.pop()
         self.curve.append(self.sums.point(self.num_timesteps, perf_counter() - self._started))
 
     def _save_or_say(self) -> None:
         self._saved = perf_counter()
+        if self.sums.finished:
+            self._add_row()  # so that time and cost go on from here after a kill
         try:
             save_checkpoint(self.model, self.folder, self.curve)
         except OSError as error:

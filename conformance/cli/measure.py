@@ -11,7 +11,7 @@ from safer_gym import __version__
 from safer_gym.conformance.cache import OutcomesCache
 from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
-from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.threads import one_thread
@@ -73,7 +73,7 @@ def run_measure(
 
 
 def measure(
-    file: ModelFile, task: Task, plan: Plan, bar: Bar, cache: OutcomesCache | None = None
+    file: ModelFile, task: Task, plan: Plan, bar: Reporter, cache: OutcomesCache | None = None
 ) -> list[Outcomes]:
     """Run the plan's jobs; those that `cache` knows are not run again."""
     cache = cache or OutcomesCache(None)
@@ -134,7 +134,7 @@ def parse_numbers(name: str, text: str) -> tuple[float, ...]:
 class _Share:
     """Turns the share of one job into the share of all."""
 
-    def __init__(self, bar: Bar, name: str, done: int, total: int) -> None:
+    def __init__(self, bar: Reporter, name: str, done: int, total: int) -> None:
         self.bar, self.name, self.done, self.total = bar, name, done, total
 
     def __call__(self, attack: str, share: float) -> None:

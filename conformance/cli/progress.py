@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 from types import TracebackType
+from typing import Protocol
 
 from rich.progress import (
     BarColumn,
@@ -17,6 +18,16 @@ from rich.progress import (
 from safer_gym.conformance.cli.output import stderr
 
 LOG_SECONDS = 10.0
+
+
+class Reporter(Protocol):
+    """Where progress is told."""
+
+    def update(self, name: str, share: float, note: str = "") -> None:
+        """Say that `share` of the work called `name` is done."""
+
+    def say(self, text: str) -> None:
+        """Tell a line of its own."""
 
 
 class Bar:
@@ -74,5 +85,7 @@ class Bar:
         if share >= 1.0:
             self._finished.add(name)
         self._logged[name] = now
-        left = (now - started) * (1.0 - share) / max(share - before, 1e-6)
-        stderr.print(f"{name}: {share:.0%}, {left:.0f} s left {note}", highlight=False)
+        left = ""
+        if share > before:
+            left = f", {(now - started) * (1.0 - share) / (share - before):.0f} s left"
+        stderr.print(f"{name}: {share:.0%}{left} {note}", highlight=False)

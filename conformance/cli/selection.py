@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model
-from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.progress import Reporter
 from safer_gym.conformance.cli.tasks import Task
 from safer_gym.conformance.outcomes import Outcomes
 
@@ -46,7 +46,7 @@ def score(outcomes: list[Outcomes]) -> float:
     return outcomes[0].mean_return / REWARD_PER_COST - max(o.mean_cost for o in outcomes)
 
 
-def choose_policy(candidates: list[Path], algorithm: str, task: Task, bar: Bar) -> Choice:
+def choose_policy(candidates: list[Path], algorithm: str, task: Task, bar: Reporter) -> Choice:
     """Meet every candidate with the attacks that its algorithm was trained against.
 
     Args:

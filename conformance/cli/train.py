@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 import typer
@@ -29,13 +25,13 @@ from safer_gym.choices import choose
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.conformance.cli.output import print_json, stderr
-from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.selection import candidate_steps, choose_policy
+from safer_gym.conformance.cli.stopping import INTERRUPTED, stop_flag
 from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json
 
-INTERRUPTED = 130
 CURVE = "curve.csv"
 LAST = "last.zip"
 POLICIES = "policies"
@@ -51,10 +47,13 @@ class Run(NamedTuple):
     kwargs: dict[str, Any]
     seed: int
     out: Path
+    command: str = ""
+    """What makes the same policy again; "" is the command `train`."""
 
     def settings(self) -> dict[str, Any]:
         """What must be equal for a run to be resumed."""
         settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
+        del settings["command"]
         return json.loads(json.dumps(settings, default=repr))
 
     @property
@@ -113,7 +112,7 @@ def run_train(
         print("  ".join(f"{key} {value}" for key, value in result.items()))
 
 
-def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]:
+def train_policy(run: Run, bar: Reporter, *, resume: bool = True) -> list[CurvePoint]:
     """Train up to `run.timesteps`, from the latest checkpoint where there is one.
 
     Returns:
@@ -131,7 +130,7 @@ def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]
         return read_curve(run.out / CURVE)
     envs = make_vec_env(env_maker(run.task), n_envs=run.n_envs, seed=run.seed)
     model, curve = _start(run, envs)
-    with _stop_flag() as stop:
+    with stop_flag() as stop:
         callback = CheckpointCallback(
             run.out / "checkpoints",
             curve=curve,
@@ -149,7 +148,7 @@ def train_policy(run: Run, bar: Bar, *, resume: bool = True) -> list[CurvePoint]
     return callback.curve
 
 
-def _learn(run: Run, model: BaseAlgorithm, callback: BaseCallback, bar: Bar) -> None:
+def _learn(run: Run, model: BaseAlgorithm, callback: BaseCallback, bar: Reporter) -> None:
     left = run.timesteps - model.num_timesteps
     try:
         model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
@@ -190,7 +189,7 @@ def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
     return model, curve
 
 
-def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Bar) -> None:
+def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Reporter) -> None:
     last = run.out / LAST
     partial = run.out / ".model.partial.zip"
     try:
@@ -214,7 +213,7 @@ def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Bar) -
         "chosen": choice.path.stem,
         "candidates": choice.table,
         **provenance.record(),
-        "command": _command(run),
+        "command": run.command or _command(run),
     }
     write_json(run.model.with_suffix(".json"), record)
 
@@ -225,7 +224,7 @@ def _command(run: Run) -> str:
     return " ".join([*words, "--timesteps", str(run.timesteps), "--seed", str(run.seed)])
 
 
-def _show(bar: Bar, run: Run, callback: CheckpointCallback, done: int) -> None:
+def _show(bar: Reporter, run: Run, callback: CheckpointCallback, done: int) -> None:
     latest = callback.curve[-1:]
     note = "".join(f"reward {p.ep_rew_mean:.0f}, cost {p.ep_cost_mean:.1f}" for p in latest)
     bar.update("training", min(done / run.timesteps, 1.0), note)
@@ -235,20 +234,3 @@ def _last(curve: list[CurvePoint]) -> dict[str, float]:
     if not curve:
         return {}
     return {key: round(value, 3) for key, value in curve[-1]._asdict().items() if "mean" in key}
-
-
-@contextmanager
-def _stop_flag() -> Iterator[Any]:
-    """Ctrl-C and SIGTERM set a flag instead of tearing training apart; the flag is a function."""
-    asked: list[int] = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, remember) for number in numbers]
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

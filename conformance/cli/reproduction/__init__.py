@@ -1,0 +1,1 @@
+"""The command `reproduce`: which runs, how they are run, what is written."""

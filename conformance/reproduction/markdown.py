@@ -1,0 +1,92 @@
+"""The same in Markdown, short: for a repository's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from safer_gym.conformance.report.certificate.markdown import table
+from safer_gym.conformance.report.certificate.tables import Table
+from safer_gym.conformance.reproduction.claims import claims
+from safer_gym.conformance.reproduction.page import MARKS, READING, TITLES, Shown, lead
+from safer_gym.conformance.reproduction.records import STRONGEST
+from safer_gym.conformance.reproduction.runs import effort
+from safer_gym.conformance.reproduction.tables import (
+    COLUMNS,
+    METRICS,
+    NOT_MET,
+    Block,
+    attacks_of,
+    blocks_of,
+    strongest_names,
+    words,
+)
+from safer_gym.wrappers.adapters.tasks import TASKS
+
+
+def render_markdown(shown: Shown, figures: Sequence[str] = ()) -> str:
+    """The whole text.
+
+    Args:
+        figures: tasks whose Figure 2 lies beside it, as `figure2-TASK.svg`.
+    """
+    return "\n".join(_lines(shown, figures)) + "\n"
+
+
+def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
+    found = claims(shown.records, shown.tasks)
+    yield f"# Results\n\n{lead(shown, found)} Made by `safer-gym reproduce`.\n\n{READING}\n"
+    for task in shown.tasks:
+        yield f"## {TASKS[task].paper_name}, ε = {TASKS[task].eps:g}\n"
+        for number in shown.tables:
+            blocks = blocks_of(shown.records, number, task, shown.states)
+            if blocks:
+                yield f"Table {number}. {TITLES[number]}\n\n{table(_table(blocks))}\n"
+        if task in figures:
+            yield f"Figure 2. Highest reward so far against cumulative cost\n\n{_picture(task)}\n"
+    yield "## The paper's claims\n"
+    rows = [
+        (
+            c.text,
+            TASKS[c.task].paper_name,
+            f"{MARKS[c.ours.verdict]} {c.ours.verdict}: {c.ours.numbers}",
+            f"{MARKS[c.paper.verdict]} {c.paper.verdict}: {c.paper.numbers}",
+        )
+        for c in found
+    ]
+    yield table(Table(("claim", "task", "ours", "the paper's own numbers"), rows))
+
+
+def figure_name(task: str) -> str:
+    """The file of a task's Figure 2."""
+    return f"figure2-{task}.svg"
+
+
+def _picture(task: str) -> str:
+    return f"![Reward against cumulative cost on {TASKS[task].paper_name}]({figure_name(task)})"
+
+
+def _table(blocks: Sequence[Block]) -> Table:
+    attacks = attacks_of(blocks[0].table)
+    names = [f"{COLUMNS[attack]}, {metric}" for attack in attacks for metric in METRICS]
+    head = ("method", "policy", *names, "steps", "training cost", "time")
+    return Table(head, [row for block in blocks for row in _rows(block, attacks)])
+
+
+def _rows(block: Block, attacks: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    cells = [(attack, metric) for attack in attacks for metric in METRICS]
+    if block.records:
+        took = effort(block)
+        best = f"best, seed {block.seeds()}"
+        yield (block.method, best, *(_ours(block, *cell, "best") for cell in cells), *took)
+        yield ("", "last", *(_ours(block, *cell, "last") for cell in cells), "", "", "")
+    else:
+        yield (block.method, block.state, *("" for _ in cells), "", "", "")
+    yield ("", "paper", *(words(block.paper(*cell)) for cell in cells), "", "", "")
+
+
+def _ours(block: Block, attack: str, metric: str, policy: str) -> str:
+    number = block.ours(attack, metric, policy)
+    if number is None:
+        return "" if policy == "last" and attack == STRONGEST else NOT_MET
+    named = attack == STRONGEST and metric == "cost" and policy == "best"
+    return words(number) + (f" ({strongest_names(block.records)})" if named else "")
