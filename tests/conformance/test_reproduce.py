@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import pytest
 from conformance_envs import Ladder
 from filelock import FileLock, Timeout
@@ -23,6 +22,8 @@ from safer_gym.agents import CVPO, methods, recipes
 from safer_gym.agents.common.checkpoint import CheckpointCallback
 from safer_gym.agents.methods import Method
 from safer_gym.conformance.cli import measure as measure_module
+from safer_gym.conformance.cli import selection as selection_module
+from safer_gym.conformance.cli import train as train_module
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.reproduction import fleet as fleet_module
@@ -45,12 +46,15 @@ from safer_gym.conformance.reproduction.records import Record
 from safer_gym.conformance.strongest import strongest_attack
 
 runner = CliRunner()
+HORIZON, ROUND = 12, 24
 TINY = {
-    "total_timesteps": 800,
+    "total_timesteps": 2 * ROUND,
     "n_envs": 2,
     "kwargs": {
         "policy_kwargs": {"net_arch": [16, 16]},
-        "learning_starts": 200,
+        "episode_length": HORIZON,
+        "train_freq": HORIZON,
+        "learning_starts": 10,
         "gradient_steps": 2,
         "eps": 0.05,
     },
@@ -59,14 +63,11 @@ TINY = {
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Recipes of a second, evaluations of 12 steps an episode, no waiting."""
+    """Recipes of two rounds, in an environment that costs nothing to make; no waiting."""
     monkeypatch.setitem(recipes.RECIPES, "ball-circle", {"cvpo": TINY, "safer": TINY})
-
-    def short(task: Any) -> Any:
-        return lambda: gym.make(task.env_id, max_episode_steps=12)
-
-    monkeypatch.setattr(measure_module, "env_maker", short)
-    monkeypatch.setattr(work_module, "env_maker", short)
+    for module in (train_module, measure_module, work_module):
+        monkeypatch.setattr(module, "env_maker", lambda task: lambda: Ladder(horizon=HORIZON))
+    monkeypatch.setattr(selection_module, "EPISODES", 1)
     monkeypatch.setattr(work_module, "PATIENCE", 0.0)
     monkeypatch.setattr(fleet_module, "POLL_SECONDS", 0.01)
 
@@ -94,14 +95,14 @@ def test_a_run_leaves_its_record_and_is_not_repeated(
     cell = cell_of(tmp_path, battery="quick")
     assert do(cell) == ""
     data = data_of(cell)
-    assert (data["method"], data["algorithm"], data["timesteps"]) == ("CVPO-random", "cvpo", 800)
+    assert (data["method"], data["algorithm"], data["timesteps"]) == ("CVPO-random", "cvpo", 48)
     assert data["kwargs"]["collection_attack"] == "gaussian"
     assert data["commit"] is not None
     assert data["versions"]["torch"]
     assert set(data["evaluation"]) == {"natural", "mc", "mr", "strongest"}
     assert set(data["evaluation_last"]) == {"natural", "mc", "mr"}
     assert data["evaluation"]["strongest"]["attack"] in data["evaluation"]["strongest"]["screened"]
-    assert '--methods "CVPO-random" --seeds 0 --timesteps 800' in data["command"]
+    assert '--methods "CVPO-random" --seeds 0 --timesteps 48' in data["command"]
     monkeypatch.setattr(work_module, "train_policy", lambda *_: pytest.fail("trained again"))
     assert do(cell) == ""
     assert data_of(cell) == data
@@ -127,7 +128,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(
     def die(self: CheckpointCallback) -> None:
         self.every_seconds = 0.0
         original(self)
-        if self.num_timesteps >= 400:
+        if self.num_timesteps >= ROUND:
             raise MemoryError("killed")
 
     with monkeypatch.context() as patched:
@@ -144,12 +145,12 @@ def test_a_killed_training_goes_on_from_its_checkpoint(
 
     monkeypatch.setattr(CheckpointCallback, "_on_training_start", note)
     assert do(cell) == ""
-    assert started == [400]
+    assert started == [ROUND]
     assert not (cell.folder / FAILURE).exists()
     rows = Record(cell.record, data_of(cell)).curve()
     steps, costs = ([row[key] for row in rows] for key in ("timesteps", "total_cost"))
     assert steps == sorted(set(steps))
-    assert steps[-1] == 800
+    assert steps[-1] == 2 * ROUND
     assert costs == sorted(costs)
     agent = CVPO.load(cell.folder / "last.zip", device="cpu")
     assert costs[-1] == pytest.approx(agent.cost_monitor.total_cost)
@@ -160,7 +161,7 @@ def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path) -> 
     cell = cell_of(tmp_path)
     assert do(cell) == ""
     before = cell.record.read_bytes()
-    assert "other asked_timesteps" in do(cell._replace(timesteps=400))
+    assert "other asked_timesteps" in do(cell._replace(timesteps=ROUND))
     assert cell.record.read_bytes() == before
 
 
@@ -361,7 +362,7 @@ def test_finished_trainings_are_collected(tmp_path: Path) -> None:
 
 def test_the_strongest_is_no_weaker_than_the_others_that_were_measured() -> None:
     env = Ladder()
-    small = {"policy_kwargs": {"net_arch": [8, 8]}, "episode_length": 7}
+    small = {"policy_kwargs": {"net_arch": [8, 8]}, "episode_length": HORIZON}
     agent = CVPO("MlpPolicy", env, device="cpu", seed=0, **small)
     found = strongest_attack(agent, Ladder, eps=0.5, battery="quick", n_episodes=3, seed=5)
     assert set(found.screened) == {"mc", "mr", "mad", "uniform"}
