@@ -239,7 +239,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
 
     monkeypatch.setattr(local_module, "_alone", act)
     found = Processes(3)
-    found._context = multiprocessing.get_context("fork")  # type: ignore[assignment]
+    found._context = multiprocessing.get_context("fork")
     yield found
     found.stop()
 

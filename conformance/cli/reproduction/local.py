@@ -8,7 +8,7 @@ import sys
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from threading import Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from safer_gym.conformance.cli.reproduction.cells import Cell
 from safer_gym.conformance.cli.reproduction.progress_file import LOG, ProgressFile
@@ -34,7 +34,7 @@ class Processes:
     def __init__(self, size: int) -> None:
         self.size = size
         can_fork = "forkserver" in multiprocessing.get_all_start_methods()
-        self._context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
+        self._context: Any = multiprocessing.get_context("forkserver" if can_fork else "spawn")
         if can_fork:
             # One process imports what all need; each run is a fork of it, without our threads.
             self._context.set_forkserver_preload([_alone.__module__])
