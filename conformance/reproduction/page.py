@@ -94,24 +94,37 @@ def lead(shown: Shown, found: Sequence[Claim]) -> str:
 
 
 def _claims(found: Sequence[Claim]) -> str:
+    tasks = list(dict.fromkeys(claim.task for claim in found))
+    grouped: dict[str, dict[str, Claim]] = {}
+    for claim in found:
+        grouped.setdefault(claim.text, {})[claim.task] = claim
+    head = "".join(f"<th>{TASKS[task].paper_name}</th>" for task in tasks)
     rows = "".join(
-        f"<tr><td>{escape(c.text)}</td><td>{TASKS[c.task].paper_name}</td>"
-        f"{_finding(c.ours)}{_finding(c.paper)}</tr>"
-        for c in found
+        f"<tr><td>{escape(text)}</td>{''.join(_tried(group.get(task)) for task in tasks)}</tr>"
+        for text, group in grouped.items()
     )
     return (
-        '<div class="scroll"><table class="claims"><thead><tr><th>claim</th><th>task</th>'
-        "<th>ours</th><th>the paper's own numbers</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
+        f'<div class="scroll"><table class="claims"><thead><tr><th>claim</th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div><p><small>Below ours: the same test of the paper's "
+        "own numbers.</small></p>"
     )
 
 
-def _finding(finding: Finding) -> str:
-    kind = finding.verdict.replace(" ", "-")
+def _tried(claim: Claim | None) -> str:
+    """A claim's cell; the paper does not sweep every task."""
+    if claim is None:
+        return "<td></td>"
+    kind, paper = claim.ours.verdict.replace(" ", "-"), claim.paper
     return (
-        f'<td class="{kind}"><strong><span aria-hidden="true">{MARKS[finding.verdict]}</span> '
-        f"{finding.verdict}</strong><small>{escape(finding.numbers)}</small></td>"
+        f'<td class="{kind}"><strong>{_mark(claim.ours)} {claim.ours.verdict}</strong>'
+        f"<small>{escape(claim.ours.numbers)}</small>"
+        f"<small><em>paper: {_mark(paper)} {paper.verdict}, {escape(paper.numbers)}</em></small>"
+        "</td>"
     )
+
+
+def _mark(finding: Finding) -> str:
+    return f'<span aria-hidden="true">{MARKS[finding.verdict]}</span>'
 
 
 def _table(blocks: Sequence[Block]) -> str:
