@@ -22,7 +22,7 @@ COLUMNS = {
     "mr": "MR",
     "average": "average",
     WORST: "worse of MC, MR",
-    STRONGEST: "strongest of the battery",
+    STRONGEST: "battery's strongest",
 }
 NOT_RUN = "not run"
 NOT_MET = "not measured"

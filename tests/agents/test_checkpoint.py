@@ -139,7 +139,7 @@ def test_episode_sums_are_per_environment() -> None:
     sums.add(np.array([1.0, 10.0]), [0.5, 0.0], np.array([False, True]))
     sums.add(np.array([2.0, 20.0]), [0.5, 3.0], np.array([True, False]))
     assert list(sums.finished) == [(10.0, 0.0), (3.0, 1.0)]
-    assert sums.point(4, 1.5) == CurvePoint(4, 6.5, 0.5, 1.5)
+    assert sums.point(4, 1.5) == CurvePoint(4, 6.5, 0.5, 1.5, 4.0)
     sums.add(np.array([0.0, 1.0]), [0.0, 1.0], np.array([False, True]))
     assert list(sums.finished) == [(3.0, 1.0), (21.0, 4.0)]
 
@@ -153,8 +153,17 @@ def test_the_curve_knows_true_sums(tmp_path: Path) -> None:
     assert row.ep_cost_mean > 0.0
 
 
+def test_a_curve_without_the_total_cost_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "curve.csv"
+    path.write_text("timesteps,ep_rew_mean,ep_cost_mean,seconds\n10,1.5,0.25,2.0\n")
+    (point,) = read_curve(path)
+    assert point[:4] == (10, 1.5, 0.25, 2.0)
+    assert np.isnan(point.total_cost)
+    assert np.isnan(EpisodeSums(total_cost=point.total_cost).total_cost + 1.0)
+
+
 def test_curve_files_read_back(tmp_path: Path) -> None:
-    points = [CurvePoint(10, 1.5, 0.25, 2.0), CurvePoint(20, -3.0, 0.0, 4.5)]
+    points = [CurvePoint(10, 1.5, 0.25, 2.0, 7.5), CurvePoint(20, -3.0, 0.0, 4.5, 8.0)]
     write_curve(tmp_path / "curve.csv", points)
     assert read_curve(tmp_path / "curve.csv") == points
     assert read_curve(tmp_path / "missing.csv") == []
