@@ -404,7 +404,7 @@ def test_kill_9_in_the_middle_does_nothing_twice_and_loses_nothing(tmp_path: Pat
     wait_for(second.folder / "settings.json", process)
     assert first.record.exists()
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     done = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*.zip")}
     made = first.record.stat().st_mtime_ns
     again = start(tmp_path, "--json")
