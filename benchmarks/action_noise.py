@@ -23,9 +23,9 @@ def measure(effort: Effort | None = None, noises: tuple[float, ...] = NOISES) ->
     effort = effort or Effort(battery={"mc": make_attack("mc")})
     rows = []
     for name in effort.policies:
-        rows.append(_row(name, None, certified(name, effort, modes=("stochastic",))))
-        for noise in noises:
-            rows.append(_row(name, noise, certified(name, effort, action_noise=noise)))
+        for noise in (None, *noises):
+            found = certified(name, effort, modes=("stochastic",), action_noise=noise)
+            rows.append(_row(name, noise, found))
     return {"benchmark": "action noise", "setting": effort.setting, "rows": rows}
 
 

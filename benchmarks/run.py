@@ -135,7 +135,7 @@ def _gates(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _certificates(options: argparse.Namespace) -> dict[str, Any]:
-    return certificates.measure(_effort(options, "standard"))
+    return certificates.measure(_effort(options, "standard"), *([(0.3,)] if options.tiny else []))
 
 
 def _action_noise(options: argparse.Namespace) -> dict[str, Any]:

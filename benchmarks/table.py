@@ -141,12 +141,20 @@ def _share(value: float | None) -> str:
 
 
 def _certificates(result: Result) -> tuple[list[str], list[list[str]]]:
-    head = ["policy", "mode", "eps", "at least", "by", "at most, battery", "at most, any adversary"]
+    head = [
+        "policy",
+        "noise",
+        "eps",
+        "at least",
+        "by",
+        "at most, battery",
+        "at most, any adversary",
+    ]
     head += ["M", "benign episodes", "attack episodes"]
     rows = [
         [
             row["policy"],
-            row["mode"],
+            _noise(row),
             f"{row['eps']:g}",
             f"{row['at_least']:.4f}",
             row["by"] or "-",
@@ -160,10 +168,10 @@ def _certificates(result: Result) -> tuple[list[str], list[list[str]]]:
     ]
     for line in result["headlines"]:
         eps = [_radius(line[f"{name}_eps"]) for name in ("attacked", "withstood", "certified")]
-        at = f"rate {line['rate']:g}"
+        at = f"reward {line['reward']:.0f}"
         time = f"{line['wall_s']:.0f} s, {line['cpu_s']:.0f} s of CPU"
         cells = [f"attacked eps {eps[0]}", "", f"withstood {eps[1]}", f"certified {eps[2]}"]
-        rows.append([line["policy"], line["mode"], at, *cells, "", time, ""])
+        rows.append([line["policy"], _noise(line), at, *cells, "", time, ""])
     return head, rows
 
 
@@ -173,7 +181,7 @@ def _action_noise(result: Result) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             row["policy"],
-            "its own" if row["action_noise"] is None else f"{row['action_noise']:g}",
+            _noise(row),
             f"{row['reward']:.0f}",
             f"{row['cost']:.2f}",
             f"{row['violations']:.4f}",
@@ -185,6 +193,10 @@ def _action_noise(result: Result) -> tuple[list[str], list[list[str]]]:
         for row in result["rows"]
     ]
     return head, rows
+
+
+def _noise(row: Result) -> str:
+    return "its own" if row["action_noise"] is None else f"{row['action_noise']:g}"
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -17,6 +17,8 @@ from safer_gym.conformance.certification.world import Job
 from safer_gym.conformance.requirement import Mode
 from safer_gym.conformance.tamper import ROWS
 
+BENIGN = Key.of("stochastic", NULL, 0.0)
+
 
 class Caps(NamedTuple):
     """Most fresh episodes."""
@@ -35,26 +37,30 @@ def next_wave(
     """The next jobs, the most telling first; empty when all is settled or spent.
 
     In the first wave each row meets its most promising attack alone: where that one refutes the
-    row, the others need no episodes.
+    row, the others need no episodes. Nor do they where the bound over every adversary settles it;
+    so they wait as long as it may.
 
     Args:
         ledger: what is known.
         ranking: by mode and radius: attacks, the most promising first.
         caps: where to stop.
     """
-    jobs = _benign_jobs(ledger, caps)
+    radii = _open_radii(ledger, caps)
+    jobs = _benign_jobs(ledger, radii, caps)
     for mode, eps in ((m, e) for m in ledger.plan.modes for e in ledger.plan.eps):
-        jobs += _row_jobs(ledger, mode, eps, ranking[mode, eps], caps)
+        waits = mode == "stochastic" and eps in radii
+        jobs += _row_jobs(ledger, mode, eps, ranking[mode, eps], caps, waits=waits)
     return list(dict.fromkeys(jobs))
 
 
 def _row_jobs(
-    ledger: Ledger, mode: Mode, eps: float, ranking: Sequence[str], caps: Caps
+    ledger: Ledger, mode: Mode, eps: float, ranking: Sequence[str], caps: Caps, *, waits: bool
 ) -> list[Job]:
     targets = ledger.plan.targets(eps, mode)
     first = ranking[0]
     is_new = ledger.cell(Key.of(mode, first, eps)).n == 0
     is_refuted = all(refuted(ledger, mode, eps, target) for target in targets)
+    only_first = waits or is_new or is_refuted
     jobs = []
     for attack in ranking:
         key = Key.of(mode, attack, eps)
@@ -63,7 +69,7 @@ def _row_jobs(
             continue  # the benign episodes are its own
         if attack == first and n == 0:
             jobs.append(_job(key, 0, caps))
-        elif is_new or is_refuted or n >= caps.attack or cell_settled(ledger, mode, attack, eps):
+        elif only_first or n >= caps.attack or cell_settled(ledger, mode, attack, eps):
             continue
         else:
             jobs.append(_job(key, n, caps))
@@ -74,15 +80,22 @@ def _job(key: Key, first: int, caps: Caps) -> Job:
     return Job("measure", key.mode, key.attack, key.eps, first, min(ROWS, caps.attack - first))
 
 
-def _benign_jobs(ledger: Ledger, caps: Caps) -> list[Job]:
+def _open_radii(ledger: Ledger, caps: Caps) -> tuple[float, ...]:
+    """Radii whose bound over every adversary may still settle something."""
     if "stochastic" not in ledger.plan.modes:
-        return []
-    n = ledger.cell(Key.of("stochastic", NULL, 0.0)).n
-    radii = tuple(
+        return ()
+    n = ledger.cell(BENIGN).n
+    return tuple(
         eps
         for eps in ledger.plan.eps
-        if eps > 0 and _enclosed(ledger, eps) == n and _is_worth(ledger, eps, n, caps)
+        if eps > 0 and _enclosed(ledger, eps) == n < caps.benign and _is_worth(ledger, eps, n, caps)
     )
+
+
+def _benign_jobs(ledger: Ledger, radii: tuple[float, ...], caps: Caps) -> list[Job]:
+    if "stochastic" not in ledger.plan.modes:
+        return []
+    n = ledger.cell(BENIGN).n
     null_settled = cell_settled(ledger, "stochastic", NULL, 0.0)
     if n >= caps.benign or (n > 0 and not radii and (null_settled or n >= caps.attack)):
         return []

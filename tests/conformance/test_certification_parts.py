@@ -148,6 +148,21 @@ def test_a_hopeless_bound_gets_the_episodes_of_an_attack() -> None:
     assert {len(spent) for spent in enclosed(5, caps).spent.values()} == {caps.attack}
 
 
+def test_attacks_wait_for_a_bound_that_settles_their_row() -> None:
+    """At the small radius the bound passes and one block of the best attack is all; not so far."""
+    asked = make_plan((), eps=[NEAR, FAR], limit=1.0, modes=["stochastic"], delta=None)
+    places = {("stochastic", eps): ["a", "b"] for eps in asked.eps}
+    caps, book = Caps(200, 2000), Ledger(asked, (NULL, "a", "b"), 10.0, split(asked, places))
+    book.filters = {NEAR: Filter(np.inf, 0, 0.25), FAR: Filter(np.inf, 0, 9.0)}
+    while jobs := next_wave(book, places, caps):
+        for j in jobs:
+            spent = np.zeros((j.episodes, len(j.radii), 1))
+            book.add(j, result([0.0] * j.episodes)._replace(spent=spent))
+    measured = {eps: [book.cell(Key.of("stochastic", a, eps)).n for a in "ab"] for eps in asked.eps}
+    assert measured[NEAR] == [25, 0]
+    assert min(measured[FAR]) > 100
+
+
 def test_where_every_bound_is_empty_nothing_is_enclosed() -> None:
     spent = np.array([0.1, 100.0])[None, :, None] * np.ones((8, 1, 1))
     pilot = Found(
