@@ -42,7 +42,9 @@ METHODS: dict[str, Method] = {
     "PPOL-random": Method("ppol-random"),
     "SA-PPOL": Method("sa-ppol"),
     "SA-PPOL(MC)": Method("sa-ppol-mc"),
+    "SA-PPOL(MR)": Method("sa-ppol-mr"),
     "ADV-PPOL": Method("adv-ppol"),
+    "SAC-Lagrangian": Method("sac-lagrangian"),
     "CVPO-vanilla": Method("cvpo"),
     "CVPO-random": Method("cvpo", {"collection_attack": "gaussian"}),
     "ADV-CVPO": Method("cvpo", {"collection_attack": "mc"}),
@@ -92,6 +94,16 @@ def canonical(name: str, task: str) -> str:
     if find_method(name, task) == find_method(PAPER_SAFER, task):
         return PAPER_SAFER
     return name
+
+
+def method_of(algorithm: str) -> str:
+    """The name of what `safer-gym train` makes of an algorithm; its own where the paper has none.
+
+    >>> method_of("cvpo"), method_of("sa-ppol-mc"), method_of("td3")
+    ('CVPO-vanilla', 'SA-PPOL(MC)', 'td3')
+    """
+    plain = (name for name, method in METHODS.items() if method == Method(algorithm))
+    return next(plain, algorithm)
 
 
 def other_names(name: str, task: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from safer_gym.conformance.reproduction.paper import FIGURE_METHODS
 from safer_gym.conformance.reproduction.records import Record, select
 
 SIZE = (720.0, 330.0)
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def frontier(record: Record) -> NDArray[np.float64]:
@@ -71,12 +72,21 @@ def figure(records: Sequence[Record], task: str) -> str:
     chart.axes("Highest reward so far", "cumulative cost of training, log scale", x_ticks=False)
     for power in range(int(x.low), int(x.high) + 1):
         chart.line([(power, chart.y.low), (power, chart.y.high)], "grid")
-        chart.text((power, chart.y.low), f"{10**power:,}", "middle", shift=(0, 17))
+        chart.text((power, chart.y.low), _power(power), "middle", shift=(0, 17))
     for index, curve in curves:
         points = [(float(np.log10(max(cost, 1.0))), float(reward)) for cost, reward in curve]
         chart.line(points, series(index))
         chart.marker(points[-1], series(index), index)
     return chart.render()
+
+
+def _power(exponent: int) -> str:
+    """A power of ten as an axis shows it.
+
+    >>> _power(0), _power(5)
+    ('1', '10⁵')
+    """
+    return f"10{str(exponent).translate(RAISED)}" if exponent else "1"
 
 
 def key(records: Sequence[Record], task: str) -> str:

@@ -8,6 +8,7 @@ from safer_gym.conformance.report.certificate.markdown import table
 from safer_gym.conformance.report.certificate.tables import Table
 from safer_gym.conformance.reproduction.claims import claims
 from safer_gym.conformance.reproduction.page import MARKS, READING, TITLES, Shown, lead
+from safer_gym.conformance.reproduction.paper import FIGURE_METHODS
 from safer_gym.conformance.reproduction.records import STRONGEST
 from safer_gym.conformance.reproduction.runs import effort
 from safer_gym.conformance.reproduction.tables import (
@@ -21,6 +22,9 @@ from safer_gym.conformance.reproduction.tables import (
     words,
 )
 from safer_gym.wrappers.adapters.tasks import TASKS
+
+KEY = ", ".join(f"{mark} {name}" for mark, name in zip("●■▲◆", FIGURE_METHODS, strict=True))
+"""The figure's marks, which stand in its page beside it."""
 
 
 def render_markdown(shown: Shown, figures: Sequence[str] = ()) -> str:
@@ -42,7 +46,8 @@ def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
             if blocks:
                 yield f"Table {number}. {TITLES[number]}\n\n{table(_table(blocks))}\n"
         if task in figures:
-            yield f"Figure 2. Highest reward so far against cumulative cost\n\n{_picture(task)}\n"
+            yield f"Figure 2. Highest reward so far against cumulative cost ({KEY})\n"
+            yield f"{_picture(task)}\n"
     yield "## The paper's claims\n"
     rows = [
         (

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import typer
 
+from safer_gym.agents.methods import method_of
 from safer_gym.choices import choose
 from safer_gym.conformance.battery.build import BATTERIES
 from safer_gym.conformance.cli.output import print_json, stderr
@@ -30,7 +31,7 @@ from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.reproduction.claims import claims
 from safer_gym.conformance.reproduction.folder import write_reproduction
 from safer_gym.conformance.reproduction.page import Shown
-from safer_gym.conformance.reproduction.records import METHOD_OF, file_name, read_records
+from safer_gym.conformance.reproduction.records import file_name, read_records
 from safer_gym.wrappers.adapters.tasks import PAPER_TASKS
 
 INCOMPLETE = 2
@@ -129,8 +130,8 @@ def _fleet(asked: Asked) -> Fleet:
 def _collect(folder: Path, asked: Asked, records: Path, bar: Bar) -> None:
     """Add what `safer-gym train` has finished."""
     data = measured(folder, asked.episodes, asked.battery, bar)
-    method = METHOD_OF.get(data["algorithm"], data["algorithm"])
-    keep(folder, data, records / f"{file_name(data['task'], method, data['seed'])}.json")
+    data["method"] = method_of(data["algorithm"])
+    keep(folder, data, records / f"{file_name(data['task'], data['method'], data['seed'])}.json")
 
 
 def _say(shown: Shown, page: Path, verdicts: dict[Cell, str], *, as_json: bool) -> None:
