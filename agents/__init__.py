@@ -1,6 +1,7 @@
 """Learn policies that stay safe under attack: Stable-Baselines3-style algorithms."""
 
 from safer_gym.agents.cvpo import CVPO
+from safer_gym.agents.sac_lagrangian import SACLagrangian
 from safer_gym.agents.safer import SAFER
 
-__all__ = ["CVPO", "SAFER"]
+__all__ = ["CVPO", "SAFER", "SACLagrangian"]

@@ -83,10 +83,29 @@ RUN = {
     "policy_kwargs": QUIET,
 }
 
+# Not tuned. The multiplier moves once a round, by the mean cost of its twenty episodes.
+SAC_LAGRANGIAN: Recipe = {
+    "total_timesteps": 200_000,
+    "n_envs": 20,
+    "kwargs": {
+        "learning_rate": 1e-3,
+        "learning_starts": 4_000,
+        "buffer_size": 200_000,
+        "train_freq": 200,
+        "gradient_steps": 300,
+        "tau": 0.02,
+        "gamma": 0.98,
+        "n_steps": 2,
+        "multiplier_lr": 0.02,
+        "policy_kwargs": {"net_arch": [128, 128]},
+    },
+}
+
 RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL),
         "safer": _recipe(400_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | WIDE),
+        "sac-lagrangian": SAC_LAGRANGIAN,
         "demo": _recipe(240_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
         "full": _recipe(3_600_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | PAPER_SIZE),
     },

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from gymnasium import spaces
+
+from safer_gym.choices import choose
 
 
 def require_box(action_space: spaces.Space) -> None:
@@ -37,3 +43,10 @@ def require_share(**values: float) -> None:
     for name, value in values.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must be in [0, 1]; got {value!r}.")
+
+
+def require_known(argument: str, names: Iterable[str], *makers: Callable[..., Any]) -> None:
+    """Raises ValueError for a name that is no parameter of any of `makers`; has the nearest one."""
+    known = {name for maker in makers for name in inspect.signature(maker).parameters}
+    for name in names:
+        choose(argument, name, sorted(known - {"self", "args", "kwargs"}))

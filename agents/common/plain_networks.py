@@ -5,12 +5,13 @@ Those get derivatives without autograd (safer_gym.mlp); all others stay as they 
 
 from __future__ import annotations
 
+from typing import Any
+
 from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import Tensor, nn
 
-from safer_gym.agents.common.actor import GaussianActor
 from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.mlp import Layer, MlpAction, MlpCritic
 from safer_gym.types import ActionFn, QFn
@@ -18,10 +19,13 @@ from safer_gym.types import ActionFn, QFn
 _NAMES = {nn.ReLU: "relu", nn.Tanh: "tanh"}
 
 
-def with_pull(function: ActionFn, actor: GaussianActor, low: Tensor, half: Tensor) -> ActionFn:
-    """`function`, the actor's mean in [low, low + 2 half], with its pull-back where possible."""
+def with_pull(function: ActionFn, actor: Any, low: Tensor, half: Tensor) -> ActionFn:
+    """`function`, the actor's mean in [low, low + 2 half], with its pull-back where possible.
+
+    `actor` is a GaussianActor, or another with its `latent` layers and `mean_head`.
+    """
     activation = _NAMES.get(actor.activation_fn)
-    if activation is None or not _reads_flat(actor):
+    if activation is None or not _reads_flat(actor) or not isinstance(actor.mean_head, nn.Linear):
         return function
     linear = [part for part in actor.latent if isinstance(part, nn.Linear)]
     layers = [

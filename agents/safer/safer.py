@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
-from safer_gym.agents.common.arguments import require_share
+from safer_gym.agents.common.arguments import require_known, require_share
 from safer_gym.agents.common.attacked_obs import attacked_first
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.flat_obs import require_attackable
@@ -83,7 +82,8 @@ class SAFER(VariationalPolicyOptimization):
         adversarial_kl: bool = True,
         **kwargs: Any,
     ) -> None:
-        _check_names(kwargs)
+        own = (VariationalPolicyOptimization.__init__, SAFER.__init__)
+        require_known("argument", kwargs, *own)
         if not (vanilla_step or adversarial_mle or adversarial_kl):
             raise ValueError(
                 "one of vanilla_step, adversarial_mle and adversarial_kl must be True: "
@@ -189,11 +189,3 @@ class SAFER(VariationalPolicyOptimization):
             fit = likelihood(posterior.moments, attacked, posterior.old, decoupled).mean()
             loss = loss - posterior.mle_scale * fit
         return loss, kl
-
-
-def _check_names(kwargs: dict[str, Any]) -> None:
-    """Refuse an unknown option with the nearest valid one."""
-    known = set(inspect.signature(VariationalPolicyOptimization.__init__).parameters) - {"self"}
-    known |= set(inspect.signature(SAFER.__init__).parameters) - {"self", "args", "kwargs"}
-    for name in kwargs:
-        choose("argument", name, sorted(known))

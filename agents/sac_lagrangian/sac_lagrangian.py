@@ -1,0 +1,163 @@
+"""SAC-Lagrangian: Stable-Baselines3's SAC whose actor pays for cost (Ha et al., CoRL 2020)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from stable_baselines3 import SAC
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
+from torch import Tensor
+
+from safer_gym.agents.common.arguments import require_known
+from safer_gym.agents.common.buffers import CostSamples
+from safer_gym.agents.common.cost_learner import CostLearner
+from safer_gym.agents.common.critic_update import cost_target, fit_critic
+from safer_gym.agents.common.critics import QEnsemble
+from safer_gym.agents.common.lagrange import Multiplier, MultiplierRule
+from safer_gym.agents.common.td import aggregate, track
+from safer_gym.agents.sac_lagrangian.policies import (
+    CnnPolicy,
+    LagrangianPolicy,
+    MlpPolicy,
+    MultiInputPolicy,
+)
+from safer_gym.agents.sac_lagrangian.price import priced
+from safer_gym.choices import choose
+from safer_gym.multipliers import PIDGains
+
+SIGNALS = ("episodes", "critic")
+
+
+class SACLagrangian(CostLearner, SAC):
+    """Soft actor-critic under a cost limit: the actor ascends (Q_r - lam Q_c) / (1 + lam).
+
+    Training is `SAC.train` itself; the cost critic and the multiplier learn beside it.
+
+    Args:
+        policy, env, and any argument of Stable-Baselines3's SAC by position or name.
+        cost_limit: undiscounted cost that an episode may have.
+        multiplier: "gradient" (a projected dual step of `multiplier_lr`) or "pid" (Eq. 69, with
+            `pid_gains`: proportional, integral, derivative).
+        max_lam: bound of the multiplier.
+        multiplier_signal: what is held against the limit: the mean cost of the "episodes" that
+            ended since the last update, exploration included, or, at each gradient step, what the
+            cost "critic" says of the policy on a batch, against a bound on Q_c. The critic needs
+            no whole episode but may be wrong.
+        episode_length, threshold_horizon: the horizon H, and which bound on Q_c stands for
+            `cost_limit` (see CVPO); used with the critic's signal.
+        cost_bootstrap, cost_action, cost_aggregation: how Q_c is learned and joined (see CVPO).
+        missing_cost: "error" or "zero", for transitions without info["cost"].
+
+    Raises:
+        ValueError: for values out of range and for unknown names, with the valid ones.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        "MlpPolicy": MlpPolicy,
+        "CnnPolicy": CnnPolicy,
+        "MultiInputPolicy": MultiInputPolicy,
+    }
+    policy: LagrangianPolicy
+    critic: QEnsemble  # type: ignore[assignment]
+    critic_target: QEnsemble  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        policy: str | type[LagrangianPolicy],
+        env: GymEnv | str,
+        *args: Any,
+        cost_limit: float = 5.0,
+        multiplier: str = "gradient",
+        multiplier_lr: float = 0.01,
+        pid_gains: tuple[float, float, float] = PIDGains(),
+        max_lam: float = 20.0,
+        multiplier_signal: str = "episodes",
+        episode_length: int | None = None,
+        threshold_horizon: str = "episode",
+        cost_bootstrap: str = "always",
+        cost_action: str = "sample",
+        cost_aggregation: str = "max",
+        missing_cost: str = "error",
+        **kwargs: Any,
+    ) -> None:
+        require_known("argument", kwargs, SAC.__init__, SACLagrangian.__init__)
+        self.rule = MultiplierRule.of(multiplier, multiplier_lr, tuple(pid_gains), max_lam)
+        self.multiplier_signal = choose("multiplier_signal", multiplier_signal, SIGNALS)
+        self.multiplier = Multiplier()
+        self._episodes_counted = 0
+        self.reward_aggregation = "min"  # SAC's own
+        super().__init__(
+            policy,
+            env,
+            *args,
+            cost_limit=cost_limit,
+            episode_length=episode_length,
+            threshold_horizon=threshold_horizon,
+            cost_bootstrap=cost_bootstrap,
+            cost_action=cost_action,
+            cost_aggregation=cost_aggregation,
+            missing_cost=missing_cost,
+            **kwargs,
+        )
+
+    def _setup_model(self) -> None:
+        self.rule = MultiplierRule.of(*self.rule)  # both are saved as lists
+        self.multiplier = Multiplier.restored(*self.multiplier)
+        super()._setup_model()
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        states, variables = super()._get_torch_save_params()
+        return [*states, "cost_critic.optimizer"], variables
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """`gradient_steps` of SAC, each with one of the cost critic and the multiplier."""
+        self._count_episodes()
+        losses: list[Tensor] = []
+        done = 0
+        while done < gradient_steps:
+            # SAC renews its targets at the first step of each call.
+            steps = min(self.target_update_interval, gradient_steps - done)
+            with priced(self.critic, self._cost_of, self.multiplier.lam):
+                super().train(steps, batch_size)
+            self._update_learning_rate([self.cost_critic.optimizer])
+            for _ in range(steps):
+                losses.append(self._update_cost_critic(self._sample_batch(batch_size)))
+            done += steps
+        self.logger.record("train/lam", self.multiplier.lam)
+        self.logger.record("train/cost_critic_loss", float(torch.stack(losses).mean()))
+
+    def _cost_of(self, obs: PyTorchObs, actions: Tensor) -> Tensor:
+        return aggregate(self.cost_critic.values(obs, actions), self.cost_aggregation)
+
+    def _update_cost_critic(self, data: CostSamples) -> Tensor:
+        with torch.no_grad():
+            following = aggregate(
+                self.cost_critic_target.values(
+                    data.next_observations, self._action(data.next_observations)
+                ),
+                self.cost_aggregation,
+            )
+            target = cost_target(data, following, self.cost_bootstrap)
+            if self.multiplier_signal == "critic":
+                here = self._cost_of(data.observations, self._action(data.observations))
+                self._step_multiplier(float(here.mean()) - self.threshold)
+        loss = fit_critic(self.cost_critic, data, target, None)
+        track(self.cost_critic, self.cost_critic_target, self.tau)
+        return loss
+
+    def _action(self, obs: PyTorchObs) -> Tensor:
+        return self.actor(obs, deterministic=self.cost_action == "mean")
+
+    def _count_episodes(self) -> None:
+        """One step of the multiplier on the episodes that have ended since the last one."""
+        fresh = self.cost_monitor.episodes - self._episodes_counted
+        self._episodes_counted = self.cost_monitor.episodes
+        if fresh > 0 and self.multiplier_signal == "episodes":
+            costs = list(self.cost_monitor.recent)[-fresh:]
+            self._step_multiplier(float(np.mean(costs)) - self.cost_limit)
+
+    def _step_multiplier(self, error: float) -> None:
+        self.multiplier = self.rule.step(self.multiplier, error)

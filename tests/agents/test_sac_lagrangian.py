@@ -1,0 +1,313 @@
+"""SAC-Lagrangian: the price the actor pays, the multiplier, SB3's contract, a known optimum."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from agent_envs import TINY, Camera, Gamble, Mixed, Steep, Timed, vectorised
+from hypothesis import given
+from hypothesis import strategies as st
+from stable_baselines3 import SAC
+from stable_baselines3.common.vec_env import VecNormalize
+
+from safer_gym.agents import SACLagrangian
+from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
+from safer_gym.agents.common.lagrange import Multiplier, MultiplierRule
+from safer_gym.agents.sac_lagrangian.policies import LagrangianPolicy
+from safer_gym.agents.sac_lagrangian.price import priced
+from safer_gym.attacks import make_attack
+from safer_gym.balls import LpBall
+from safer_gym.conformance.loading import load_policy
+from safer_gym.multipliers import PIDGains
+from safer_gym.wrappers.victims import as_victim
+
+SMALL = {key: value for key, value in TINY.items() if key != "n_particles"}
+
+
+def small(env: Any = None, policy: str = "MlpPolicy", **options: Any) -> SACLagrangian:
+    return SACLagrangian(policy, Timed() if env is None else env, **(SMALL | options))
+
+
+def weights(agent: Any) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in agent.policy.state_dict().items()}
+
+
+def changed(agent: SACLagrangian, steps: int) -> None:
+    """Learn; every network must have moved, and stay finite."""
+    before = weights(agent)
+    agent.learn(steps)
+    after = weights(agent)
+    for net in ("actor.mu", "critic.", "cost_critic.", "critic_target.", "cost_critic_target."):
+        names = [name for name in before if name.startswith(net)]
+        assert names, net
+        assert any(not torch.equal(before[name], after[name]) for name in names), net
+    assert all(bool(torch.isfinite(value).all()) for value in after.values())
+
+
+# ---------------------------------------------------------------- the price
+
+
+class Linear(torch.nn.Module):
+    """Two critics: a sum of the action, and twice that."""
+
+    def forward(self, obs: torch.Tensor, actions: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        total = actions.sum(1, keepdim=True)
+        return total, 2.0 * total
+
+
+def charged(obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    return (3.0 * actions.square()).sum(1)
+
+
+@given(st.floats(0.0, 50.0))
+def test_the_actor_pays_and_stored_actions_do_not(lam: float) -> None:
+    critic, obs = Linear(), torch.zeros(4, 1, dtype=torch.float64)
+    actions = torch.linspace(-1.0, 1.0, 8, dtype=torch.float64).view(4, 2)
+    asked = actions.clone().requires_grad_(True)
+    with priced(critic, charged, lam):
+        stored, paid = critic(obs, actions), critic(obs, asked)
+    total, cost = actions.sum(1, keepdim=True), charged(obs, actions).unsqueeze(1)
+    for k, factor in enumerate((1.0, 2.0)):
+        torch.testing.assert_close(stored[k], factor * total)
+        torch.testing.assert_close(paid[k], (factor * total - lam * cost) / (1.0 + lam))
+    (slope,) = torch.autograd.grad(paid[0].sum(), asked)
+    torch.testing.assert_close(slope, (1.0 - 6.0 * lam * actions) / (1.0 + lam))
+
+
+def test_the_price_ends_with_the_block_also_after_an_error() -> None:
+    critic, obs = Linear(), torch.zeros(1, 1)
+    actions = torch.ones(1, 1, requires_grad=True)
+    with suppress(KeyError), priced(critic, charged, 1.0):
+        assert critic(obs, actions)[0].item() == -1.0
+        raise KeyError
+    assert critic(obs, actions)[0].item() == 1.0
+
+
+def one_update(agent: Any) -> dict[str, torch.Tensor]:
+    np.random.seed(3)  # noqa: NPY002
+    torch.manual_seed(3)
+    agent.train(1, 16)
+    return weights(agent)
+
+
+@pytest.mark.parametrize("lam", [0.0, 2.0])
+def test_without_a_price_an_update_is_stable_baselines3s_own(lam: float) -> None:
+    """The same weights, batch and noise: SAC over our networks, and SAC-Lagrangian."""
+    collects = {**SMALL, "learning_starts": 1000}
+    agent, plain = small(**collects), SAC(LagrangianPolicy, Timed(), **collects)
+    for untrained in (agent, plain):
+        untrained.learn(40)
+    plain.replay_buffer = agent.replay_buffer
+    plain.policy.load_state_dict(agent.policy.state_dict())
+    agent.multiplier = Multiplier(lam)
+    theirs, ours = one_update(plain), one_update(agent)
+    equal = {
+        net: all(torch.equal(ours[k], theirs[k]) for k in ours if k.startswith(net))
+        for net in ("actor.", "critic.")
+    }
+    assert equal == {"actor.": lam == 0.0, "critic.": True}
+
+
+# ---------------------------------------------------------------- the multiplier
+
+
+@pytest.mark.parametrize("kind", ["gradient", "pid"])
+def test_the_multiplier_rises_above_the_limit_and_falls_below(kind: str) -> None:
+    rule = MultiplierRule.of(kind, 0.1, (0.1, 0.05, 0.0), 3.0)
+    state, seen = Multiplier(), []
+    for error in [2.0] * 200 + [-2.0] * 400:
+        state = rule.step(state, error)
+        seen.append(state.lam)
+    assert seen[0] == pytest.approx(0.2 if kind == "gradient" else 0.1 * 2 + 0.05 * 2)
+    assert max(seen) == 3.0
+    assert seen[-1] == 0.0
+    assert all(a <= b for a, b in pairwise(seen[:200]))
+
+
+@pytest.mark.parametrize("signal", ["episodes", "critic"])
+def test_the_signal_moves_the_multiplier(signal: str) -> None:
+    """Every step costs 1 (Timed, action above 0) or the limit is far away."""
+    options: dict[str, Any] = {"multiplier_signal": signal, "multiplier_lr": 0.1}
+    options |= {"learning_rate": 1e-2, "gradient_steps": 20}
+    dear = small(cost_limit=0.0, **options).learn(200)
+    cheap = small(cost_limit=1e6, **options).learn(200)
+    assert cheap.multiplier.lam == 0.0
+    assert dear.multiplier.lam > 0.0
+
+
+def test_episodes_count_once() -> None:
+    agent = small(multiplier_lr=0.01, cost_limit=0.0, learning_starts=0)
+    agent.learn(60)  # three episodes, one at the end of each round
+    recent = list(agent.cost_monitor.recent)
+    assert len(recent) == 3
+    assert agent.multiplier.lam == pytest.approx(0.01 * sum(recent))
+
+
+# ---------------------------------------------------------------- contract
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cost_limit": -1.0}, "cost_limit must be >= 0"),
+        ({"cost_limt": 1.0}, "Did you mean 'cost_limit'"),
+        ({"ent_coeff": 1.0}, "Did you mean 'ent_coef'"),
+        ({"multiplier": "pdi"}, "Did you mean 'pid'"),
+        ({"multiplier_signal": "episode"}, "Did you mean 'episodes'"),
+        ({"multiplier_lr": -0.1}, "multiplier_lr must be >= 0"),
+        ({"max_lam": float("nan")}, "max_lam must be >= 0"),
+        ({"pid_gains": (1.0, 2.0)}, "pid_gains must be three numbers"),
+        ({"threshold_horizon": "endles"}, "Did you mean 'endless'"),
+        ({"threshold_horizon": "endless", "gamma": 1.0}, "gamma must be below 1"),
+        ({"optimize_memory_usage": True}, "until_terminated"),
+        ({"policy_kwargs": {"n_cost_critic": 2}}, "Did you mean 'n_cost_critics'"),
+    ],
+)
+def test_bad_options_are_refused_by_name(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        small(**options)
+
+
+def test_arguments_of_sac_by_position_or_name() -> None:
+    agent = SACLagrangian("MlpPolicy", Timed(), 1e-4, 500, 7, gamma=0.9)
+    assert (agent.learning_rate, agent.buffer_size, agent.learning_starts) == (1e-4, 500, 7)
+    assert agent.threshold == pytest.approx(5.0 / 20 * (1 - 0.9**20) / 0.1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "env", "options"),
+    [
+        ("CnnPolicy", Camera, {"policy_kwargs": {"net_arch": [8]}, "buffer_size": 100}),
+        (
+            "CnnPolicy",
+            Camera,
+            {
+                "policy_kwargs": {"net_arch": [8], "share_features_extractor": True},
+                "buffer_size": 100,
+            },
+        ),
+        ("MultiInputPolicy", Mixed, {}),
+        ("MlpPolicy", Steep, {"policy_kwargs": {"net_arch": [8], "n_cost_critics": 3}}),
+        ("MlpPolicy", Timed, {"use_sde": True, "cost_action": "mean"}),
+        ("MlpPolicy", Timed, {"n_steps": 3, "target_update_interval": 2, "ent_coef": 0.1}),
+    ],
+    ids=["cnn", "cnn-shared", "dict", "three", "sde", "n-step"],
+)
+def test_all_policies_learn_and_are_loaded(
+    policy: str, env: type[gym.Env], options: dict[str, Any], tmp_path: Path
+) -> None:
+    agent = small(env(), policy, **options)
+    changed(agent, 60)
+    agent.save(tmp_path / "model")
+    obs, _ = env().reset(seed=3)
+    expected, _ = agent.predict(obs, deterministic=True)
+    low, high = agent.action_space.low, agent.action_space.high
+    assert ((expected >= low) & (expected <= high)).all()
+    for loaded in (
+        SACLagrangian.load(tmp_path / "model"),
+        load_policy(tmp_path / "model.zip").policy,
+    ):
+        np.testing.assert_array_equal(loaded.predict(obs, deterministic=True)[0], expected)
+
+
+def test_normalised_parallel_environments() -> None:
+    agent = small(VecNormalize(vectorised(Timed, 4), gamma=0.9))
+    changed(agent, 240)
+    assert len(agent.cost_monitor.running) == 4
+
+
+def test_a_resumed_learner_is_the_saved_one(tmp_path: Path) -> None:
+    agent = small(vectorised(Timed, 2), cost_limit=0.0, multiplier="pid", pid_gains=(0.1, 0.2, 0.3))
+    agent.learn(240)
+    assert agent.multiplier.lam > 0.0
+    folder = save_checkpoint(agent, tmp_path, [])
+    loaded, _ = load_checkpoint(SACLagrangian, folder, vectorised(Timed, 2), device="cpu")
+    assert loaded.multiplier == agent.multiplier
+    assert loaded.rule == agent.rule
+    assert loaded.rule.gains == PIDGains(0.1, 0.2, 0.3)
+    assert loaded._episodes_counted == agent._episodes_counted
+    theirs = weights(loaded)
+    assert all(torch.equal(value, theirs[name]) for name, value in weights(agent).items())
+    assert any(name.startswith("cost_critic_target") for name in theirs)
+    for net in ("actor", "critic", "cost_critic"):
+        moments = [getattr(a, net).optimizer.state_dict()["state"] for a in (agent, loaded)]
+        assert moments[0]
+        for key, values in moments[0].items():
+            assert all(torch.equal(v, moments[1][key][name]) for name, v in values.items())
+    before = loaded.multiplier
+    loaded.learn(80, reset_num_timesteps=False)
+    assert loaded.multiplier != before
+
+
+def test_the_victim_has_both_critics_and_attacks_use_them(tmp_path: Path) -> None:
+    agent = small(Steep(), policy_kwargs={"net_arch": [16], "n_cost_critics": 2})
+    agent.learn(100)
+    agent.save(tmp_path / "model")
+    obs, scaled = torch.randn(6, 1), torch.rand(6, 1) * 2 - 1
+    in_env = 3.0 + 2.0 * scaled
+    victim = agent.victim()
+    np.testing.assert_allclose(
+        victim.action(obs).detach().numpy(),
+        agent.predict(obs.numpy(), deterministic=True)[0],
+        rtol=1e-5,
+    )
+    torch.testing.assert_close(
+        victim.q_reward(obs, in_env), agent.critic.values(obs, scaled).amin(0)
+    )
+    torch.testing.assert_close(
+        victim.q_cost(obs, in_env), agent.cost_critic.values(obs, scaled).amax(0)
+    )
+    as_data = as_victim(load_policy(tmp_path / "model.zip").policy)
+    assert torch.equal(as_data.q_cost(obs, in_env), victim.q_cost(obs, in_env))
+    for name in ("mc", "mr", "mad", "min_reward"):
+        found = make_attack(name)(victim, obs, LpBall.of("linf", 0.3), torch.Generator())
+        assert bool((found.objective >= found.clean_objective - 1e-6).all()), name
+        assert bool((found.obs != obs).any()), name
+
+
+# ---------------------------------------------------------------- a known optimum
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"multiplier": "gradient", "multiplier_lr": 0.03},
+        {"multiplier": "pid", "pid_gains": (0.05, 0.02, 0.0)},
+        {"multiplier_signal": "critic", "multiplier_lr": 0.02, "cost_action": "mean"},
+    ],
+    ids=["gradient", "pid", "critic"],
+)
+def test_the_constrained_optimum_is_found(options: dict[str, Any]) -> None:
+    """Gamble: stake 0.3 a step, no less and no more, at the price of a stake: 2 reward a cost."""
+    agent = SACLagrangian(
+        "MlpPolicy",
+        vectorised(Gamble, 4),
+        cost_limit=0.3 * Gamble.horizon,
+        gamma=0.5,
+        learning_rate=3e-3,
+        tau=0.05,
+        learning_starts=200,
+        batch_size=64,
+        buffer_size=5000,
+        train_freq=20,
+        gradient_steps=20,
+        ent_coef=0.01,
+        seed=1,
+        policy_kwargs={"net_arch": [32]},
+        **options,
+    ).learn(4800, log_interval=None)
+    obs = np.linspace(-1.0, 1.0, 41, dtype=np.float32)[:, None]
+    action, _ = agent.predict(obs, deterministic=True)
+    stake = float((1.0 + action[:, 1]).mean()) / 2.0
+    reward = float((1.0 - (action[:, 0] - obs[:, 0]) ** 2).mean()) + 2.0 * stake
+    assert 0.15 <= stake <= 0.42
+    assert reward >= 0.8 * (1.0 + 2.0 * 0.3)
+    assert agent.multiplier.lam == pytest.approx(2.0, abs=1.0)
