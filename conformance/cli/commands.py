@@ -9,7 +9,9 @@ import typer
 
 Model = Annotated[
     str,
-    typer.Argument(help="A saved model (.zip), or a packaged policy such as ball-circle/safer."),
+    typer.Argument(
+        help="A model file (.zip, .onnx, ...), or a packaged policy such as ball-circle/safer."
+    ),
 ]
 TaskOption = Annotated[
     str, typer.Option("--task", help="A task of `safer-gym tasks`, or any Gymnasium id with cost.")
@@ -19,8 +21,10 @@ Norm = Annotated[str, typer.Option(help="linf, l2 or l1.")]
 Episodes = Annotated[int, typer.Option(min=1, help="Episodes under each attack.")]
 Seed = Annotated[int, typer.Option(help="Seed of the first episode; all attacks share the starts.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
-Algorithm = Annotated[
-    str, typer.Option(help="Class of MODEL, e.g. sac, where the file does not say it.")
+Algorithm = Annotated[str, typer.Option(help="What MODEL must hold, e.g. sac; another is refused.")]
+
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Allow code that the model file carries to run.")
 ]
 
 
@@ -40,7 +44,7 @@ def demo(
 
 def train(
     task: Annotated[str, typer.Argument(help="A task of `safer-gym tasks`, e.g. ball-circle.")],
-    algorithm: Annotated[str, typer.Option(help="safer or cvpo.")] = "safer",
+    algorithm: Annotated[str, typer.Option(help="safer, cvpo or sac-lagrangian.")] = "safer",
     timesteps: Annotated[int, typer.Option(help="Environment steps; 0: the recipe's.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
     out: Annotated[str, typer.Option(help="Folder; default runs/TASK-ALGORITHM-SEED.")] = "",
@@ -72,13 +76,13 @@ def attack(
     episodes: Episodes = 20,
     seed: Seed = 0,
     algorithm: Algorithm = "",
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
-    from safer_gym.conformance.cli.measure import run_measure
-
-    run_measure(
-        model, task, f"natural,{attacks}", eps, norm, episodes, seed, algorithm, as_json=as_json
+    asked = f"natural,{attacks}"
+    evaluate(
+        model, task, asked, eps, norm, episodes, seed, algorithm, None, trust=trust, as_json=as_json
     )
 
 
@@ -96,13 +100,24 @@ def evaluate(
     max_cost: Annotated[
         float | None, typer.Option(help="Exit with 1 if the worst mean cost is above this.")
     ] = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
     from safer_gym.conformance.cli.measure import run_measure
 
     run_measure(
-        model, task, attacks, eps, norm, episodes, seed, algorithm, max_cost, as_json=as_json
+        model,
+        task,
+        attacks,
+        eps,
+        norm,
+        episodes,
+        seed,
+        algorithm,
+        max_cost,
+        trust=trust,
+        as_json=as_json,
     )
 
 
@@ -114,9 +129,6 @@ def tasks(as_json: Json = False) -> None:
 
 
 CertificatePath = Annotated[Path, typer.Argument(help="A certificate.json.", exists=True)]
-Trust = Annotated[
-    bool, typer.Option("--trust", help="Allow code that the model file carries to run.")
-]
 EnvOption = Annotated[
     str, typer.Option("--env", "--task", help="A task, or any Gymnasium id with cost.")
 ]

@@ -48,6 +48,7 @@ def run_measure(
     algorithm: str,
     max_cost: float | None = None,
     *,
+    trust: bool,
     as_json: bool,
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
@@ -56,7 +57,7 @@ def run_measure(
         typer.Exit: with code 1, the worst mean cost is above `max_cost`.
     """
     one_thread()
-    file = find_model(model, algorithm, task)
+    file = find_model(model, algorithm, task, trust=trust)
     found = find_task(file.task)
     radii = parse_radii(eps) or (found.eps,)
     plan = Plan(parse_names(attacks), radii, norm, episodes, seed)

@@ -1,28 +1,30 @@
-"""Load a policy by file or by packaged name, as the class that wrote it."""
+"""Find a policy by file or by packaged name, and load it as `certify` does: as data."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safer_gym.agents.common.model_file import algorithm_of
 from safer_gym.choices import choose
+from safer_gym.conformance.loading import algorithm_of, load_policy
 from safer_gym.conformance.zoo import packaged_path, packaged_policies, packaged_record
 
 ALGORITHMS = {
     "safer": "safer_gym.agents:SAFER",
     "cvpo": "safer_gym.agents:CVPO",
+    "sac-lagrangian": "safer_gym.agents:SACLagrangian",
     "sac": "stable_baselines3:SAC",
     "td3": "stable_baselines3:TD3",
     "ddpg": "stable_baselines3:DDPG",
     "ppo": "stable_baselines3:PPO",
     "a2c": "stable_baselines3:A2C",
+    "trpo": "sb3_contrib:TRPO",
     "tqc": "sb3_contrib:TQC",
     "crossq": "sb3_contrib:CrossQ",
 }
+_NAMES = {made_by: name for name, made_by in ALGORITHMS.items()}
 
 
 class ModelFile(NamedTuple):
@@ -34,15 +36,23 @@ class ModelFile(NamedTuple):
     task: str
     record: dict[str, Any]
     """How it was made; empty where nothing is known."""
+    trust: bool = False
+    """Whether code that the file carries may run."""
 
 
-def find_model(model: str, algorithm: str = "", task: str = "") -> ModelFile:
-    """Resolve a packaged name or the path of a saved model.
+def find_model(
+    model: str, algorithm: str = "", task: str = "", *, trust: bool = False
+) -> ModelFile:
+    """Resolve a packaged name or the path of a model file, without running anything in it.
+
+    Args:
+        algorithm: what the file must hold, where it tells; "" is any.
+        trust: let loading run code that the file carries.
 
     Raises:
         FileNotFoundError: neither; names the packaged policies.
-        ValueError: the algorithm or the task can not be told and is not given, or the file is
-            not a saved model.
+        ValueError: the task can not be told and is not given, the file holds another algorithm,
+            or is no model file.
     """
     if model in packaged_policies():
         record, path = packaged_record(model), packaged_path(model)
@@ -60,43 +70,27 @@ def find_model(model: str, algorithm: str = "", task: str = "") -> ModelFile:
     if algorithm and known and algorithm != known:
         raise ValueError(f"{model} holds a {known} model, not {algorithm}")
     algorithm = algorithm or known
-    if not algorithm:
-        raise ValueError(
-            f"{model} does not say which algorithm made it; pass --algorithm, one of "
-            f"{', '.join(ALGORITHMS)}"
-        )
-    choose("algorithm", algorithm, ALGORITHMS)
+    if algorithm:
+        choose("algorithm", algorithm, ALGORITHMS)
     task = task or known_task
     if not task:
         raise ValueError(f"{model} does not say its task; pass --task")
-    return ModelFile(model, path, algorithm, task, record)
+    return ModelFile(model, path, algorithm, task, record, trust)
 
 
 def _stated(path: Path, record: dict[str, Any]) -> str:
     """The algorithm's short name by the file or by its record, or ""."""
-    stated = (algorithm_of(path) or "").lower()
-    return stated if stated in ALGORITHMS else str(record.get("algorithm", ""))
+    return _NAMES.get(algorithm_of(path) or "", str(record.get("algorithm", "")))
 
 
 def load_model(file: ModelFile) -> Any:
     """The policy itself, on the CPU.
 
     Raises:
-        ValueError: the file was written by another algorithm, or is damaged.
+        UntrustedFile: (a ValueError) it needs code that the file carries, and is not trusted.
+        ValueError: the file is damaged.
     """
-    algorithm = algorithm_class(file.algorithm)
-    try:
-        with warnings.catch_warnings():
-            # Stable-Baselines3 warns of its own saved choice of a replay buffer.
-            warnings.filterwarnings("ignore", message=".*`n_steps=.*is ignored.*")
-            return algorithm.load(file.path, device="cpu")
-    except OSError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"{file.path} could not be loaded as a {file.algorithm} model; was it made by another "
-            f"algorithm? ({type(error).__name__}: {error})"
-        ) from error
+    return load_policy(file.path, trust=file.trust).policy
 
 
 def algorithm_class(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from safer_gym.conformance.loading.callables import is_named, load_named
 from safer_gym.conformance.loading.formats import FORMATS, Format
-from safer_gym.conformance.loading.load import LoadedPolicy, load_policy
+from safer_gym.conformance.loading.load import LoadedPolicy, algorithm_of, load_policy
 from safer_gym.conformance.loading.refusals import UntrustedFile
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Format",
     "LoadedPolicy",
     "UntrustedFile",
+    "algorithm_of",
     "is_named",
     "load_named",
     "load_policy",

@@ -15,9 +15,10 @@ from safer_gym.conformance.loading.programs import (
     load_pickled,
     load_torchscript,
 )
-from safer_gym.conformance.loading.refusals import UntrustedFile
+from safer_gym.conformance.loading.refusals import RecurrentPolicy, UntrustedFile
+from safer_gym.conformance.loading.sb3_algorithms import algorithm_named, read_data
 from safer_gym.conformance.loading.sb3_file import read_sb3_file
-from safer_gym.conformance.loading.sb3_policies import build_policy
+from safer_gym.conformance.loading.sb3_policies import build_policy, refuse_recurrent
 from safer_gym.conformance.loading.sb3_unpickled import unpickle_model
 from safer_gym.conformance.zoo import packaged_path, packaged_policies
 
@@ -88,8 +89,20 @@ def _from_file(path: Path, trust: bool) -> tuple[Any, str, bool]:
 def _from_sb3(path: Path, trust: bool) -> tuple[Any, str, bool]:
     file = read_sb3_file(path)
     try:
+        refuse_recurrent(file, path)
         return build_policy(file), "sb3", False
+    except RecurrentPolicy:
+        raise
     except (ValueError, RecursionError) as error:
         if not trust:
             raise UntrustedFile(str(path), str(error)) from error
     return unpickle_model(path), "sb3", True
+
+
+def algorithm_of(path: Path) -> str | None:
+    """The algorithm that wrote a saved model, as "module:Class"; None where none is told.
+
+    Raises:
+        ValueError: the file is damaged, or none of the formats.
+    """
+    return algorithm_named(read_data(path)) if format_of(path).name == "sb3" else None

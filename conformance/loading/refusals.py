@@ -1,4 +1,4 @@
-"""The error of a file that could only be loaded by running code that it carries."""
+"""Files that are not loaded: without trust, or at all."""
 
 from __future__ import annotations
 
@@ -16,4 +16,14 @@ class UntrustedFile(ValueError):  # noqa: N818 (it names what is wrong with the 
         super().__init__(
             f"{source} can not be loaded without running code that it carries: {reason}. If you "
             "know where it comes from, say --trust (trust=True)"
+        )
+
+
+class RecurrentPolicy(ValueError):  # noqa: N818 (it names what the file holds)
+    """A policy that no attack on single observations fits, trusted or not."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"{source} holds a recurrent policy: what it does depends on all that it has seen, and "
+            "the attacks are on single observations; --trust would not change that"
         )

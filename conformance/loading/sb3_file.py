@@ -11,9 +11,10 @@ from torch import Tensor
 
 from safer_gym.conformance.loading.archives import entry, json_entry, opened
 from safer_gym.conformance.loading.as_data import Name, read_pickle
+from safer_gym.conformance.loading.sb3_algorithms import DATA
 from safer_gym.conformance.loading.weights import read_weights
 
-DATA, WEIGHTS = "data", "policy.pth"
+WEIGHTS = "policy.pth"
 SERIALIZED = ":serialized:"
 
 

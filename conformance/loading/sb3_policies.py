@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,11 +17,12 @@ from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtr
 from torch import Tensor
 
 from safer_gym.conformance.loading.as_data import Name
+from safer_gym.conformance.loading.refusals import RecurrentPolicy
 from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.values import activation_of, plain, space_of
 
 OFF_POLICY = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
-OURS = "safer_gym.agents.common.policies"
+OURS = ("safer_gym.agents.common.policies", "safer_gym.agents.sac_lagrangian.policies")
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "stable_baselines3.common.policies": (
         "ActorCriticPolicy",
@@ -31,9 +33,11 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "stable_baselines3.td3.policies": ("TD3Policy", *OFF_POLICY),
     "sb3_contrib.tqc.policies": ("TQCPolicy", *OFF_POLICY),
     "sb3_contrib.crossq.policies": ("CrossQPolicy", *OFF_POLICY),
-    OURS: ("ConstrainedPolicy", *OFF_POLICY),
+    OURS[0]: ("ConstrainedPolicy", *OFF_POLICY),
+    OURS[1]: ("LagrangianPolicy", *OFF_POLICY),
 }
 """Module to the classes in it that a file may ask for."""
+RECURRENT = "sb3_contrib.common.recurrent."
 
 EXTRACTORS = {
     Name("stable_baselines3.common.torch_layers", cls.__name__): cls
@@ -78,7 +82,13 @@ def build_policy(file: Sb3File) -> Any:
     except RuntimeError as error:
         raise ValueError(f"its weights do not fit its network: {error}") from error
     policy.set_training_mode(False)
-    return policy if named.module != OURS else _frozen(file, policy)
+    return policy if named.module not in OURS else _frozen(file, policy)
+
+
+def refuse_recurrent(file: Sb3File, path: Path) -> None:
+    """Raises RecurrentPolicy for sb3-contrib's RecurrentPPO, ValueError for an unnamed class."""
+    if file.policy_class.module.startswith(RECURRENT):
+        raise RecurrentPolicy(str(path))
 
 
 def _frozen(file: Sb3File, policy: Any) -> Any:
@@ -91,7 +101,7 @@ def _options(file: Sb3File, made_by: Any) -> dict[str, Any]:
     given = file.value("policy_kwargs") or {}
     if not isinstance(given, dict):
         raise ValueError("its policy_kwargs are no dict")
-    known = set(inspect.signature(made_by).parameters)
+    known = _options_of(made_by)
     if made_by.__module__ == "stable_baselines3.common.policies":
         given = {"use_sde": file.value("use_sde"), **given}
     options = {}
@@ -105,6 +115,18 @@ def _options(file: Sb3File, made_by: Any) -> dict[str, Any]:
         except ValueError as error:
             raise ValueError(f"its policy's option {key!r} is {error}") from error
     return options
+
+
+def _options_of(made_by: Any) -> set[str]:
+    """Names of the options of a class, those that it hands on to its base included."""
+    names: set[str] = set()
+    for base in made_by.__mro__:
+        if "__init__" in vars(base):
+            parameters = inspect.signature(base.__init__).parameters.values()
+            names |= {p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+            if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+                break
+    return names
 
 
 def _extractor(value: Any) -> Any:

@@ -8,12 +8,15 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import pytest
+import stable_baselines3
 import typer
+from model_specimens import poisoned, rewritten
 from stable_baselines3 import PPO, SAC
 from typer.testing import CliRunner
 
@@ -24,7 +27,7 @@ from safer_gym.conformance.cli import demo as demo_module
 from safer_gym.conformance.cli import measure as measure_module
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.measure import parse_radii
-from safer_gym.conformance.cli.models import find_model
+from safer_gym.conformance.cli.models import find_model, load_model
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.cli.train import Run, train_policy
@@ -145,7 +148,7 @@ def test_max_cost_is_a_gate(max_cost: str, expected: int) -> None:
         (["evaluate", "ball-circle/safer", "--eps", "x"], "0.01,0.05"),
         (["evaluate", "ball-circle/safer", "--norm", "3"], "'linf'"),
         (["evaluate", "ball-circle/safer", "--algorithm", "cvpo"], "holds a safer model"),
-        (["evaluate", "{zoo}/broken.zip", "--task", "ball-circle"], "not a saved model"),
+        (["evaluate", "{zoo}/broken.zip", "--task", "ball-circle"], "no policy that can be loaded"),
         (["evaluate", "{zoo}/sac.zip"], "--task"),
         (
             ["evaluate", "{zoo}/ppo.zip", "--task", "ball-circle", "--algorithm", "sac"],
@@ -194,6 +197,72 @@ def test_the_file_or_its_record_names_the_algorithm(small_zoo: Path) -> None:
     for name in ("sac", "ppo"):
         assert find_model(str(small_zoo / f"{name}.zip"), task="ball-circle").algorithm == name
     assert find_model(str(small_zoo / "ball-circle" / "cvpo.zip")).algorithm == "cvpo"
+
+
+@pytest.mark.parametrize("command", ["evaluate", "attack"])
+@pytest.mark.parametrize("key", ["policy_class", "lr_schedule"])
+def test_nothing_in_a_model_file_runs(
+    command: str, key: str, small_zoo: Path, tmp_path: Path
+) -> None:
+    """One trap where reading must stop, one where nothing that acting needs is."""
+    mark = tmp_path / "mark"
+    bad = rewritten(small_zoo / "sac.zip", tmp_path / "bad.zip", poisoned(key, mark))
+    arguments = [command, str(bad), "--task", "ball-circle", "--attacks", "uniform"]
+    code, out, err = run(*arguments, "--episodes", "1")
+    refused = key == "policy_class"
+    assert code == (3 if refused else 0), out + err
+    assert ("--trust" in " ".join(err.split())) == refused
+    assert not mark.exists()
+    run(*arguments, "--episodes", "1", "--trust")
+    assert mark.exists() == refused, "what can be read as data is read so, trusted or not"
+
+
+def test_a_packaged_policy_is_read_as_data_too(small_zoo: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    own = small_zoo / "ball-circle" / "safer.zip"
+    kept = own.read_bytes()
+    try:
+        rewritten(own, tmp_path / "bad.zip", poisoned("lr_schedule", mark)).replace(own)
+        code, out, err = run("evaluate", "ball-circle/safer", "--episodes", "1")
+        assert code == 0, out + err
+        policy = load_model(find_model("ball-circle/safer"))
+        assert policy.victim().q_cost is not None
+        assert not mark.exists()
+        with suppress(Exception):
+            SAFER.load(own)
+        assert mark.exists(), "the specimen must be live"
+    finally:
+        own.write_bytes(kept)
+
+
+@pytest.mark.parametrize("name", ["PPO", "SAC", "A2C", "TD3", "DDPG", "TQC", "CrossQ", "TRPO"])
+def test_models_of_every_algorithm_are_measured(name: str, tmp_path: Path) -> None:
+    made_by = getattr(stable_baselines3, name, None)
+    made_by = made_by or getattr(pytest.importorskip("sb3_contrib"), name)
+    path = tmp_path / "model.zip"
+    kwargs = {"policy_kwargs": {"net_arch": [8]}, "seed": 0, "device": "cpu"}
+    made_by("MlpPolicy", gym.make("SaferGym/BallCircle-v0"), **kwargs).save(path)
+    attacks = "uniform,mad" if name in ("PPO", "A2C", "TRPO") else "min_reward"
+    for command in ("attack", "evaluate"):
+        code, out, err = run(
+            *(command, str(path), "--task", "ball-circle", "--attacks", attacks),
+            *("--episodes", "1", "--json", "--algorithm", name.lower()),
+        )
+        assert code == 0, out + err
+        assert json.loads(out)["algorithm"] == name.lower()
+
+
+@pytest.mark.parametrize("trust", [(), ("--trust",)])
+@pytest.mark.parametrize("command", ["attack", "evaluate", "certify"])
+def test_a_recurrent_policy_is_refused_with_the_reason(
+    command: str, trust: tuple[str, ...], tmp_path: Path
+) -> None:
+    recurrent = pytest.importorskip("sb3_contrib").RecurrentPPO
+    env = gym.make("SaferGym/BallCircle-v0")
+    recurrent("MlpLstmPolicy", env, n_steps=8, batch_size=8, device="cpu").save(tmp_path / "model")
+    code, _, err = run(command, str(tmp_path / "model.zip"), "--task", "ball-circle", *trust)
+    assert code == 3
+    assert "recurrent policy" in " ".join(err.split())
 
 
 def test_radii() -> None:
