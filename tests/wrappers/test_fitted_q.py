@@ -16,6 +16,8 @@ from safer_gym.wrappers.fqe import StackedMLP, constant_error, returns_with_tail
 from safer_gym.wrappers.rollouts import collect
 from safer_gym.wrappers.victims import as_victim
 
+contrib = pytest.importorskip("sb3_contrib")
+
 GAMMA = 0.9
 QUICK = {"n_steps": 800, "updates": 500, "hidden": (32, 32), "gamma": GAMMA, "n_envs": 4}
 
@@ -104,8 +106,17 @@ def test_diagnostics_tell_a_trained_critic_from_an_untrained_one():
     assert 0.2 < good.cost_rate < 0.8
 
 
-def test_mc_and_mr_work_on_a_plain_ppo():
-    model = PPO("MlpPolicy", PointEnv(), n_steps=8, batch_size=8, seed=0)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PPO("MlpPolicy", PointEnv(), n_steps=8, batch_size=8, seed=0),
+        lambda: contrib.TQC("MlpPolicy", PointEnv(), buffer_size=50, seed=0),
+        lambda: contrib.CrossQ("MlpPolicy", PointEnv(), buffer_size=50, seed=0),
+    ],
+    ids=["ppo", "tqc", "crossq"],
+)
+def test_mc_and_mr_work_on_models_without_a_cost_critic(make):
+    model = make()
     before = [p.clone() for p in model.policy.parameters()]
     critics = fit_critics(model, PointEnv, **QUICK)
     victim = as_victim(model, q_reward=critics.q_reward, q_cost=critics.q_cost)

@@ -12,7 +12,7 @@ from stable_baselines3 import A2C, DDPG, PPO, SAC, TD3
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import Tensor, nn
 
-from safer_gym.agents import CVPO, SAFER
+from safer_gym.agents import CVPO, SAFER, SACLagrangian
 from safer_gym.balls import LpBall
 from safer_gym.bounds import (
     Affine,
@@ -28,6 +28,8 @@ from safer_gym.bounds.heads import SigmoidStd
 from safer_gym.types import Victim
 from safer_gym.wrappers import as_victim
 from safer_gym.wrappers.policy_layers import policy_layers
+
+contrib = pytest.importorskip("sb3_contrib")
 
 OURS = {"episode_length": 10, "learning_starts": 1}
 SMALL = {"net_arch": [16, 12]}
@@ -75,6 +77,9 @@ GAUSSIAN = {
     "sac, tanh": lambda: model(SAC, policy_kwargs={"activation_fn": nn.Tanh}),
     "ppo": lambda: model(PPO),
     "a2c": lambda: model(A2C),
+    "tqc": lambda: model(contrib.TQC),
+    "trpo": lambda: model(contrib.TRPO),
+    "sac-lagrangian": lambda: model(SACLagrangian, **OURS),
 }
 
 
@@ -206,6 +211,7 @@ class Recurrent(PPO.policy_aliases["MlpPolicy"]):
         (lambda: PPO("CnnPolicy", ImageEnv()), "images"),
         (lambda: PPO(Recurrent, Still()), "recurrent"),
         (lambda: model(SAC, policy_kwargs={"activation_fn": nn.GELU}), "GELU"),
+        (lambda: model(contrib.CrossQ), "BatchRenorm"),
         (lambda: nn.Sequential(nn.Conv1d(1, 1, 1)), "Conv1d"),
         (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout()), "Dropout"),
         (lambda: Victim(lambda obs: obs), "victim"),
