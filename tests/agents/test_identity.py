@@ -90,11 +90,13 @@ class Brief(Gamble):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("threshold_horizon", "stake"), [("endless", 0.6), ("episode", 0.16)])
+@pytest.mark.parametrize(
+    ("threshold_horizon", "least", "most"), [("endless", 0.45, 0.75), ("episode", 0.0, 0.3)]
+)
 def test_short_episodes_meet_the_limit_with_the_endless_threshold(
-    threshold_horizon: str, stake: float
+    threshold_horizon: str, least: float, most: float
 ) -> None:
-    """Q_c bootstraps at time limits; the paper's threshold counts one episode of it."""
+    """The limit is a stake of 0.6; the paper's bound, 3.7 times smaller, stands for 0.16."""
     agent = learned(
         "CVPO",
         vectorised(Brief, 4),
@@ -103,7 +105,7 @@ def test_short_episodes_meet_the_limit_with_the_endless_threshold(
         gamma=0.9,
         threshold_horizon=threshold_horizon,
     )
-    assert mean_step(agent)[1] == pytest.approx(stake, abs=0.13)
+    assert least <= mean_step(agent)[1] <= most
 
 
 @pytest.mark.slow

@@ -101,7 +101,8 @@ def one_update(agent: Any) -> dict[str, torch.Tensor]:
 def test_without_a_price_an_update_is_stable_baselines3s_own(lam: float) -> None:
     """The same weights, batch and noise: SAC over our networks, and SAC-Lagrangian."""
     collects = {**SMALL, "learning_starts": 1000}
-    agent, plain = small(**collects), SAC(LagrangianPolicy, Timed(), **collects)
+    agent = small(**collects, multiplier_lr=0.0)
+    plain = SAC(LagrangianPolicy, Timed(), **collects)
     for untrained in (agent, plain):
         untrained.learn(40)
     plain.replay_buffer = agent.replay_buffer
