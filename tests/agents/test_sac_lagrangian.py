@@ -282,8 +282,9 @@ def test_the_victim_has_both_critics_and_attacks_use_them(tmp_path: Path) -> Non
     [
         {"multiplier": "gradient", "multiplier_lr": 0.03},
         {"multiplier": "pid", "pid_gains": (0.05, 0.02, 0.0)},
+        {"multiplier": "pid", "pid_gains": (1.0, 0.005, 0.0), "multiplier_signal": "critic"},
     ],
-    ids=["gradient", "pid"],
+    ids=["gradient", "pid", "critic"],
 )
 def test_the_constrained_optimum_is_found(options: dict[str, Any]) -> None:
     """Gamble: stake 0.3 a step, no less and no more, at the price of a stake: 2 reward a cost."""
