@@ -206,21 +206,25 @@ def test_a_failure_stops_nobody_and_what_is_done_is_left_alone(
     assert do(cells[1]) == ""
     made = cells[1].record.stat().st_mtime_ns
     fleet = Inline()
+    told: list[int] = []
     with Bar() as bar:
-        verdicts = drive(cells, lambda: fleet, bar, lambda: False)
+        verdicts = drive(
+            cells, lambda: fleet, bar, lambda: False, lambda now: told.append(len(now))
+        )
     assert fleet.given == [cells[0], cells[2]]
     assert fleet.stopped
+    assert told == [1, 2, 3]
     assert verdicts[cells[0]] != ""
     assert (verdicts[cells[1]], verdicts[cells[2]]) == ("", "")
     assert cells[1].record.stat().st_mtime_ns == made
     with Bar() as bar:
-        drive(cells[1:], lambda: pytest.fail("nothing is left to run"), bar, lambda: False)
+        drive(cells[1:], lambda: pytest.fail("nothing is left to run"), bar, lambda: False, len)
 
 
 @pytest.mark.usefixtures("tiny")
 def test_a_stop_leaves_the_rest_for_another_time(tmp_path: Path) -> None:
     with Bar() as bar:
-        verdicts = drive([cell_of(tmp_path)], Inline, bar, lambda: True)
+        verdicts = drive([cell_of(tmp_path)], Inline, bar, lambda: True, lambda now: None)
     assert list(verdicts.values()) == [STOPPED]
 
 

@@ -31,30 +31,40 @@ class Fleet(Protocol):
         """End what still runs; all of it can be resumed."""
 
 
+Verdicts = dict[Cell, str]
+"""For each run that ended what went wrong, or ""."""
+
+
 def drive(
-    cells: Sequence[Cell], make_fleet: Callable[[], Fleet], bar: Reporter, stop: Callable[[], bool]
-) -> dict[Cell, str]:
+    cells: Sequence[Cell],
+    make_fleet: Callable[[], Fleet],
+    bar: Reporter,
+    stop: Callable[[], bool],
+    show: Callable[[Verdicts], None],
+) -> Verdicts:
     """Run what is not done yet.
 
     Args:
         make_fleet: called only if there is something to run.
         stop: asked now and then.
+        show: told what is known at the start, and whenever a run has ended.
 
     Returns:
-        For each cell what went wrong, or "".
+        The verdicts of all cells.
     """
-    verdicts: dict[Cell, str] = {}
+    verdicts: Verdicts = {}
     for cell in cells:
         try:
             if finished(cell) is not None:
                 verdicts[cell] = ""
         except ValueError as error:
             verdicts[cell] = str(error)
+    show(verdicts)
     waiting = deque(cell for cell in cells if cell not in verdicts)
     if waiting:
         fleet = make_fleet()
         try:
-            _run(waiting, fleet, verdicts, bar, stop)
+            _run(waiting, fleet, verdicts, bar, stop, show)
         finally:
             fleet.stop()
     return {cell: verdicts.get(cell, STOPPED) for cell in cells}
@@ -63,9 +73,10 @@ def drive(
 def _run(
     waiting: deque[Cell],
     fleet: Fleet,
-    verdicts: dict[Cell, str],
+    verdicts: Verdicts,
     bar: Reporter,
     stop: Callable[[], bool],
+    show: Callable[[Verdicts], None],
 ) -> None:
     todo, before = len(waiting), len(verdicts)
     running: list[Cell] = []
@@ -77,6 +88,7 @@ def _run(
             running.remove(cell)
             verdicts[cell] = verdict
             bar.say(f"{cell.name}: {verdict or 'done'}")
+            show(verdicts)
         done = len(verdicts) - before
         told = {cell.name: read_progress(cell.folder) for cell in running}
         share = (done + sum(now.share for now in told.values())) / todo

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import typer
 
@@ -24,14 +23,15 @@ from safer_gym.conformance.cli.reproduction.cells import (
     parse_numbers,
     parse_tables,
 )
-from safer_gym.conformance.cli.reproduction.fleet import Fleet, drive
+from safer_gym.conformance.cli.reproduction.fleet import Fleet, Verdicts, drive
 from safer_gym.conformance.cli.reproduction.work import BUSY, STOPPED, keep, measured
 from safer_gym.conformance.cli.stopping import INTERRUPTED, stop_flag
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.reproduction.claims import claims
-from safer_gym.conformance.reproduction.folder import write_reproduction
+from safer_gym.conformance.reproduction.claims import Claim, claims
+from safer_gym.conformance.reproduction.folder import PAGE, write_reproduction
 from safer_gym.conformance.reproduction.page import Shown
 from safer_gym.conformance.reproduction.records import file_name, read_records
+from safer_gym.conformance.reproduction.tables import States
 from safer_gym.wrappers.adapters.tasks import PAPER_TASKS
 
 INCOMPLETE = 2
@@ -74,14 +74,19 @@ def run_reproduce(asked: Asked, *, as_json: bool) -> None:
         for folder in asked.collect:
             _collect(folder, asked, records, bar)
         cells, states = _cells(asked, tables, figures, tasks, records)
-        verdicts: dict[Cell, str] = {}
+        verdicts: Verdicts = {}
+
+        def show(verdicts: Verdicts) -> None:
+            wrong = {(c.task, c.method): v for c, v in verdicts.items() if v and v != STOPPED}
+            shown = Shown(read_records(records), tables or (5,), tasks, states | wrong)
+            write_reproduction(asked.out, shown)
+
         if asked.run:
             with stop_flag() as stop:
-                verdicts = drive(cells, lambda: _fleet(asked), bar, stop)
-    states |= {(c.task, c.method): v for c, v in verdicts.items() if v and v != STOPPED}
-    shown = Shown(read_records(records), tables or (5,), tasks, states)
-    page = write_reproduction(asked.out, shown)
-    _say(shown, page, verdicts, as_json=as_json)
+                verdicts = drive(cells, lambda: _fleet(asked), bar, stop, show)
+        show(verdicts)
+    found = claims(read_records(records), tasks)
+    _say(found, states, asked.out / PAGE, verdicts, as_json=as_json)
     _exit(verdicts)
 
 
@@ -134,30 +139,26 @@ def _collect(folder: Path, asked: Asked, records: Path, bar: Bar) -> None:
     keep(folder, data, records / f"{file_name(data['task'], data['method'], data['seed'])}.json")
 
 
-def _say(shown: Shown, page: Path, verdicts: dict[Cell, str], *, as_json: bool) -> None:
+def _say(
+    found: Sequence[Claim], states: States, page: Path, verdicts: Verdicts, *, as_json: bool
+) -> None:
     wrong = {cell.name: verdict for cell, verdict in verdicts.items() if verdict}
     for name, verdict in wrong.items():
         stderr.print(f"{name}: {verdict}", highlight=False, markup=False)
+    for (task, method), state in states.items():
+        stderr.print(f"{method} on {task} is {state}", highlight=False, markup=False)
+    done = [cell.name for cell, verdict in verdicts.items() if not verdict]
     if as_json:
-        found = [json.loads(json.dumps(claim._asdict())) for claim in _claims(shown)]
-        done = [cell.name for cell, verdict in verdicts.items() if not verdict]
-        print_json({"page": str(page), "done": done, "not_done": wrong, "claims": found})
-        return
-    for (task, method), state in shown.states.items():
-        if state.startswith("not available"):
-            stderr.print(f"{method} on {task} is {state}", highlight=False, markup=False)
-    print(f"{sum(not v for v in verdicts.values())} of {len(verdicts)} runs are done")
-    print(f"Page: {page.resolve()}")
+        tried = [
+            claim._asdict() | {"ours": claim.ours._asdict(), "paper": claim.paper._asdict()}
+            for claim in found
+        ]
+        print_json({"page": str(page), "done": done, "not_done": wrong, "claims": tried})
+    else:
+        print(f"{len(done)} of {len(verdicts)} runs are done\nPage: {page.resolve()}")
 
 
-def _claims(shown: Shown) -> list[Any]:
-    return [
-        claim._replace(ours=claim.ours._asdict(), paper=claim.paper._asdict())  # type: ignore[arg-type]
-        for claim in claims(shown.records, shown.tasks)
-    ]
-
-
-def _exit(verdicts: dict[Cell, str]) -> None:
+def _exit(verdicts: Verdicts) -> None:
     wrong = [verdict for verdict in verdicts.values() if verdict]
     if STOPPED in wrong:
         raise typer.Exit(INTERRUPTED)
