@@ -19,6 +19,33 @@ def _recipe(total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: 
     return {"total_timesteps": total_timesteps, "n_envs": n_envs, "kwargs": kwargs}
 
 
+def _on_policy(total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: Any) -> Recipe:
+    """Rollouts of one episode in each of `n_envs`; ten passes over each in eight batches."""
+    kwargs = {
+        "eps": eps,
+        "n_steps": horizon,
+        "batch_size": n_envs * horizon // 8,
+        "learning_rate": 5e-4,
+        "target_kl": 0.02,
+        "policy_kwargs": QUIET,
+        **own,
+    }
+    return {"total_timesteps": total_timesteps, "n_envs": n_envs, "kwargs": kwargs}
+
+
+def _ppo_family(*sizes: Any, **own: Any) -> dict[str, Recipe]:
+    """PPO-Lagrangian and its robust forms (appendix B.2.2), with one set of hyperparameters."""
+    forms: dict[str, dict[str, Any]] = {
+        "ppol": {},
+        "ppol-random": {"collection_attack": "uniform"},
+        "sa-ppol": {"regulariser": "mad"},
+        "sa-ppol-mc": {"regulariser": "mc"},
+        "sa-ppol-mr": {"regulariser": "mr"},
+        "adv-ppol": {"collection_attack": "mc"},
+    }
+    return {name: _on_policy(*sizes, **own, **form) for name, form in forms.items()}
+
+
 def _networks(min_std: float, init_std: float, max_std: float, width: int = 128) -> dict[str, Any]:
     return {
         "net_arch": [width, width],
@@ -108,17 +135,21 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "sac-lagrangian": SAC_LAGRANGIAN,
         "demo": _recipe(240_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
         "full": _recipe(3_600_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | PAPER_SIZE),
+        **_ppo_family(1_000_000, 20, 200, 0.05),
     },
     "car-circle": {
         "cvpo": _recipe(240_000, 20, 300, 0.05, **CAR),
         "safer": _recipe(240_000, 20, 300, 0.05 * MARGIN, **SAFER | CAR),
+        **_ppo_family(2_000_000, 20, 300, 0.05, policy_kwargs=CAR["policy_kwargs"]),
     },
     "drone-run": {
         "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
         "safer": _recipe(360_000, 40, 100, 0.025 * MARGIN, **SAFER | RUN),
+        **_ppo_family(2_000_000, 40, 100, 0.025),
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
         "safer": _recipe(360_000, 20, 200, 0.025 * MARGIN, **SAFER | RUN),
+        **_ppo_family(2_000_000, 20, 200, 0.025),
     },
 }

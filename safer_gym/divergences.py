@@ -35,6 +35,12 @@ def gaussian_log_prob(g: Gaussian, actions: Tensor) -> Tensor:
     return -_mean_term(actions - g.mean, g) - _log_det(g) - 0.5 * n * math.log(2 * math.pi)
 
 
+def gaussian_entropy(g: Gaussian) -> Tensor:
+    """Differential entropy [...] in nats."""
+    n = g.mean.shape[-1]
+    return _log_det(g).expand(g.mean.shape[:-1]) + 0.5 * n * (1 + math.log(2 * math.pi))
+
+
 def gaussian_tv(p: Gaussian, q: Gaussian) -> Tensor:
     """Total variation distance [...] in [0, 1], or an upper bound of it.
 

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from safer_gym.agents import CVPO, SAFER
+from safer_gym.agents import CVPO, SAFER, PPOLagrangian
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
 
 Step = tuple[Any, float, bool, bool, dict[str, Any]]
@@ -202,6 +202,27 @@ def small_agent(
     env = Timed() if env is None else env
     policy = options.pop("policy", "MlpPolicy")
     return ALGORITHMS[algorithm](policy, env, **(TINY | options))
+
+
+TINY_ON_POLICY: dict[str, Any] = {
+    "n_steps": 20,
+    "batch_size": 20,
+    "n_epochs": 2,
+    "gamma": 0.9,
+    "buffer_size": 400,
+    "critic_updates": 2,
+    "critic_batch_size": 8,
+    "seed": 0,
+    "device": "cpu",
+    "policy_kwargs": {"net_arch": [8]},
+}
+
+
+def small_ppol(env: gym.Env | VecEnv | None = None, **options: Any) -> PPOLagrangian:
+    """An on-policy agent that updates in milliseconds."""
+    env = Timed() if env is None else env
+    policy = options.pop("policy", "MlpPolicy")
+    return PPOLagrangian(policy, env, **(TINY_ON_POLICY | options))
 
 
 def vectorised(kind: type[gym.Env], n_envs: int, seed: int = 0) -> VecEnv:

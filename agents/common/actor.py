@@ -22,7 +22,7 @@ from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.choices import choose
 from safer_gym.types import Gaussian
 
-COVARIANCES = ("diagonal", "full")
+COVARIANCES = ("diagonal", "full", "constant")
 
 
 class GaussianActor(BasePolicy):
@@ -31,7 +31,8 @@ class GaussianActor(BasePolicy):
     Args:
         min_std, max_std: bounds of each standard deviation (of the Cholesky diagonal).
         init_std: standard deviation of an untrained network.
-        covariance: "diagonal" or "full" (a state-dependent Cholesky factor).
+        covariance: "diagonal" or "full" (a Cholesky factor), both state-dependent, or "constant":
+            one learned deviation for each action, the same in all states.
     """
 
     action_space: spaces.Box
@@ -70,7 +71,10 @@ class GaussianActor(BasePolicy):
         width = net_arch[-1] if net_arch else features_dim
         n_tril = action_dim * (action_dim - 1) // 2 if self.covariance == "full" else 0
         self.mean_head = nn.Linear(width, action_dim)
-        self.scale_head = nn.Linear(width, action_dim + n_tril)
+        if self.covariance == "constant":
+            self.raw_std = nn.Parameter(torch.zeros(action_dim))
+        else:
+            self.scale_head = nn.Linear(width, action_dim + n_tril)
         share = (init_std - min_std) / (max_std - min_std)
         self._std_offset = float(torch.logit(torch.tensor(share)))
 
@@ -86,10 +90,11 @@ class GaussianActor(BasePolicy):
         """Action distribution: mean [B, A]; scale [B, A] or a Cholesky factor [B, A, A]."""
         latent = self.latent(self.extract_features(obs, self.features_extractor))
         mean = torch.tanh(self.mean_head(latent))
+        if self.covariance == "constant":
+            return Gaussian(mean, self._std(self.raw_std).expand_as(mean))
         raw = self.scale_head(latent)
         action_dim = mean.shape[-1]
-        share = torch.sigmoid(raw[..., :action_dim] + self._std_offset)
-        std = self.min_std + (self.max_std - self.min_std) * share
+        std = self._std(raw[..., :action_dim])
         if self.covariance == "diagonal":
             return Gaussian(mean, std)
         rows, columns = torch.tril_indices(action_dim, action_dim, offset=-1, device=mean.device)
@@ -98,25 +103,31 @@ class GaussianActor(BasePolicy):
         factor[..., rows, columns] = off_diagonal
         return Gaussian(mean, factor)
 
+    def _std(self, raw: Tensor) -> Tensor:
+        share = torch.sigmoid(raw + self._std_offset)
+        return self.min_std + (self.max_std - self.min_std) * share
+
     def policy_layers(self) -> PolicyLayers:
         """The network and its heads, as bounds over every adversary take them.
 
         Raises:
             NotCoveredError: an activation that no bound covers.
         """
-        heads = (self.mean_head, self.scale_head)
+        n = self.mean_head.out_features
+        is_constant = self.covariance == "constant"
+        heads = (self.mean_head,) if is_constant else (self.mean_head, self.scale_head)
         joined = Affine(
             torch.cat([head.weight.detach() for head in heads]),
             torch.cat([head.bias.detach() for head in heads]),
         )
-        n = self.mean_head.out_features
+        scale: Any = SigmoidStd(
+            self.min_std, self.max_std, self._std_offset, n, self.covariance == "full"
+        )
         return PolicyLayers(
             (*sequential_layers(self.latent), joined),
             n,
             squash="tanh",
-            scale=SigmoidStd(
-                self.min_std, self.max_std, self._std_offset, n, self.covariance == "full"
-            ),
+            scale=self._std(self.raw_std.detach().double()) if is_constant else scale,
             describe="the stochastic policy",
         )
 

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from typing_extensions import Self
 
 FilePath = str | Path | io.BufferedIOBase
 
 
-class ModelFiles(OffPolicyAlgorithm):
+class SafeFiles(BaseAlgorithm):
     """`save`, `save_replay_buffer` and `load` of Stable-Baselines3, made safe."""
 
     algorithm: str
@@ -41,7 +42,7 @@ class ModelFiles(OffPolicyAlgorithm):
     def save_replay_buffer(self, path: FilePath) -> None:
         """As in Stable-Baselines3. Raises OSError as `save` does."""
         with replacing(path, "pkl") as target:
-            super().save_replay_buffer(target)
+            OffPolicyAlgorithm.save_replay_buffer(self, target)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: FilePath, *args: Any, **kwargs: Any) -> Self:
@@ -51,12 +52,17 @@ class ModelFiles(OffPolicyAlgorithm):
             ValueError: the file is not a model, or another algorithm's.
         """
         wrote = algorithm_of(path)
-        if wrote is not None and wrote not in [base.__name__ for base in cls.__mro__]:
+        own = [base.__name__ for base in cls.__mro__ if issubclass(base, SafeFiles)]
+        if wrote is not None and wrote not in own:
             raise ValueError(
                 f"{path} holds a {wrote} model; {cls.__name__}.load reads only {cls.__name__} "
                 f"models. Use {wrote}.load."
             )
         return super().load(path, *args, **kwargs)
+
+
+class ModelFiles(SafeFiles, OffPolicyAlgorithm):
+    """The same for off-policy algorithms."""
 
 
 def algorithm_of(path: FilePath) -> str | None:

@@ -108,10 +108,13 @@ class ConstrainedPolicy(BasePolicy):
                 for name, weight in net.named_parameters()
                 if net is self.actor or shared is None or "features_extractor" not in name
             ]
-            options = {"lr": lr_schedule(1)} | self.optimizer_kwargs
-            if self.optimizer_class is torch.optim.Adam:  # one pass over all weights, not ten
-                options = {"fused": True} | options
-            net.optimizer = self.optimizer_class(own, **options)
+            net.optimizer = self._make_optimizer(own, lr_schedule(1))
+
+    def _make_optimizer(self, weights: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+        options: dict[str, Any] = {"lr": rate} | self.optimizer_kwargs
+        if self.optimizer_class is torch.optim.Adam:  # one pass over all weights, not ten
+            options = {"fused": True} | options
+        return self.optimizer_class(weights, **options)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = ["net_arch", "activation_fn", "n_critics", "n_cost_critics", "actor_kwargs"]

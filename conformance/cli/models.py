@@ -15,6 +15,12 @@ ALGORITHMS = {
     "safer": "safer_gym.agents:SAFER",
     "cvpo": "safer_gym.agents:CVPO",
     "sac-lagrangian": "safer_gym.agents:SACLagrangian",
+    "ppol": "safer_gym.agents:PPOLagrangian",
+    "ppol-random": "safer_gym.agents:PPOLagrangian",
+    "sa-ppol": "safer_gym.agents:PPOLagrangian",
+    "sa-ppol-mc": "safer_gym.agents:PPOLagrangian",
+    "sa-ppol-mr": "safer_gym.agents:PPOLagrangian",
+    "adv-ppol": "safer_gym.agents:PPOLagrangian",
     "sac": "stable_baselines3:SAC",
     "td3": "stable_baselines3:TD3",
     "ddpg": "stable_baselines3:DDPG",
@@ -24,7 +30,6 @@ ALGORITHMS = {
     "tqc": "sb3_contrib:TQC",
     "crossq": "sb3_contrib:CrossQ",
 }
-_NAMES = {made_by: name for name, made_by in ALGORITHMS.items()}
 
 
 class ModelFile(NamedTuple):
@@ -67,7 +72,7 @@ def find_model(
         sidecar = path.with_suffix(".json")
         record = json.loads(sidecar.read_text()) if sidecar.exists() else {}
         known_task, known = record.get("task", ""), _stated(path, record)
-    if algorithm and known and algorithm != known:
+    if algorithm and known and ALGORITHMS.get(algorithm) != ALGORITHMS.get(known):
         raise ValueError(f"{model} holds a {known} model, not {algorithm}")
     algorithm = algorithm or known
     if algorithm:
@@ -79,8 +84,13 @@ def find_model(
 
 
 def _stated(path: Path, record: dict[str, Any]) -> str:
-    """The algorithm's short name by the file or by its record, or ""."""
-    return _NAMES.get(algorithm_of(path) or "", str(record.get("algorithm", "")))
+    """The algorithm's short name by the file or by its record, or "".
+
+    One class may have several names, by its options; then the record tells, or the first is taken.
+    """
+    stated, recorded = algorithm_of(path) or "", str(record.get("algorithm", ""))
+    named = [name for name, place in ALGORITHMS.items() if place == stated]
+    return recorded if not named or recorded in named else named[0]
 
 
 def load_model(file: ModelFile) -> Any:

@@ -24,6 +24,7 @@ OURS = {
     "CVPO": "safer_gym.agents:CVPO",
     "SAFER": "safer_gym.agents:SAFER",
     "SACLagrangian": "safer_gym.agents:SACLagrangian",
+    "PPOLagrangian": "safer_gym.agents:PPOLagrangian",
 }
 """These say their name; it is looked up here, never imported as it stands."""
 

@@ -22,7 +22,11 @@ from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.values import activation_of, plain, space_of
 
 OFF_POLICY = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
-OURS = ("safer_gym.agents.common.policies", "safer_gym.agents.sac_lagrangian.policies")
+OURS = (
+    "safer_gym.agents.common.policies",
+    "safer_gym.agents.sac_lagrangian.policies",
+    "safer_gym.agents.ppo_lagrangian.policies",
+)
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "stable_baselines3.common.policies": (
         "ActorCriticPolicy",
@@ -35,6 +39,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "sb3_contrib.crossq.policies": ("CrossQPolicy", *OFF_POLICY),
     OURS[0]: ("ConstrainedPolicy", *OFF_POLICY),
     OURS[1]: ("LagrangianPolicy", *OFF_POLICY),
+    OURS[2]: ("ActorValuePolicy", *OFF_POLICY),
 }
 """Module to the classes in it that a file may ask for."""
 RECURRENT = "sb3_contrib.common.recurrent."

@@ -1,0 +1,120 @@
+"""The policy object of an on-policy agent: the off-policy one's networks, and two state values."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BaseModel
+from stable_baselines3.common.torch_layers import (
+    BaseFeaturesExtractor,
+    CombinedExtractor,
+    NatureCNN,
+    create_mlp,
+    get_actor_critic_arch,
+)
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor, nn
+
+from safer_gym.agents.common.policies import ConstrainedPolicy
+from safer_gym.divergences import gaussian_log_prob, sample_gaussian
+
+
+class StateValues(BaseModel):
+    """V_r and V_c: what a state will bring, and what it will cost."""
+
+    features_extractor: BaseFeaturesExtractor
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Box,
+        net_arch: list[int],
+        features_extractor: BaseFeaturesExtractor,
+        features_dim: int,
+        activation_fn: type[nn.Module] = nn.ReLU,
+        normalize_images: bool = True,
+        share_features_extractor: bool = False,
+    ) -> None:
+        super().__init__(
+            observation_space,
+            action_space,
+            features_extractor=features_extractor,
+            normalize_images=normalize_images,
+        )
+        self.share_features_extractor = share_features_extractor
+        self.nets = nn.ModuleList(
+            nn.Sequential(*create_mlp(features_dim, 1, net_arch, activation_fn)) for _ in range(2)
+        )
+
+    def forward(self, obs: PyTorchObs) -> Tensor:
+        """Values [B, 2]: reward, cost."""
+        # A shared extractor learns from the policy's loss alone.
+        keep_graph = torch.is_grad_enabled() and not self.share_features_extractor
+        with torch.set_grad_enabled(keep_graph):
+            features = self.extract_features(obs, self.features_extractor)
+        return torch.cat([net(features) for net in self.nets], dim=-1)
+
+
+class ActorValuePolicy(ConstrainedPolicy):
+    """Actor, state values, and the action values that attackers ask.
+
+    Arguments: those of ConstrainedPolicy. The standard deviation is one learned number for each
+    action (appendix B.3.2) unless `actor_kwargs` names another `covariance`.
+    """
+
+    state_values: StateValues
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        self.actor_kwargs = {"covariance": "constant"} | self.actor_kwargs
+        super()._build(lr_schedule)
+        shared = self.actor.features_extractor if self.share_features_extractor else None
+        _, value_arch = get_actor_critic_arch(self.net_arch)
+        kwargs = self._net_kwargs(value_arch, shared)
+        kwargs |= {"share_features_extractor": shared is not None}
+        self.state_values = StateValues(**kwargs).to(self.device)
+        own = [
+            weight
+            for name, weight in self.state_values.named_parameters()
+            if shared is None or not name.startswith("features_extractor")
+        ]
+        self.state_values.optimizer = self._make_optimizer(own, lr_schedule(1))
+
+    def forward(  # type: ignore[override]
+        self, obs: PyTorchObs, deterministic: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Actions in [-1, 1] before clipping, V_r [B, 1] and log-densities [B]."""
+        policy = self.actor.distribution(obs)
+        actions = policy.mean if deterministic else sample_gaussian(policy, 1)[0]
+        shaped = actions.reshape(-1, *self.action_space.shape)  # type: ignore[misc]
+        return shaped, self.predict_values(obs), gaussian_log_prob(policy, actions)
+
+    def predict_values(self, obs: PyTorchObs) -> Tensor:
+        """V_r [B, 1], as Stable-Baselines3's collection asks for it."""
+        return self.state_values(obs)[:, :1]
+
+    def unscale_action(self, scaled_action: np.ndarray) -> np.ndarray:
+        """From [-1, 1] to the environment's units; what is drawn outside is clipped."""
+        return super().unscale_action(np.clip(scaled_action, -1.0, 1.0))
+
+    def set_training_mode(self, mode: bool) -> None:
+        """Targets stay in evaluation mode."""
+        super().set_training_mode(mode)
+        self.state_values.set_training_mode(mode)
+
+
+class CnnPolicy(ActorValuePolicy):
+    """For image observations."""
+
+    default_extractor: ClassVar[type[BaseFeaturesExtractor]] = NatureCNN
+
+
+class MultiInputPolicy(ActorValuePolicy):
+    """For Dict observations."""
+
+    default_extractor: ClassVar[type[BaseFeaturesExtractor]] = CombinedExtractor
+
+
+MlpPolicy = ActorValuePolicy

@@ -1,0 +1,380 @@
+"""PPO-Lagrangian behaves as Stable-Baselines3's PPO does, and its forms as their options say."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from agent_envs import (
+    TINY_ON_POLICY,
+    Boxed,
+    Camera,
+    Costless,
+    Mixed,
+    Pendulum,
+    Steep,
+    Timed,
+    small_ppol,
+    vectorised,
+)
+from gymnasium import spaces
+from stable_baselines3 import PPO
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
+
+from safer_gym.agents import PPOLagrangian
+from safer_gym.attacks import make_attack
+from safer_gym.balls import LpBall
+from safer_gym.wrappers import as_victim
+from safer_gym.wrappers.policy_layers import policy_layers
+
+FORMS: dict[str, dict[str, Any]] = {
+    "PPOL": {},
+    "PPOL-random": {"collection_attack": "uniform"},
+    "SA-PPOL": {"regulariser": "mad"},
+    "SA-PPOL(MC)": {"regulariser": "mc"},
+    "SA-PPOL(MR)": {"regulariser": "mr"},
+    "ADV-PPOL": {"collection_attack": "mc"},
+}
+ATTACKED: dict[str, Any] = {"eps": 0.3, "eps_schedule": "constant"}
+forms = pytest.mark.parametrize("form", FORMS)
+
+
+def moved(agent: PPOLagrangian, steps: int, **kwargs: Any) -> None:
+    """Learn; actor, values and both critics must have moved, and stay finite."""
+    before = {k: v.clone() for k, v in agent.policy.state_dict().items()}
+    agent.learn(steps, **kwargs)
+    after = agent.policy.state_dict()
+    for net in ("actor.mean_head", "state_values.nets", "critic.ensemble", "cost_critic.ensemble"):
+        names = [name for name in before if name.startswith(net)]
+        assert names
+        assert any(not torch.equal(before[name], after[name]) for name in names), net
+    assert agent._n_updates > 0
+    assert all(bool(torch.isfinite(value).all()) for value in after.values())
+
+
+# ---------------------------------------------------------------- constructor
+
+
+def test_the_arguments_of_ppo_are_taken_by_position_and_by_name() -> None:
+    agent = PPOLagrangian("MlpPolicy", Timed(), 1e-4, 40, 10, gae_lambda=0.5)
+    assert (agent.learning_rate, agent.n_steps, agent.batch_size) == (1e-4, 40, 10)
+    assert agent.gae_lambda == 0.5
+    assert isinstance(agent, PPO)
+    for name, parameter in inspect.signature(PPOLagrangian.__init__).parameters.items():
+        if name not in ("self", "policy", "env", "args", "kwargs"):
+            assert parameter.default is not inspect.Parameter.empty, name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"use_sde": True}, "use_sde must be False"),
+        ({"clip_range_vf": 0.2}, "clip_range_vf must be None"),
+        ({"cost_limit": -1.0}, "cost_limit must be >= 0"),
+        ({"cost_limt": 3.0}, "Did you mean 'cost_limit'"),
+        ({"n_epoch": 3}, "Did you mean 'n_epochs'"),
+        ({"pid_gains": (0.1, -0.1, 0.0)}, "integral must be >= 0"),
+        ({"max_lam": -1.0}, "max_lam must be >= 0"),
+        ({"kl_coef": -1.0}, "kl_coef must be >= 0"),
+        ({"critic_batch_size": 0}, "critic_batch_size must be positive"),
+        ({"cost_advantage": "centered"}, "Did you mean 'centred'"),
+        ({"cost_surrogate": "cliped"}, "Did you mean 'clipped'"),
+        ({"regulariser_distance": "l2"}, "regulariser_distance must be one of"),
+        ({"cost_bootstrap": "alway"}, "Did you mean 'always'"),
+        ({"cost_aggregation": "maxx"}, "Did you mean 'max'"),
+        ({"collection_attack": "unifrom"}, "Did you mean 'uniform'"),
+        ({"regulariser": "mcc"}, "attack must be one of"),
+        ({"eps": -0.1}, "eps"),
+        ({"norm": "l3"}, "norm"),
+        ({"eps_schedule": "linaer"}, "Did you mean 'linear'"),
+        ({"missing_cost": "zeros"}, "Did you mean 'zero'"),
+        ({"policy_kwargs": {"actor_kwargs": {"covariance": "const"}}}, "Did you mean 'constant'"),
+    ],
+)
+def test_bad_options_are_refused_by_name(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        small_ppol(**options)
+
+
+def test_a_buffer_without_costs_is_refused() -> None:
+    with pytest.raises(TypeError, match="must keep costs.*got RolloutBuffer"):
+        small_ppol(rollout_buffer_class=RolloutBuffer)
+
+
+def test_discrete_actions_are_refused() -> None:
+    class Discrete(Timed):
+        action_space = spaces.Discrete(3)
+
+    with pytest.raises(ValueError, match=r"action_space must be a Box.*Discrete\(3\)"):
+        small_ppol(Discrete())
+
+
+def test_what_can_not_be_attacked_is_refused_with_an_attack_alone() -> None:
+    class Counted(Timed):
+        def __init__(self) -> None:
+            super().__init__()
+            self.observation_space = spaces.Discrete(3)
+
+        def draw(self) -> Any:
+            return int(self.np_random.integers(3))
+
+    with pytest.raises(ValueError, match="PPOLagrangian attacks observations"):
+        small_ppol(Counted(), regulariser="mc")
+    moved(small_ppol(Counted()), 40)
+
+
+def test_a_missing_cost_is_an_error_unless_it_means_zero() -> None:
+    with pytest.raises(ValueError, match=r"info\['cost'\] is missing"):
+        small_ppol(Costless()).learn(20)
+    with pytest.warns(UserWarning, match="counts as zero"):
+        small_ppol(Costless(), missing_cost="zero").learn(20)
+
+
+# ---------------------------------------------------------------- observations, environments
+
+
+@pytest.mark.parametrize(
+    ("policy", "env", "policy_kwargs"),
+    [
+        ("CnnPolicy", Camera, {"net_arch": [8]}),
+        ("CnnPolicy", Camera, {"net_arch": [8], "share_features_extractor": True}),
+        ("MultiInputPolicy", Mixed, {"net_arch": [8]}),
+        ("MlpPolicy", Timed, {"net_arch": []}),
+        ("MlpPolicy", Timed, {"net_arch": {"pi": [4], "qf": [6, 5]}, "n_critics": 3}),
+        ("MlpPolicy", Steep, {"net_arch": [8], "actor_kwargs": {"covariance": "full"}}),
+        ("MlpPolicy", Steep, {"net_arch": [8], "actor_kwargs": {"covariance": "diagonal"}}),
+    ],
+    ids=["cnn", "cnn-shared", "dict", "linear", "arch", "full", "diagonal"],
+)
+def test_all_policies_learn_and_load(
+    policy: str, env: type[gym.Env], policy_kwargs: dict[str, Any], tmp_path: Path
+) -> None:
+    options = {"collection_attack": "mc", "regulariser": "mad", **ATTACKED}
+    agent = small_ppol(env(), policy=policy, policy_kwargs=policy_kwargs, **options)
+    moved(agent, 20)
+    agent.save(tmp_path / "model")
+    loaded = PPOLagrangian.load(tmp_path / "model")
+    obs, _ = env().reset(seed=3)
+    np.testing.assert_array_equal(
+        agent.predict(obs, deterministic=True)[0], loaded.predict(obs, deterministic=True)[0]
+    )
+
+
+@forms
+@pytest.mark.parametrize("n_envs", [1, 4])
+def test_every_form_learns_in_parallel_environments(form: str, n_envs: int) -> None:
+    moved(small_ppol(vectorised(Boxed, n_envs), **FORMS[form], **ATTACKED), 40 * n_envs)
+
+
+def test_environments_in_processes() -> None:
+    env = SubprocVecEnv([Timed, Timed], start_method="fork")
+    try:
+        moved(small_ppol(env, collection_attack="uniform", **ATTACKED), 80)
+    finally:
+        env.close()
+
+
+def test_normalised_observations() -> None:
+    env = VecNormalize(vectorised(Timed, 2), gamma=0.9)
+    agent = small_ppol(env, collection_attack="mc", regulariser="mad", **ATTACKED)
+    moved(agent, 120)
+    assert agent.get_vec_normalize_env() is env
+
+
+def test_another_environment_can_be_set() -> None:
+    agent = small_ppol(vectorised(Timed, 2))
+    agent.learn(40)
+    agent.set_env(vectorised(Timed, 2, seed=5))
+    agent.learn(40, reset_num_timesteps=False)
+    assert agent.num_timesteps == 80
+    assert agent._collector is not None
+    assert agent._collector.venv is agent.env
+
+
+# ---------------------------------------------------------------- actions
+
+
+class Wide(Timed):
+    """Two-by-one actions in float64, off centre."""
+
+    action_space = spaces.Box(np.array([[1.0], [-3.0]]), np.array([[5.0], [-2.0]]), (2, 1))
+
+
+def test_actions_are_in_the_environments_units() -> None:
+    """Also those that explore, the stored ones in [-1, 1], and what an attack sees."""
+    noisy = {"net_arch": [8], "actor_kwargs": {"init_std": 0.9, "max_std": 1.0}}
+    agent = small_ppol(Steep(), policy_kwargs=noisy).learn(100)
+    obs = np.linspace(-3.0, 3.0, 50, dtype=np.float32)[:, None]
+    for deterministic in (True, False):
+        action, _ = agent.predict(obs, deterministic=deterministic)
+        assert action.min() >= 1.0
+        assert action.max() <= 5.0
+    assert abs(agent.replay_buffer.actions).max() <= 1.0
+    assert not agent.replay_buffer.costs.any()
+    assert abs(agent.rollout_buffer.actions).max() > 1.0  # what was drawn, not what was clipped
+    by_victim = agent.victim().action(torch.as_tensor(obs)).detach().numpy()
+    np.testing.assert_allclose(
+        by_victim, agent.predict(obs, deterministic=True)[0], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_action_spaces_of_any_shape_and_dtype() -> None:
+    agent = small_ppol(Wide(), collection_attack="mc", **ATTACKED)
+    moved(agent, 40)
+    obs = np.zeros((3, 1), np.float32)
+    action, _ = agent.predict(obs, deterministic=True)
+    assert action.shape == (3, 2, 1)
+    assert agent.victim().q_cost(torch.as_tensor(obs), torch.as_tensor(action[..., 0])).shape == (3,)
+
+
+@pytest.mark.parametrize("attack", ["mc", "mr", "mad", "min_reward", "random_search"])
+def test_every_attack_meets_it_as_it_meets_the_off_policy_agents(attack: str) -> None:
+    victim = as_victim(small_ppol(Steep()).learn(40))
+    obs, ball = torch.linspace(-1.0, 1.0, 5)[:, None], LpBall.of("linf", 0.2)
+    result = make_attack(attack)(victim, obs, ball, torch.Generator().manual_seed(0))
+    assert (result.objective >= result.clean_objective).all()
+
+
+def test_bounds_read_its_network() -> None:
+    agent = small_ppol(Steep()).learn(20)
+    layers = policy_layers(agent)
+    obs = torch.linspace(-2.0, 2.0, 9)[:, None]
+    mean, scale = layers.distribution(obs)
+    known = agent.policy.actor.distribution(obs)
+    torch.testing.assert_close(mean.float(), known.mean)
+    torch.testing.assert_close(scale.float().expand(9, 1), known.scale)
+
+
+# ---------------------------------------------------------------- learning
+
+
+def test_the_controller_by_hand() -> None:
+    """Pendulum: an episode costs 4; two rollouts of episodes against a limit of 1."""
+    agent = small_ppol(Pendulum(), n_steps=14, batch_size=14, cost_limit=1.0)
+    agent.learn(14)
+    assert agent.lam == pytest.approx(0.1 * 3 + 0.003 * 3 + 0.001 * 3)
+    agent.learn(14, reset_num_timesteps=False)
+    assert agent.lam == pytest.approx(0.1 * 3 + 0.003 * 6)
+    short = small_ppol(Pendulum(), n_steps=4, batch_size=4, cost_limit=1.0).learn(4)
+    assert (short.lam, short.cost_monitor.episodes) == (0.0, 0)  # no episode, no step
+    assert small_ppol(Pendulum(), cost_limit=1.0, max_lam=0.2).learn(20).lam == 0.2
+
+
+@forms
+def test_without_a_ball_every_form_is_ppol_bit_by_bit(form: str) -> None:
+    agents = [
+        small_ppol(vectorised(Timed, 2), **options, eps=0.0).learn(120)
+        for options in ({}, FORMS[form])
+    ]
+    weights = [agent.policy.state_dict() for agent in agents]
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name]), name
+    if FORMS[form]:  # the specimen: a ball that is not empty changes something
+        other = small_ppol(vectorised(Timed, 2), **FORMS[form], **ATTACKED).learn(120)
+        value = other.policy.state_dict()["actor.mean_head.weight"]
+        assert not torch.equal(value, weights[0]["actor.mean_head.weight"])
+
+
+def test_a_regulariser_without_weight_changes_nothing() -> None:
+    plain, weightless = (
+        small_ppol(**options).learn(60).policy.state_dict()["actor.mean_head.weight"]
+        for options in ({}, {"regulariser": "mc", "kl_coef": 0.0, **ATTACKED})
+    )
+    torch.testing.assert_close(plain, weightless)
+
+
+def test_the_regulariser_smooths() -> None:
+    """After the same rollout, the heavier regulariser leaves the nearer attacked action."""
+
+    def reach(coef: float) -> float:
+        agent = small_ppol(n_epochs=20, regulariser="mad", kl_coef=coef, eps=1.0, **STILL)
+        agent.learn(20)
+        obs = torch.linspace(-1.0, 1.0, 9)[:, None]
+        ends = [agent.victim().action(shown).detach() for shown in (obs, obs + 1.0)]
+        return float((ends[1] - ends[0]).abs().mean())
+
+    assert reach(100.0) < 0.5 * reach(0.0)
+
+
+STILL: dict[str, Any] = {"eps_schedule": "constant", "learning_rate": 1e-2}
+
+
+def test_target_kl_stops_the_policy_and_not_the_values() -> None:
+    agent = small_ppol(n_epochs=10, target_kl=1e-9, learning_rate=1e-2).learn(20)
+    free = small_ppol(n_epochs=10, learning_rate=1e-2).learn(20)
+    steps = [
+        (int(a.policy.actor.optimizer.state_dict()["state"][0]["step"]), a._n_updates)
+        for a in (agent, free)
+    ]
+    assert steps == [(1, 10), (10, 10)]
+    for name, value in agent.policy.state_values.state_dict().items():
+        assert torch.equal(value, free.policy.state_values.state_dict()[name])
+
+
+def test_the_schedule_of_the_radius_follows_progress() -> None:
+    agent = small_ppol(collection_attack="mc", eps=0.4, eps_start=0.25, eps_end=0.75)
+    radii = []
+    for left in (1.0, 0.75, 0.5, 0.25, 0.0):
+        agent._current_progress_remaining = left
+        radii.append(agent._radius(agent.collection_attack))
+    assert radii == pytest.approx([0.0, 0.0, 0.2, 0.4, 0.4])
+
+
+class Stop(BaseCallback):
+    def _on_step(self) -> bool:
+        return self.n_calls < 13
+
+
+def test_a_callback_stops_training() -> None:
+    agent = small_ppol()
+    agent.learn(1000, Stop())
+    assert (agent.num_timesteps, agent._n_updates) == (13, 0)
+    agent.learn(20, reset_num_timesteps=False)
+    assert agent._n_updates > 0
+
+
+def test_a_falling_learning_rate_reaches_all_that_follow_it() -> None:
+    agent = small_ppol(learning_rate=lambda left: 1e-3 * left, critic_learning_rate=None)
+    moved(agent, 80)
+    policy = agent.policy
+    nets = (policy.actor, policy.state_values, policy.critic, policy.cost_critic)
+    rates = {net.optimizer.param_groups[0]["lr"] for net in nets}
+    assert len(rates) == 1
+    assert rates.pop() < 1e-3
+
+
+def test_what_is_logged(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    options = {"collection_attack": "uniform", "regulariser": "mc", **ATTACKED}
+    agent = small_ppol(make_vec_env(Timed), tensorboard_log=str(tmp_path), **options)
+    seen: set[str] = set()
+    record = type(agent.cost_monitor).record
+
+    class Keys(BaseCallback):
+        def _on_step(self) -> bool:
+            seen.update(self.logger.name_to_value)
+            return True
+
+    agent.learn(60, Keys())
+    record(agent.cost_monitor, agent.logger)
+    seen.update(agent.logger.name_to_value)
+    names = "approx_kl clip_fraction clip_range cost_critic_loss cost_explained_variance std eps"
+    names += " cost_value_loss critic_loss entropy_loss explained_variance lagrange_multiplier loss"
+    names += " learning_rate n_updates policy_gradient_loss robustness_distance value_loss"
+    assert {f"train/{name}" for name in names.split()} <= seen
+    assert {"rollout/ep_cost_mean", "safety/total_cost", "safety/violation_rate"} <= seen
+    assert [path.name for path in tmp_path.iterdir()] == ["PPOLagrangian_1"]
+
+
+def test_the_small_agent_of_these_tests_names_only_real_options() -> None:
+    known = set(inspect.signature(PPO.__init__).parameters)
+    known |= set(inspect.signature(PPOLagrangian.__init__).parameters)
+    assert set(TINY_ON_POLICY) <= known
