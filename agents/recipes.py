@@ -33,7 +33,9 @@ def _on_policy(total_timesteps: int, n_envs: int, horizon: int, eps: float, **ow
     return {"total_timesteps": total_timesteps, "n_envs": n_envs, "kwargs": kwargs}
 
 
-def _ppo_family(*sizes: Any, **own: Any) -> dict[str, Recipe]:
+def _ppo_family(
+    total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: Any
+) -> dict[str, Recipe]:
     """PPO-Lagrangian and its robust forms (appendix B.2.2), with one set of hyperparameters."""
     forms: dict[str, dict[str, Any]] = {
         "ppol": {},
@@ -43,7 +45,8 @@ def _ppo_family(*sizes: Any, **own: Any) -> dict[str, Recipe]:
         "sa-ppol-mr": {"regulariser": "mr"},
         "adv-ppol": {"collection_attack": "mc"},
     }
-    return {name: _on_policy(*sizes, **own, **form) for name, form in forms.items()}
+    sizes = (total_timesteps, n_envs, horizon, eps)
+    return {name: _on_policy(*sizes, **own | form) for name, form in forms.items()}
 
 
 def _networks(min_std: float, init_std: float, max_std: float, width: int = 128) -> dict[str, Any]:

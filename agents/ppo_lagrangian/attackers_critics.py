@@ -10,7 +10,7 @@ import torch
 from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.critic_update import COST_BOOTSTRAPS, critic_targets, fit_critic
 from safer_gym.agents.common.policies import ConstrainedPolicy
-from safer_gym.agents.common.td import AGGREGATIONS, aggregate, polyak
+from safer_gym.agents.common.td import AGGREGATIONS, aggregate, track
 from safer_gym.choices import choose
 
 
@@ -22,7 +22,6 @@ class CriticRule:
     cost_bootstrap: str
     reward_aggregation: str
     cost_aggregation: str
-    max_grad_norm: float | None
 
     def __post_init__(self) -> None:
         choose("cost_bootstrap", self.cost_bootstrap, COST_BOOTSTRAPS)
@@ -43,16 +42,9 @@ class CriticRule:
                 self.cost_bootstrap,
             )
         losses = {
-            "critic_loss": fit_critic(policy.critic, data, targets.reward, self.max_grad_norm),
-            "cost_critic_loss": fit_critic(
-                policy.cost_critic, data, targets.cost, self.max_grad_norm
-            ),
+            "critic_loss": fit_critic(policy.critic, data, targets.reward, None),
+            "cost_critic_loss": fit_critic(policy.cost_critic, data, targets.cost, None),
         }
-        for net, target in (
-            (policy.critic, policy.critic_target),
-            (policy.cost_critic, policy.cost_critic_target),
-        ):
-            polyak(list(net.parameters()), list(target.parameters()), self.tau)
-            for buffer, twin in zip(net.buffers(), target.buffers(), strict=True):
-                twin.copy_(buffer)
+        track(policy.critic, policy.critic_target, self.tau)
+        track(policy.cost_critic, policy.cost_critic_target, self.tau)
         return losses

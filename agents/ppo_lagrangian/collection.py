@@ -57,7 +57,7 @@ class Collector(VecEnvWrapper):
 
     def _shown_ends(self, obs: Any, dones: np.ndarray, infos: Any) -> list[dict[str, Any]]:
         key = "terminal_observation"
-        ended = [row for row in np.flatnonzero(dones) if infos[row].get(key) is not None]
+        ended = [int(row) for row in np.flatnonzero(dones) if infos[row].get(key) is not None]
         if not ended or not self.agent.is_attacked:
             return infos
         shown = self.agent.show(replaced(obs, {row: infos[row][key] for row in ended}))

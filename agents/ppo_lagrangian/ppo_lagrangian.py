@@ -22,6 +22,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from typing_extensions import Self
 
+from safer_gym.agents.common.arguments import require_box, require_not_negative, require_positive
 from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
 from safer_gym.agents.common.buffer_choice import choose_buffer
 from safer_gym.agents.common.corruption import Corruption
@@ -30,7 +31,6 @@ from safer_gym.agents.common.critic_update import descend
 from safer_gym.agents.common.flat_obs import require_attackable
 from safer_gym.agents.common.model_file import FilePath, SafeFiles
 from safer_gym.agents.common.victim import make_victim
-from safer_gym.agents.cvpo.arguments import require_box, require_not_negative, require_positive
 from safer_gym.agents.ppo_lagrangian.attackers_critics import CriticRule
 from safer_gym.agents.ppo_lagrangian.collection import Collector, replaced
 from safer_gym.agents.ppo_lagrangian.losses import (
@@ -156,9 +156,7 @@ class PPOLagrangian(SafeFiles, PPO):
         self.kl_coef = kl_coef
         self.buffer_size, self.critic_batch_size = buffer_size, critic_batch_size
         self.critic_updates = critic_updates
-        self.critic_rule = CriticRule(
-            tau, cost_bootstrap, reward_aggregation, cost_aggregation, self.max_grad_norm
-        )
+        self.critic_rule = CriticRule(tau, cost_bootstrap, reward_aggregation, cost_aggregation)
         self.reward_aggregation, self.cost_aggregation = reward_aggregation, cost_aggregation
         ball = (eps, norm, (eps_schedule, eps_start, eps_end))
         self.collection_attack = _corruption(collection_attack, attack_steps, *ball)
@@ -287,7 +285,7 @@ class PPOLagrangian(SafeFiles, PPO):
     def _values_at_time_limits(self, infos: list[dict], dones: np.ndarray) -> np.ndarray:
         """V_c of the last states of the episodes that only the clock ended, [E]; else zero."""
         cut = {
-            row: infos[row]["terminal_observation"]
+            int(row): infos[row]["terminal_observation"]
             for row in np.flatnonzero(dones)
             if infos[row].get("TimeLimit.truncated") and "terminal_observation" in infos[row]
         }

@@ -44,12 +44,21 @@ class CostRolloutSamples(NamedTuple):
 class _CostRollout(_Base):
     """Adds costs to a Stable-Baselines3 rollout buffer; mixed in before it."""
 
+    costs: np.ndarray
+    ends: np.ndarray
+    """1 where a step ended its episode."""
+    end_cost_values: np.ndarray
+    cost_advantages: np.ndarray
+    cost_returns: np.ndarray
+    attacked: Any
+    """What an attacker makes of the observations, in the flat order; None where nobody asked."""
+
     def reset(self) -> None:
         shape = (self.buffer_size, self.n_envs)
         names = ("costs", "ends", "end_cost_values", "cost_advantages", "cost_returns")
         for name in names:
             setattr(self, name, np.zeros(shape, dtype=np.float32))
-        self.attacked: Any = None
+        self.attacked = None
         super().reset()
 
     def note(self, costs: np.ndarray, ends: np.ndarray, end_cost_values: np.ndarray) -> None:
@@ -61,7 +70,7 @@ class _CostRollout(_Base):
         self.end_cost_values[self.pos] = end_cost_values
 
     def compute_cost_advantages(self, values: Tensor, last_values: Tensor) -> None:
-        """GAE of the cost from V_c of all states, in the flat order [E * T], and of the next [E]."""
+        """GAE of the cost from V_c of all states, in the flat order [E * T], the next [E]."""
         shape = (self.n_envs, self.buffer_size)
         own = values.detach().cpu().view(shape).mT
         ends = torch.as_tensor(self.ends)
@@ -113,7 +122,8 @@ class _CostRollout(_Base):
             shown = {key: part[batch_inds] for key, part in shown.items()}
         elif shown is not None:
             shown = shown[batch_inds]
-        return CostRolloutSamples(*super()._get_samples(batch_inds, env), *costs, shown)
+        fields: tuple = super()._get_samples(batch_inds, env)
+        return CostRolloutSamples(*fields, costs[0], costs[1], shown)
 
 
 class CostRolloutBuffer(_CostRollout, RolloutBuffer):

@@ -20,7 +20,7 @@ from model_specimens import poisoned, rewritten
 from stable_baselines3 import PPO, SAC
 from typer.testing import CliRunner
 
-from safer_gym.agents import CVPO, SAFER
+from safer_gym.agents import CVPO, SAFER, PPOLagrangian
 from safer_gym.agents.common.checkpoint import CheckpointCallback, latest_checkpoint
 from safer_gym.conformance import zoo
 from safer_gym.conformance.cli import demo as demo_module
@@ -263,6 +263,18 @@ def test_a_recurrent_policy_is_refused_with_the_reason(
     code, _, err = run(command, str(tmp_path / "model.zip"), "--task", "ball-circle", *trust)
     assert code == 3
     assert "recurrent policy" in " ".join(err.split())
+
+
+def test_one_class_with_several_names_is_told_by_its_record(tmp_path: Path) -> None:
+    model = tmp_path / "model.zip"
+    env = gym.make("SaferGym/BallCircle-v0")
+    PPOLagrangian("MlpPolicy", env, n_steps=8, batch_size=8, buffer_size=10).save(model)
+    assert find_model(str(model), task="ball-circle").algorithm == "ppol"
+    assert find_model(str(model), "adv-ppol", "ball-circle").algorithm == "adv-ppol"
+    with pytest.raises(ValueError, match="holds a ppol model, not safer"):
+        find_model(str(model), "safer", "ball-circle")
+    model.with_suffix(".json").write_text('{"algorithm": "sa-ppol", "task": "ball-circle"}')
+    assert find_model(str(model)).algorithm == "sa-ppol"
 
 
 def test_radii() -> None:

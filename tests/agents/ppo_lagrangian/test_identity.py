@@ -46,9 +46,7 @@ def mean_step(agent: PPOLagrangian) -> tuple[float, float]:
 def test_the_constrained_optimum_is_found(cost_surrogate: str) -> None:
     """Gamble: stake cost_limit / horizon, no less and no more; reward 1 + 2 * 0.3 a step."""
     limit = 0.3 * Gamble.horizon
-    agent = learned(
-        vectorised(Gamble, 4), 8_000, cost_limit=limit, cost_surrogate=cost_surrogate
-    )
+    agent = learned(vectorised(Gamble, 4), 8_000, cost_limit=limit, cost_surrogate=cost_surrogate)
     reward, cost = mean_step(agent)
     assert 0.18 <= cost <= 0.4
     assert reward >= 0.8 * (1.0 + 2.0 * 0.3)
@@ -62,7 +60,7 @@ def test_a_loose_limit_frees_the_unconstrained_optimum() -> None:
     reward, cost = mean_step(agent)
     assert cost >= 0.8
     assert reward >= 0.8 * 3.0
-    assert agent.lam == 0.0
+    assert agent.lam <= 0.05  # a cost that grows below the limit has a derivative part
 
 
 @pytest.mark.slow
