@@ -122,8 +122,8 @@ class _CostRollout(_Base):
             shown = {key: part[batch_inds] for key, part in shown.items()}
         elif shown is not None:
             shown = shown[batch_inds]
-        fields: tuple = super()._get_samples(batch_inds, env)
-        return CostRolloutSamples(*fields, costs[0], costs[1], shown)
+        fields: Any = super()._get_samples(batch_inds, env)
+        return CostRolloutSamples._make((*fields, *costs, shown))
 
 
 class CostRolloutBuffer(_CostRollout, RolloutBuffer):
