@@ -305,6 +305,17 @@ def test_training_resumes_and_is_not_repeated(tmp_path: Path) -> None:
     assert find_model(str(tmp_path / "model.zip")).algorithm == "safer"
 
 
+def test_an_on_policy_training_resumes_under_its_own_name(tmp_path: Path) -> None:
+    kwargs = {"n_steps": 50, "batch_size": 50, "n_epochs": 1, "critic_updates": 1}
+    run = Run(find_task("ball-circle"), "ppol-random", 200, 2, kwargs, 0, tmp_path)
+    with Bar() as bar:
+        train_policy(run, bar)
+        train_policy(run._replace(timesteps=400), bar)
+    found = find_model(str(tmp_path / "model.zip"))
+    assert (found.algorithm, found.record["timesteps"]) == ("ppol-random", 400)
+    assert PPOLagrangian.load(tmp_path / "last.zip").num_timesteps == 400
+
+
 def test_another_run_in_the_folder_is_not_overwritten(tmp_path: Path) -> None:
     with Bar() as bar:
         train_policy(small_run(tmp_path, 400), bar)
