@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from safer_gym.types import ActionFn, QFn
 
@@ -24,7 +25,7 @@ Pull = Callable[[Tensor], Tensor]
 
 
 class Layer(NamedTuple):
-    """An affine map of each member."""
+    """An affine map of each member; of a single one, the axis K may be absent."""
 
     weight: Tensor
     """[K, I, O]"""
@@ -40,13 +41,20 @@ class Chain:
     """
 
     def __init__(self, layers: Sequence[Layer], activation: str) -> None:
-        single = len(layers[0].weight) == 1
+        weight = layers[0].weight
+        self.n_members = 1 if weight.dim() == 2 else len(weight)
+        self.single = single = self.n_members == 1
         self.affine = torch.addmm if single else torch.baddbmm
         self.product = torch.mm if single else torch.bmm
-        self.weights = [layer.weight[0] if single else layer.weight for layer in layers]
-        self.biases = [layer.bias[0] if single else layer.bias for layer in layers]
+        has_axis = single and weight.dim() == 3
+        self.weights = [layer.weight[0] if has_axis else layer.weight for layer in layers]
+        self.biases = [layer.bias[0] if has_axis else layer.bias for layer in layers]
         self.turned = [weight.mT for weight in self.weights]
         self.activation = activation
+
+    def of_members(self, rows: Tensor) -> Tensor:
+        """Rows [B, I] as every member's input."""
+        return rows if self.single else rows.expand(self.n_members, -1, -1)
 
     def forward(self, first: Tensor) -> list[Tensor]:
         """Hidden activations and the output, [K, B, O] each, from the first layer's sums.
@@ -60,19 +68,85 @@ class Chain:
         return values
 
     def back(self, upstream: Tensor | None, values: Sequence[Tensor]) -> Tensor:
-        """Gradient by the first layer's sums; `values` is what `forward` gave, and is overwritten.
+        """Gradient by the first layer's sums; `values` is what `forward` gave.
 
         `upstream` [K, B, O] is the gradient by the output; None stands for ones.
         """
         for turned, hidden in zip(self.turned[:0:-1], values[-2::-1], strict=True):
-            if self.activation == "relu":
-                slope = hidden.sign_()  # a float mask: products with a boolean one are slow
-            else:
-                slope = hidden.mul_(hidden).neg_().add_(1)
             # One output: its weights are the gradient, the same for all rows.
             pulled = turned if upstream is None else self.product(upstream, turned)
-            upstream = slope.mul_(pulled)
+            upstream = self._slope(hidden).mul_(pulled)
         return torch.ones_like(values[-1]) if upstream is None else upstream
+
+    def learn(
+        self, upstream: Tensor, inputs: Tensor, values: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Gradients by the first layer's sums, and by each layer's weight and bias in turn.
+
+        `upstream` [K, B, O] is the gradient by the output; `values` is what `forward` gave for
+        `inputs`.
+        """
+        by_parameter: list[Tensor] = []
+        for layer in reversed(range(len(self.weights))):
+            below = values[layer - 1] if layer > 0 else inputs
+            by_parameter += [
+                upstream.sum(-2, keepdim=True),
+                self._by_weight(layer, below, upstream),
+            ]
+            if layer > 0:
+                pulled = self.product(upstream, self.turned[layer])
+                upstream = self._slope(below).mul_(pulled)
+        return upstream, by_parameter[::-1]
+
+    def _by_weight(self, layer: int, below: Tensor, upstream: Tensor) -> Tensor:
+        """below^T upstream, laid out as the weight is, so that nobody needs to turn it."""
+        if self.weights[layer].stride(-2) == 1:
+            return self.product(upstream.mT, below).mT
+        return self.product(below.mT, upstream)
+
+    def _slope(self, hidden: Tensor) -> Tensor:
+        # A float mask for ReLU: products with a boolean one are slow.
+        return hidden.sign() if self.activation == "relu" else hidden.square().neg_().add_(1)
+
+
+class _Mlp(torch.autograd.Function):
+    """A chain as one operation of autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, activation: str, inputs: Tensor, *parameters: Tensor) -> Tensor:
+        pairs = zip(parameters[::2], parameters[1::2], strict=True)
+        chain = Chain([Layer(*pair) for pair in pairs], activation)
+        rows = chain.of_members(inputs)
+        values = chain.forward(chain.affine(chain.biases[0], rows, chain.weights[0]))
+        ctx.save_for_backward(inputs, *parameters)
+        ctx.chain, ctx.rows, ctx.hidden = chain, rows, values[:-1]
+        return values[-1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
+        chain: Chain = ctx.chain
+        _, *parameters = ctx.saved_tensors  # raises if a weight has changed since
+        by_first, found = chain.learn(upstream, ctx.rows, ctx.hidden)
+        by_inputs = None
+        if ctx.needs_input_grad[1]:
+            by_inputs = chain.product(by_first, chain.turned[0])
+            by_inputs = by_inputs if chain.single else by_inputs.sum(0)
+        by_parameter = [g.view(part.shape) for g, part in zip(found, parameters, strict=True)]
+        return None, by_inputs, *by_parameter
+
+
+def mlp(inputs: Tensor, layers: Sequence[Layer], activation: str) -> Tensor:
+    """Outputs [K, B, O] of K members at inputs [B, I] that they share, for autograd too.
+
+    One operation of autograd with its gradient written out, by inputs, weights and biases. It can
+    be differentiated once. The output of a single member is [B, O].
+
+    Args:
+        activation: of `ACTIVATIONS`.
+    """
+    out: Tensor = _Mlp.apply(activation, inputs, *(part for layer in layers for part in layer))
+    return out
 
 
 @dataclass(frozen=True)
@@ -111,7 +185,8 @@ class MlpAction:
 
         def pull(upstream: Tensor) -> Tensor:
             by_output = torch.addcmul(upstream, upstream * unit, unit, value=-1)
-            by_obs = torch.mm(chain.back(by_output, values), chain.turned[0])
+            # Turned: a product with few columns is slow.
+            by_obs = torch.mm(chain.weights[0], chain.back(by_output, values).mT).mT
             return by_obs if by_obs.dtype == obs.dtype else by_obs.to(obs.dtype)
 
         return unit, pull
@@ -168,29 +243,25 @@ class CriticAt:
     def __init__(self, critic: MlpCritic, obs: Tensor) -> None:
         self.critic = critic
         self.chain = chain = Chain(critic.layers, critic.activation)
-        self.single, width = len(critic.layers[0].weight) == 1, obs.shape[1]
-        weight = chain.weights[0]
-        states = self._of_members(obs.to(weight.dtype))
+        weight, width = chain.weights[0], obs.shape[1]
+        states = chain.of_members(obs.to(weight.dtype))
         self.of_states = chain.affine(chain.biases[0], states, weight[..., :width, :])
         self.by_action = weight[..., width:, :].contiguous()
 
     def value(self, unit: Tensor) -> Tensor:
         """Values [B] of unit actions [B, A]."""
         values = self._forward(unit)[-1]
-        return values[:, 0] if self.single else self.critic.aggregate(values.squeeze(-1))[0]
+        return values[:, 0] if self.chain.single else self.critic.aggregate(values.squeeze(-1))[0]
 
     def slope(self, unit: Tensor) -> tuple[Tensor, Tensor]:
         """Values [B] of unit actions [B, A], and their gradients by them [B, A]."""
         values = self._forward(unit)
-        if self.single:
+        if self.chain.single:
             return values[-1][:, 0], torch.mm(self.chain.back(None, values), self.by_action.mT)
         result, share = self.critic.aggregate(values[-1].squeeze(-1))
         by_sums = self.chain.back(share.unsqueeze(-1), values)
         return result, torch.bmm(by_sums, self.by_action.mT).sum(0)
 
     def _forward(self, unit: Tensor) -> list[Tensor]:
-        first = self.chain.affine(self.of_states, self._of_members(unit), self.by_action)
+        first = self.chain.affine(self.of_states, self.chain.of_members(unit), self.by_action)
         return self.chain.forward(first)
-
-    def _of_members(self, rows: Tensor) -> Tensor:
-        return rows if self.single else rows.expand(len(self.critic.layers[0].weight), -1, -1)

@@ -16,10 +16,12 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
+from safer_gym.agents.common.ensemble import ACTIVATIONS
 from safer_gym.bounds.heads import SigmoidStd
 from safer_gym.bounds.network import Affine, sequential_layers
 from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.choices import choose
+from safer_gym.mlp import Layer, mlp
 from safer_gym.types import Gaussian
 
 COVARIANCES = ("diagonal", "full", "constant")
@@ -88,12 +90,12 @@ class GaussianActor(BasePolicy):
 
     def distribution(self, obs: PyTorchObs) -> Gaussian:
         """Action distribution: mean [B, A]; scale [B, A] or a Cholesky factor [B, A, A]."""
-        latent = self.latent(self.extract_features(obs, self.features_extractor))
-        mean = torch.tanh(self.mean_head(latent))
+        features = self.extract_features(obs, self.features_extractor)
         if self.covariance == "constant":
+            mean = torch.tanh(self._heads(features, self.mean_head)[0])
             return Gaussian(mean, self._std(self.raw_std).expand_as(mean))
-        raw = self.scale_head(latent)
-        action_dim = mean.shape[-1]
+        mean, raw = self._heads(features, self.mean_head, self.scale_head)
+        mean, action_dim = torch.tanh(mean), mean.shape[-1]
         std = self._std(raw[..., :action_dim])
         if self.covariance == "diagonal":
             return Gaussian(mean, std)
@@ -106,6 +108,19 @@ class GaussianActor(BasePolicy):
     def _std(self, raw: Tensor) -> Tensor:
         share = torch.sigmoid(raw + self._std_offset)
         return self.min_std + (self.max_std - self.min_std) * share
+
+    def _heads(self, features: Tensor, *heads: nn.Linear) -> tuple[Tensor, ...]:
+        """What `heads` say of `features` [B, F]; learning has its gradient written out."""
+        activation = ACTIVATIONS.get(self.activation_fn)
+        if activation is None or not (self.training and torch.is_grad_enabled()):
+            latent = self.latent(features)
+            return tuple(head(latent) for head in heads)
+        linear = [part for part in self.latent if isinstance(part, nn.Linear)]
+        layers = [Layer(part.weight.mT, part.bias) for part in linear]
+        weight = torch.cat([head.weight for head in heads])
+        bias = torch.cat([head.bias for head in heads])
+        joined = mlp(features, [*layers, Layer(weight.mT, bias)], activation)
+        return joined.split([head.out_features for head in heads], dim=-1)
 
     def policy_layers(self) -> PolicyLayers:
         """The network and its heads, as bounds over every adversary take them.

@@ -16,10 +16,13 @@ from safer_gym.agents.common.victim import make_victim
 def attacked_batch(agent: Any, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
     """A batch of observations as `corruption` shows it to `agent` at its present progress.
 
-    What is shown lies in the observation space: where it is bounded, so is the attack.
+    What is shown lies in the observation space: where it is bounded, so is the attack. At a radius
+    of zero it is `obs` itself.
     """
-    flat = flatten_obs(obs, agent.observation_space)
     progress = 1.0 - agent._current_progress_remaining
+    if not np.any(corruption.radius(progress)):
+        return obs
+    flat = flatten_obs(obs, agent.observation_space)
     restore = flat.restore if isinstance(obs, dict) else None
     victim = make_victim(agent, scaled=True, restore=restore)
     normaliser = agent._vec_normalize_env

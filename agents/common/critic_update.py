@@ -10,8 +10,10 @@ from torch import Tensor
 
 from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.critics import QEnsemble
+from safer_gym.agents.common.plain_networks import written_out
 from safer_gym.agents.common.td import td_loss, td_target
 from safer_gym.choices import choose
+from safer_gym.mlp import Chain
 
 COST_BOOTSTRAPS = ("always", "until_terminated")
 COST_ACTIONS = ("mean", "sample")
@@ -50,15 +52,41 @@ def fit_critic(
     net: QEnsemble, data: CostSamples, target: Tensor, max_grad_norm: float | None
 ) -> Tensor:
     """One optimiser step towards `target` [B]; returns the loss before it."""
-    loss = td_loss(net.values(data.observations, data.actions), target)
-    descend(loss, net, max_grad_norm)
+    activation = written_out(net)
+    if activation is not None:
+        loss = _set_gradients(net, activation, data, target)
+    else:
+        loss = td_loss(net.values(data.observations, data.actions), target)
+        net.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+    _step(net, max_grad_norm)
     return loss.detach()
+
+
+@torch.no_grad()
+def _set_gradients(net: QEnsemble, activation: str, data: CostSamples, target: Tensor) -> Tensor:
+    """The gradients of `td_loss` by all weights, without autograd; returns the loss."""
+    layers = net.ensemble.layers
+    chain = Chain(layers, activation)
+    obs: Tensor = net.extract_features(data.observations, net.features_extractor)
+    rows = chain.of_members(torch.cat([obs, data.actions], dim=1))
+    values = chain.forward(chain.affine(chain.biases[0], rows, chain.weights[0]))
+    gap = values[-1] - target.unsqueeze(1)
+    _, found = chain.learn(gap * (2.0 / len(target)), rows, values)
+    parameters = (part for layer in layers for part in layer)
+    for parameter, gradient in zip(parameters, found, strict=True):
+        parameter.grad = gradient.view(parameter.shape)
+    return gap.square().sum() / len(target)
 
 
 def descend(loss: Tensor, net: BaseModel, max_grad_norm: float | None) -> None:
     """One step of a network's own optimiser."""
     net.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    _step(net, max_grad_norm)
+
+
+def _step(net: BaseModel, max_grad_norm: float | None) -> None:
     if max_grad_norm is not None:
         # Not net.parameters(): a shared extractor belongs to the actor alone.
         own = net.optimizer.param_groups[0]["params"]

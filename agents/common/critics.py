@@ -46,13 +46,16 @@ class QEnsemble(BaseModel):
             features_dim, get_action_dim(action_space), net_arch, n_critics, activation_fn
         )
 
-    def values(self, obs: PyTorchObs, actions: Tensor) -> Tensor:
-        """Score actions [..., B, A] in observations [B, *O]; returns [K, ..., B]."""
+    def values(self, obs: PyTorchObs, actions: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Score actions [..., B, A] in observations [B, *O]; returns [K, ..., B].
+
+        Without gradients, `dtype` may name fewer bits for the products between hidden layers.
+        """
         # A shared extractor learns from the policy's loss alone.
         keep_graph = torch.is_grad_enabled() and not self.share_features_extractor
         with torch.set_grad_enabled(keep_graph):
             features = self.extract_features(obs, self.features_extractor)
-        return self.ensemble(features, actions)
+        return self.ensemble(features, actions, dtype)
 
     def forward(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.values(obs, actions).unsqueeze(-1))

@@ -15,6 +15,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from safer_gym.mlp import Layer
+
+ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh"}
+"""Those whose gradient is written out, by the name it has there."""
 TILE_ROWS = 1024
 """Rows of a tile. Its hidden layer, 1 MB at 256 units, fits a core's second-level cache."""
 
@@ -50,50 +54,74 @@ class EnsembleMLP(nn.Module):
             nn.Parameter(_uniform((n_members, 1, o), i)) for i, o in pairwise(sizes)
         )
 
-    def forward(self, features: Tensor, actions: Tensor) -> Tensor:
-        """Score actions [..., B, A] in states of features [B, F]; returns [K, ..., B]."""
+    @property
+    def layers(self) -> list[Layer]:
+        """All layers, [K, I, O] and [K, 1, O]; read past the lists, which are slow."""
+        weights, biases = self.weights._parameters.values(), self.biases._parameters.values()
+        return [Layer(*pair) for pair in zip(weights, biases, strict=True)]  # type: ignore[arg-type]
+
+    def forward(
+        self, features: Tensor, actions: Tensor, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """Score actions [..., B, A] in states of features [B, F]; returns [K, ..., B].
+
+        With a `dtype` of fewer bits, and where neither gradients nor another device are asked for,
+        the products between hidden layers are taken in it; all other sums are not.
+        """
+        on_cpu = actions.device.type == "cpu"
+        if actions.dim() > 2 and on_cpu and not torch.is_grad_enabled():
+            return self._tiled(features, actions, dtype)
+        return self._stacked(features, actions)
+
+    def _stacked(self, features: Tensor, actions: Tensor) -> Tensor:
+        """All members in one product for each layer."""
         lead, batch = actions.shape[:-2], actions.shape[-2]
-        if lead and actions.device.type == "cpu" and not torch.is_grad_enabled():
-            return self._tiled(features, actions)
-        weights, biases = list(self.weights), list(self.biases)  # slices of the lists are slow
+        (weight, bias), *others = self.layers
         flat = actions.reshape(-1, self.action_dim)
         state_part = torch.baddbmm(
-            biases[0],
-            features.expand(self.n_members, -1, -1),
-            weights[0][:, : self.features_dim],
+            bias, features.expand(self.n_members, -1, -1), weight[:, : self.features_dim]
         )
-        action_part = flat.expand(self.n_members, -1, -1) @ weights[0][:, self.features_dim :]
+        action_part = flat.expand(self.n_members, -1, -1) @ weight[:, self.features_dim :]
         width = action_part.shape[-1]
         hidden = action_part.view(self.n_members, -1, batch, width).add_(state_part.unsqueeze(1))
         hidden = hidden.view(self.n_members, -1, width)
-        for weight, bias in zip(weights[1:], biases[1:], strict=True):
+        for weight, bias in others:
             hidden = torch.baddbmm(bias, self.activation(hidden), weight)
         return hidden.view(self.n_members, *lead, batch)
 
-    def _tiled(self, features: Tensor, actions: Tensor) -> Tensor:
+    def _tiled(self, features: Tensor, actions: Tensor, dtype: torch.dtype | None) -> Tensor:
         """The same sums, one member and one tile of actions at a time."""
         lead, batch = actions.shape[:-2], actions.shape[-2]
         groups = actions.reshape(-1, batch, self.action_dim)
         tiles = groups.split(max(1, TILE_ROWS // batch))
         members = [
-            torch.cat(list(self._member_tiles(member, features, tiles)))
+            torch.cat(list(self._member_tiles(member, features, tiles, dtype)))
             for member in range(self.n_members)
         ]
         return torch.stack(members).view(self.n_members, *lead, batch)
 
     def _member_tiles(
-        self, member: int, features: Tensor, tiles: Iterable[Tensor]
+        self, member: int, features: Tensor, tiles: Iterable[Tensor], dtype: torch.dtype | None
     ) -> Iterator[Tensor]:
         """Values [n, 1] of each tile [n / B, B, A] by one member."""
-        weights = [weight[member] for weight in self.weights]
-        biases = [bias[member] for bias in self.biases]
-        state_part = torch.addmm(biases[0], features, weights[0][: self.features_dim])
-        action_weight = weights[0][self.features_dim :]
+        (weight, bias), *others = [(weight[member], bias[member]) for weight, bias in self.layers]
+        state_part = torch.addmm(bias, features, weight[: self.features_dim])
+        action_weight = weight[self.features_dim :]
+        between = [(weight.to(dtype or weight.dtype), bias) for weight, bias in others[:-1]]
         for tile in tiles:
             hidden = (tile @ action_weight).add_(state_part).flatten(0, 1)
-            for weight, bias in zip(weights[1:], biases[1:], strict=True):
+            for weight, bias in between:
+                hidden = _affine(bias, self.activation(hidden), weight)
+            for weight, bias in others[-1:]:  # none, where there is one layer
                 hidden = torch.addmm(bias, self.activation(hidden), weight)
             yield hidden
+
+
+def _affine(bias: Tensor, inputs: Tensor, weight: Tensor) -> Tensor:
+    """bias + inputs @ weight, the product in the weight's type."""
+    if weight.dtype == inputs.dtype:
+        return torch.addmm(bias, inputs, weight)
+    return torch.mm(inputs.to(weight.dtype), weight).to(inputs.dtype).add_(bias)
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int) -> Tensor:

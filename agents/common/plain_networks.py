@@ -13,10 +13,9 @@ from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import Tensor, nn
 
 from safer_gym.agents.common.critics import QEnsemble
+from safer_gym.agents.common.ensemble import ACTIVATIONS
 from safer_gym.mlp import Layer, MlpAction, MlpCritic
 from safer_gym.types import ActionFn, QFn
-
-_NAMES = {nn.ReLU: "relu", nn.Tanh: "tanh"}
 
 
 def with_pull(function: ActionFn, actor: Any, low: Tensor, half: Tensor) -> ActionFn:
@@ -24,13 +23,12 @@ def with_pull(function: ActionFn, actor: Any, low: Tensor, half: Tensor) -> Acti
 
     `actor` is a GaussianActor, or another with its `latent` layers and `mean_head`.
     """
-    activation = _NAMES.get(actor.activation_fn)
-    if activation is None or not _reads_flat(actor) or not isinstance(actor.mean_head, nn.Linear):
+    activation = ACTIVATIONS.get(actor.activation_fn)
+    if activation is None or not reads_flat(actor) or not isinstance(actor.mean_head, nn.Linear):
         return function
     linear = [part for part in actor.latent if isinstance(part, nn.Linear)]
     layers = [
-        Layer(part.weight.detach().mT.unsqueeze(0), part.bias.detach().view(1, 1, -1))
-        for part in [*linear, actor.mean_head]
+        Layer(part.weight.detach().mT, part.bias.detach()) for part in [*linear, actor.mean_head]
     ]
     return MlpAction(function, layers, activation, low, half)
 
@@ -39,18 +37,20 @@ def with_slope(
     function: QFn, critic: QEnsemble, aggregation: str, low: Tensor, half: Tensor
 ) -> QFn:
     """`function`, the aggregated critic, with its slope by the action where possible."""
-    ensemble = critic.ensemble
-    activation = _NAMES.get(type(ensemble.activation))
-    if activation is None or not _reads_flat(critic):
+    activation = written_out(critic)
+    if activation is None:
         return function
-    layers = [
-        Layer(weight.detach(), bias.detach())
-        for weight, bias in zip(ensemble.weights, ensemble.biases, strict=True)
-    ]
+    layers = [Layer(weight.detach(), bias.detach()) for weight, bias in critic.ensemble.layers]
     return MlpCritic(function, layers, activation, aggregation, low, half)
 
 
-def _reads_flat(net: BaseModel) -> bool:
+def written_out(critic: QEnsemble) -> str | None:
+    """The activation of a critic whose derivatives are written out; None for all others."""
+    return ACTIVATIONS.get(type(critic.ensemble.activation)) if reads_flat(critic) else None
+
+
+def reads_flat(net: BaseModel) -> bool:
+    """Whether the network takes a vector as it is, each row by itself."""
     space = net.observation_space
     is_vector = isinstance(space, spaces.Box) and len(space.shape) == 1
     return is_vector and type(net.features_extractor) is FlattenExtractor

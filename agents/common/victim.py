@@ -25,13 +25,15 @@ def make_victim(
     """
     policy, whole = agent.policy, restore is None
     restore = restore or (lambda tensor: tensor)
-    low, high = (
-        torch.as_tensor(bound, dtype=torch.float32, device=policy.device).flatten()
-        for bound in (agent.action_space.low, agent.action_space.high)
-    )
     if scaled:
-        low, high = -torch.ones_like(low), torch.ones_like(high)
-    half = (high - low) / 2.0
+        half = torch.ones(agent.action_space.shape, device=policy.device).flatten()
+        low = -half
+    else:
+        low, high = (
+            torch.as_tensor(bound, dtype=torch.float32, device=policy.device).flatten()
+            for bound in (agent.action_space.low, agent.action_space.high)
+        )
+        half = (high - low) / 2.0
 
     def action(obs: Tensor) -> Tensor:
         unit = policy.actor(restore(obs), deterministic=True)

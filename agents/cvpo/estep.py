@@ -6,6 +6,7 @@ drawn from the old policy. Weights [N, B] sum to one over N.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -35,13 +36,13 @@ class DualBounds(NamedTuple):
 
 
 class DualValue(NamedTuple):
-    """g(eta, lam) of Eq. 6 with its derivatives."""
+    """g(eta, lam) of Eq. 6 with its derivatives, as Python floats too."""
 
-    value: Tensor
-    gradient: Tensor
-    """[2]: d/d eta = kl_bound - KL(q || pi_old); d/d lam = cost_threshold - E_q[Q_c]."""
-    hessian: Tensor
-    """[2, 2], positive semi-definite."""
+    value: float
+    gradient: tuple[float, float]
+    """d/d eta = kl_bound - KL(q || pi_old); d/d lam = cost_threshold - E_q[Q_c]."""
+    hessian: tuple[float, float, float]
+    """By eta twice, by both, by lam twice; positive semi-definite."""
     weights: Tensor
     """q(a|s) / pi_old(a|s) / N of Eq. 5, [N, B]."""
 
@@ -51,9 +52,9 @@ class EStep(NamedTuple):
 
     weights: Tensor
     dual: Dual
-    kl: Tensor
+    kl: float
     """Mean KL(q || pi_old) over states."""
-    cost: Tensor
+    cost: float
     """Mean E_q[Q_c] over states."""
     iterations: int
     converged: bool
@@ -78,23 +79,22 @@ def dual_value(
 ) -> DualValue:
     """Eq. 6 and its first two derivatives at `dual`, stable for any scale of the critics."""
     eta, lam = dual
-    n_actions = q_reward.shape[0]
-    score = q_reward - lam * q_cost
-    logits = score / eta
-    log_mean = torch.logsumexp(logits, dim=0) - torch.log(logits.new_tensor(float(n_actions)))
-    weights = torch.softmax(logits, dim=0)
-    mean_score = (weights * score).sum(0)
-    mean_cost = (weights * q_cost).sum(0)
-    value = lam * cost_threshold + eta * (kl_bound + log_mean.mean())
-    kl = (mean_score / eta - log_mean).mean()
-    gradient = torch.stack([kl_bound - kl, cost_threshold - mean_cost.mean()])
+    score = torch.sub(q_reward, q_cost, alpha=lam)
+    log_weights = torch.log_softmax(score / eta, dim=0)
+    weights = log_weights.exp()
+    # log sum exp from any one action: weight = exp(score / eta - log sum exp).
+    log_sum = torch.add(-log_weights[0], score[0], alpha=1.0 / eta)
+    mean_score, mean_cost = (weights * score).sum(0), (weights * q_cost).sum(0)
     score_gap, cost_gap = score - mean_score, q_cost - mean_cost
-    weighted_gap = weights * score_gap
-    cross = (weighted_gap * cost_gap).sum(0).mean() / eta**2
-    eta_eta = (weighted_gap * score_gap).sum(0).mean() / eta**3
-    lam_lam = (weights * cost_gap.square()).sum(0).mean() / eta
-    hessian = torch.stack([eta_eta, cross, cross, lam_lam]).view(2, 2)
-    return DualValue(value, gradient, hessian, weights)
+    weighted_score, weighted_cost = weights * score_gap, weights * cost_gap
+    second = [(weighted_score * score_gap), (weighted_score * cost_gap), (weighted_cost * cost_gap)]
+    of_states = torch.stack([log_sum, mean_score, mean_cost, *(part.sum(0) for part in second)])
+    # One look at the device for all numbers.
+    log_sum_mean, score_mean, cost_mean, eta_eta, cross, lam_lam = of_states.mean(1).tolist()
+    log_mean = log_sum_mean - math.log(len(q_reward))
+    value = lam * cost_threshold + eta * (kl_bound + log_mean)
+    gradient = (kl_bound - (score_mean / eta - log_mean), cost_threshold - cost_mean)
+    return DualValue(value, gradient, (eta_eta / eta**3, cross / eta**2, lam_lam / eta), weights)
 
 
 def estep_weights(q_reward: Tensor, q_cost: Tensor, dual: Dual) -> Tensor:
@@ -131,26 +131,30 @@ def solve_estep(
     """
     dtype = q_reward.dtype
     q_reward, q_cost = q_reward.double(), q_cost.double()
-    scale = torch.tensor([kl_bound, max(abs(cost_threshold), 1e-3)], dtype=torch.float64)
+    slack_kl, slack_cost = (
+        tolerance * bound for bound in (kl_bound, max(abs(cost_threshold), 1e-3))
+    )
     dual = _clip(start.eta, start.lam, bounds)
     here = dual_value(q_reward, q_cost, dual, kl_bound, cost_threshold)
     converged, iterations = False, 0
     while True:
-        gradient = here.gradient.double().cpu()
-        blocked = _blocked(dual, gradient, bounds, margin=0.0)
-        converged = bool((gradient.abs() <= tolerance * scale)[~blocked].all())
+        blocked = _blocked(dual, here.gradient, bounds, margin=0.0)
+        slacks = zip(here.gradient, (slack_kl, slack_cost), blocked, strict=True)
+        converged = all(stuck or abs(slope) <= slack for slope, slack, stuck in slacks)
         if converged or iterations >= max_iterations:
             break
         iterations += 1
-        apart = _blocked(dual, gradient, bounds, margin=NEAR_BOUND)
-        step = _newton_step(gradient * ~blocked, here.hessian.double(), apart)
+        by_eta, by_lam = (
+            0.0 if stuck else slope for slope, stuck in zip(here.gradient, blocked, strict=True)
+        )
+        apart = any(_blocked(dual, here.gradient, bounds, margin=NEAR_BOUND))
+        step = _newton_step((by_eta, by_lam), here.hessian, apart)
         dual, here, moved = _line_search(
             q_reward, q_cost, kl_bound, cost_threshold, dual, here, step, bounds
         )
         if not moved:
             break
-    slack = here.gradient.tolist()
-    feasible = dual.lam < bounds.max_lam or slack[1] >= -tolerance * float(scale[1])
+    feasible = dual.lam < bounds.max_lam or here.gradient[1] >= -slack_cost
     kl, cost = kl_bound - here.gradient[0], cost_threshold - here.gradient[1]
     return EStep(here.weights.to(dtype), dual, kl, cost, iterations, converged, feasible)
 
@@ -159,27 +163,37 @@ def _clip(eta: float, lam: float, bounds: DualBounds) -> Dual:
     return Dual(min(max(eta, bounds.min_eta), bounds.max_eta), min(max(lam, 0.0), bounds.max_lam))
 
 
-def _blocked(dual: Dual, gradient: Tensor, bounds: DualBounds, margin: float) -> Tensor:
-    """Which variables a descent would push out of the box, from its edge or close to it; [2]."""
+def _blocked(
+    dual: Dual, gradient: tuple[float, float], bounds: DualBounds, margin: float
+) -> tuple[bool, bool]:
+    """Which variables a descent would push out of the box, from its edge or close to it."""
     low, high = 1.0 + margin, 1.0 - margin
-    at_lower = [dual.eta <= bounds.min_eta * low, dual.lam <= bounds.max_lam * margin]
-    at_upper = [dual.eta >= bounds.max_eta * high, dual.lam >= bounds.max_lam * high]
-    return (torch.tensor(at_lower) & (gradient > 0)) | (torch.tensor(at_upper) & (gradient < 0))
+    at_lower = (dual.eta <= bounds.min_eta * low, dual.lam <= bounds.max_lam * margin)
+    at_upper = (dual.eta >= bounds.max_eta * high, dual.lam >= bounds.max_lam * high)
+    eta, lam = (
+        (lower and slope > 0) or (upper and slope < 0)
+        for lower, upper, slope in zip(at_lower, at_upper, gradient, strict=True)
+    )
+    return eta, lam
 
 
-def _newton_step(gradient: Tensor, hessian: Tensor, apart: Tensor) -> Tensor:
+def _newton_step(
+    gradient: tuple[float, float], hessian: tuple[float, float, float], apart: bool
+) -> tuple[float, float]:
     """-H^-1 g, damped where the curvature vanishes.
 
-    Variables `apart` are near a bound that they are pushed against; the projection will stop them,
-    so the others must not count on their share of the step (Bertsekas 1982): they move on their own
-    curvature.
+    Variables move `apart`, each on its own curvature, where one is near a bound that it is pushed
+    against: the projection will stop it, so the other must not count on its share of the step
+    (Bertsekas 1982).
     """
-    hessian = hessian.cpu()
-    joint = (~apart).double()
-    diagonal = hessian.diagonal()
-    reduced = hessian * joint[:, None] * joint[None, :] + torch.diag(diagonal * apart)
-    damping = torch.diag(1e-9 + 1e-6 * diagonal.abs())
-    return -torch.linalg.solve(reduced + damping, gradient)
+    (by_eta, by_lam), (eta_eta, cross, lam_lam) = gradient, hessian
+    eta_eta, lam_lam = (1e-9 + (1.0 + 1e-6) * part for part in (eta_eta, lam_lam))
+    cross = 0.0 if apart else cross
+    determinant = eta_eta * lam_lam - cross * cross
+    return (
+        (cross * by_lam - lam_lam * by_eta) / determinant,
+        (cross * by_eta - eta_eta * by_lam) / determinant,
+    )
 
 
 def _line_search(
@@ -189,23 +203,23 @@ def _line_search(
     cost_threshold: float,
     dual: Dual,
     here: DualValue,
-    step: Tensor,
+    step: tuple[float, float],
     bounds: DualBounds,
 ) -> tuple[Dual, DualValue, bool]:
     """Halve the step until g falls (Armijo); eta may at most shrink or grow tenfold at once.
 
     The step is shortened as a whole: bent in one variable alone it might no longer descend.
     """
-    d_eta, d_lam = step.tolist()
+    d_eta, d_lam = step
     reach = 0.9 * dual.eta if d_eta < 0 else 9.0 * dual.eta
     share = 1.0 if abs(d_eta) <= reach else reach / abs(d_eta)
-    gradient = here.gradient.tolist()
     for _ in range(STEP_HALVINGS):
         trial = _clip(dual.eta + share * d_eta, dual.lam + share * d_lam, bounds)
         there = dual_value(q_reward, q_cost, trial, kl_bound, cost_threshold)
-        expected = gradient[0] * (trial.eta - dual.eta) + gradient[1] * (trial.lam - dual.lam)
-        target = float(here.value) + SUFFICIENT_DECREASE * expected
-        if expected < 0 and float(there.value) <= target:
+        moves = (trial.eta - dual.eta, trial.lam - dual.lam)
+        expected = sum(slope * move for slope, move in zip(here.gradient, moves, strict=True))
+        target = here.value + SUFFICIENT_DECREASE * expected
+        if expected < 0 and there.value <= target:
             return trial, there, trial != dual
         share *= 0.5
     return dual, here, False

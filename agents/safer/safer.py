@@ -13,6 +13,7 @@ from safer_gym.agents.common.arguments import require_known, require_share
 from safer_gym.agents.common.attacked_obs import attacked_first
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.flat_obs import require_attackable
+from safer_gym.agents.common.plain_networks import reads_flat
 from safer_gym.agents.common.policies import ConstrainedPolicy
 from safer_gym.agents.cvpo.mstep import (
     KLPair,
@@ -147,9 +148,9 @@ class SAFER(VariationalPolicyOptimization):
         for m_step in range(self.m_steps):
             if m_step > 0 and self.attack_each_m_step:
                 corrupted = self._corrupt(obs, self.adversary)
-            benign = self.actor.distribution(obs)
+            benign, attacked = self._both(obs, corrupted)
             loss, kl = self._vanilla_loss(benign, posterior)
-            robust, robust_kl = self._robust_loss(corrupted, benign, posterior)
+            robust, robust_kl = self._robust_loss(attacked, benign, posterior)
             total = self.adversarial_weight * robust + (loss if self.vanilla_step else 0.0)
             self._descend(total, self.actor)
         progress = 1.0 - self._current_progress_remaining
@@ -166,12 +167,22 @@ class SAFER(VariationalPolicyOptimization):
             "eps": float(np.max(self.adversary.radius(progress))),
         }
 
+    def _both(self, obs: PyTorchObs, corrupted: PyTorchObs) -> tuple[Gaussian, Gaussian]:
+        """The policy at clean and at attacked states, in one pass where no row sees another."""
+        if corrupted is obs:
+            benign = self.actor.distribution(obs)
+            return benign, benign
+        if not reads_flat(self.actor):
+            return self.actor.distribution(obs), self.actor.distribution(corrupted)
+        joined = self.actor.distribution(torch.cat([obs, corrupted]))  # type: ignore[list-item]
+        benign, attacked = zip(*(part.chunk(2) for part in joined), strict=True)
+        return Gaussian(*benign), Gaussian(*attacked)
+
     def _robust_loss(
-        self, corrupted: PyTorchObs, benign: Gaussian, posterior: Posterior
+        self, attacked: Gaussian, benign: Gaussian, posterior: Posterior
     ) -> tuple[Tensor, KLPair]:
         """The second line of Eq. 62, as a loss, after the multiplier step of Eq. 65."""
         decoupled = self.kl_mode == "decoupled"
-        attacked = self.actor.distribution(corrupted)
         is_old = self.adversarial_reference == "old"
         reference = posterior.old if is_old else Gaussian(*(part.detach() for part in benign))
         kl = trust_region_kl(reference, attacked, decoupled)

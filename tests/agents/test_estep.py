@@ -114,14 +114,16 @@ def test_the_hessian_is_right_and_positive_semi_definite(problem: Problem, dual:
     args = (problem.kl_bound, problem.threshold)
 
     def gradient(eta: float, lam: float) -> Tensor:
-        return dual_value(problem.q_reward, problem.q_cost, Dual(eta, lam), *args).gradient
+        here = dual_value(problem.q_reward, problem.q_cost, Dual(eta, lam), *args)
+        return torch.tensor(here.gradient, dtype=torch.float64)
 
     h = 1e-5
     columns = [
         (gradient(dual.eta + h, dual.lam) - gradient(dual.eta - h, dual.lam)) / (2 * h),
         (gradient(dual.eta, dual.lam + h) - gradient(dual.eta, dual.lam - h)) / (2 * h),
     ]
-    hessian = dual_value(problem.q_reward, problem.q_cost, dual, *args).hessian
+    eta_eta, cross, lam_lam = dual_value(problem.q_reward, problem.q_cost, dual, *args).hessian
+    hessian = torch.tensor([[eta_eta, cross], [cross, lam_lam]], dtype=torch.float64)
     scale = max(1.0, float(hessian.abs().max()))
     torch.testing.assert_close(torch.stack(columns, 1), hessian, rtol=1e-3, atol=1e-5 * scale)
     assert float(torch.linalg.eigvalsh(hessian).min()) >= -1e-9 * scale
@@ -230,7 +232,7 @@ def test_the_minimum_is_that_of_a_general_solver(problem: Problem) -> None:
         here = dual_value(
             problem.q_reward, problem.q_cost, Dual(*x), problem.kl_bound, problem.threshold
         )
-        return float(here.value), here.gradient.numpy()
+        return here.value, np.array(here.gradient)
 
     box = [(BOUNDS.min_eta, BOUNDS.max_eta), (0.0, BOUNDS.max_lam)]
     theirs = minimize(

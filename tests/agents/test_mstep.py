@@ -162,7 +162,7 @@ def test_the_kl_is_that_of_torch(full: bool, seed: int) -> None:
 def test_a_kl_above_its_bound_raises_the_multiplier_and_the_loss(
     kl: float, bound: float, beta: float
 ) -> None:
-    pair = KLPair(torch.tensor(kl).double(), torch.tensor(0.0).double())
+    pair = KLPair(*torch.tensor([kl, 0.0], dtype=torch.float64))
     after = multiplier_steps((beta, 0.0), pair, (bound, 1.0), (1.0, 1.0), (10.0, 10.0))[0]
     excess = float(penalty(pair, (beta, 0.0), (bound, 1.0)))
     if kl > bound:
