@@ -1,14 +1,26 @@
-"""Puts the tasks into Gymnasium's registry. Imports no simulator."""
+"""Puts the tasks into Gymnasium's registry. Imports no simulator, and Gymnasium only if it is used.
+
+Gymnasium takes longer to import than the rest of this package: whoever only computes bounds or
+attacks should not wait for it. Where it is not loaded yet, the tasks are registered as soon as it
+is, through the import system's own hook.
+"""
 
 from __future__ import annotations
 
-from gymnasium.envs.registration import register, registry
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
 
 from safer_gym.wrappers.adapters.tasks import TASKS
 
 
 def register_envs() -> None:
     """Register every task that is not registered yet. Safe to call again."""
+    from gymnasium.envs.registration import register, registry
+
     for spec in TASKS.values():
         if spec.id not in registry:
             register(
@@ -17,3 +29,32 @@ def register_envs() -> None:
                 max_episode_steps=spec.horizon,
                 kwargs={"task": spec.name},
             )
+
+
+def register_with_gymnasium() -> None:
+    """`register_envs` now, or at the end of Gymnasium's own import."""
+    if "gymnasium" in sys.modules:
+        register_envs()
+    else:
+        sys.meta_path.insert(0, _AfterGymnasium())
+
+
+class _AfterGymnasium(MetaPathFinder):
+    """Finds Gymnasium once, as the other finders do, and registers the tasks when it has run."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != "gymnasium":
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def run_and_register(module: ModuleType) -> None:
+                run(module)
+                register_envs()
+
+            spec.loader.exec_module = run_and_register  # type: ignore[method-assign]
+        return spec

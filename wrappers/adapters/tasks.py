@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
-
-import gymnasium
+from typing import TYPE_CHECKING, Any, Literal
 
 from safer_gym.choices import choose
+
+if TYPE_CHECKING:
+    import gymnasium
 
 Family = Literal["circle", "run", "gather", "reach", "push"]
 
@@ -208,4 +209,6 @@ def make_task(name: str, **options: Any) -> gymnasium.Env:
         ValueError: there is no such task.
         gymnasium.error.DependencyNotInstalled: the `bullet` extra is missing.
     """
+    import gymnasium
+
     return gymnasium.make(task_spec(name).import_id, **options)

@@ -53,9 +53,10 @@ def test_unknown_task_names_the_nearest():
         task_spec("ball-circel")
 
 
-def test_registering_loads_no_simulator():
+def test_registering_loads_no_simulator_and_waits_for_gymnasium():
     code = (
-        "import sys, safer_gym, gymnasium; gymnasium.spec('SaferGym/AntRun-v0');"
+        "import sys, safer_gym; assert 'gymnasium' not in sys.modules;"
+        "import gymnasium; gymnasium.spec('SaferGym/AntRun-v0');"
         "assert not {'pybullet', 'torch', 'gym', 'stable_baselines3'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
