@@ -20,16 +20,24 @@ from safer_gym.conformance.evaluate import evaluate
 def measure(
     *,
     tasks: tuple[str, ...] = ("SaferGym/BallCircle-v0",),
-    n_envs: int = 16,
+    n_envs: tuple[int, ...] = (16, 25),
     max_steps: int | None = 100,
     steps: int = 10,
     width: int = 256,
     eps: float = 0.05,
     repetitions: int = 7,
 ) -> dict[str, Any]:
-    """Natural and attacked evaluation of an untrained agent, in turns, for each task."""
-    rows = [_task(task, n_envs, max_steps, steps, width, eps, repetitions) for task in tasks]
-    setting = {"attack": "mc", "steps": steps, "n_envs": n_envs, "max_steps": max_steps}
+    """Natural and attacked evaluation of an untrained agent, in turns, for each task.
+
+    Args:
+        n_envs: how many environments step together; 25 is `evaluate`'s own choice.
+    """
+    rows = [
+        _task(task, number, max_steps, steps, width, eps, repetitions)
+        for task in tasks
+        for number in n_envs
+    ]
+    setting = {"attack": "mc", "steps": steps, "max_steps": max_steps}
     return {
         "benchmark": "evaluation",
         "setting": setting | {"width": width, "eps": eps},
@@ -82,6 +90,7 @@ def _task(
     steps_per_cpu_s = {name: counts[name] / timings[name].cpu for name in timings}
     return {
         "task": task,
+        "n_envs": n_envs,
         "env_steps": counts,
         "env_steps_per_s": steps_per_s,
         "env_steps_per_cpu_s": steps_per_cpu_s,

@@ -1,12 +1,17 @@
-"""Run benchmarks, print tables, write one JSON file.
+"""Run benchmarks, print tables, write JSON.
 
 python -m benchmarks                         # all of them, at the paper's sizes
+python -m benchmarks collection              # environment steps, beside the package's own
 python -m benchmarks enclosure               # bounds of the packaged actors: tight? fast?
+python -m benchmarks engine                  # enclosures and gates: how fast?
 python -m benchmarks gates                   # errors and early stopping of the gate
+python -m benchmarks imports                 # what a user waits for before the first line
+python -m benchmarks memory                  # a million transitions; many episodes
 python -m benchmarks theory                  # every bound against exact finite problems
 python -m benchmarks updates --json out.json
 python -m benchmarks certificates action_noise --json results/certificates.json \\
     --markdown results/certificates.md   # the packaged policies' certificates
+python -m benchmarks updates imports --results results/benchmarks
 python -m benchmarks evaluation --task SaferGym/BallCircle-v0 --task SaferGym/AntRun-v0
 """
 
@@ -24,9 +29,13 @@ from benchmarks import (
     action_noise,
     attacks,
     certificates,
+    collection,
     enclosure,
+    engine,
     evaluation,
     gates,
+    imports,
+    memory,
     theory,
     updates,
 )
@@ -36,7 +45,18 @@ from safer_gym.attacks import UniformNoise, make_attack
 from safer_gym.choices import choose
 from safer_gym.conformance.provenance import command
 
-NAMES = ("attacks", "enclosure", "evaluation", "gates", "theory", "updates")
+NAMES = (
+    "attacks",
+    "collection",
+    "enclosure",
+    "engine",
+    "evaluation",
+    "gates",
+    "imports",
+    "memory",
+    "theory",
+    "updates",
+)
 LONG = ("certificates", "action_noise")
 """Minutes each; only where they are named."""
 
@@ -63,21 +83,28 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         result = _RUNNERS[name](options)
         results.append(result)
         print("\n".join(lines(result)), flush=True)
+        if options.results is not None:
+            options.results.mkdir(parents=True, exist_ok=True)
+            _write(options.results / f"{name}.json", {"machine": machine, "results": [result]})
     written = {"machine": machine, "results": results}
     if options.json is not None:
-        options.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+        _write(options.json, written)
     if options.markdown is not None:
         page = _HEAD.format(command=command()) + "\n".join(map(markdown, results))
         options.markdown.write_text(page, encoding="utf-8")
     return written
 
 
+def _write(path: Path, written: dict[str, Any]) -> None:
+    path.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Speed of attacks, of attacked evaluation and of updates; how tight enclosures "
-        "are; and the theory against exact finite problems. Variants run in turns; compare ratios "
-        "of one run, by CPU time where the machine is shared.",
+        description="Speed of attacks, attacked evaluation, updates, certificates, collection and "
+        "imports; memory; how tight enclosures are; and the theory against exact finite problems. "
+        "Variants run in turns; compare ratios of one run, by CPU time where others compute too.",
     )
     parser.add_argument(
         "names",
@@ -87,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
+    parser.add_argument("--results", type=Path, help="write a file for each benchmark here")
     parser.add_argument("--workers", type=int, default=2, help="of a certificate (default 2)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
     parser.add_argument("--repetitions", type=int, help="laps of each variant")
@@ -110,6 +138,25 @@ def _attacks(options: argparse.Namespace) -> dict[str, Any]:
     return attacks.measure(**tiny, **_repeated(options))
 
 
+def _engine(options: argparse.Namespace) -> dict[str, Any]:
+    tiny: dict[str, Any] = {"batches": (2,), "cases": ((2, 1, 1),)} if options.tiny else {}
+    return engine.measure(**tiny, **_repeated(options))
+
+
+def _collection(options: argparse.Namespace) -> dict[str, Any]:
+    tiny: dict[str, Any] = {"tasks": ("ball-circle",), "steps": 3} if options.tiny else {}
+    return collection.measure(**tiny, **_repeated(options))
+
+
+def _imports(options: argparse.Namespace) -> dict[str, Any]:
+    return imports.measure(**_repeated(options))
+
+
+def _memory(options: argparse.Namespace) -> dict[str, Any]:
+    tiny: dict[str, Any] = {"buffer_size": 100, "episodes": (2,), "width": 8}
+    return memory.measure(**(tiny if options.tiny else {}))
+
+
 def _enclosure(options: argparse.Namespace) -> dict[str, Any]:
     tiny: dict[str, Any] = {}
     if options.tiny:
@@ -120,7 +167,7 @@ def _enclosure(options: argparse.Namespace) -> dict[str, Any]:
 def _evaluation(options: argparse.Namespace) -> dict[str, Any]:
     chosen: dict[str, Any] = {"max_steps": options.max_steps}
     if options.tiny:
-        chosen = {"n_envs": 2, "max_steps": 3, "steps": 2, "width": 8}
+        chosen = {"n_envs": (2,), "max_steps": 3, "steps": 2, "width": 8}
     if options.task:
         chosen["tasks"] = tuple(options.task)
     return evaluation.measure(**chosen, **_repeated(options))
@@ -168,9 +215,13 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "action_noise": _action_noise,
     "attacks": _attacks,
     "certificates": _certificates,
+    "collection": _collection,
     "enclosure": _enclosure,
+    "engine": _engine,
     "evaluation": _evaluation,
     "gates": _gates,
+    "imports": _imports,
+    "memory": _memory,
     "theory": _theory,
     "updates": _updates,
 }

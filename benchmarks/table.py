@@ -10,7 +10,7 @@ Result = dict[str, Any]
 
 def lines(result: Result) -> list[str]:
     """A title and an aligned table of one benchmark's result."""
-    head, rows = _LAYOUTS[result["benchmark"]](result)
+    head, rows = _LAYOUTS.get(result["benchmark"], _as_it_is)(result)
     return [_title(result), *_aligned([head, *rows]), ""]
 
 
@@ -28,6 +28,16 @@ def _title(result: Result) -> str:
     peak = result.get("sgemm_peak_gflops")
     tail = "" if peak is None else f"; sgemm peak {peak:.0f} GFLOP/s"
     return f"{result['benchmark']} ({setting}{tail})"
+
+
+def _as_it_is(result: Result) -> tuple[list[str], list[list[str]]]:
+    """For results whose rows are what is to be read."""
+    head = list(result["rows"][0])
+    return head, [[_cell(value) for value in row.values()] for row in result["rows"]]
+
+
+def _cell(value: Any) -> str:
+    return str(value) if isinstance(value, (str, int)) else f"{value:.3g}"
 
 
 def _attacks(result: Result) -> tuple[list[str], list[list[str]]]:
@@ -70,11 +80,19 @@ def _enclosure(result: Result) -> tuple[list[str], list[list[str]]]:
 
 
 def _evaluation(result: Result) -> tuple[list[str], list[list[str]]]:
-    head = ["task", "natural steps/s", "attacked", "ratio", "natural steps/CPU s", "attacked"]
+    head = [
+        "task",
+        "envs",
+        "natural steps/s",
+        "attacked",
+        "ratio",
+        "natural steps/CPU s",
+        "attacked",
+    ]
     head.append("ratio")
     rows = []
     for row in result["rows"]:
-        cells = [row["task"]]
+        cells = [row["task"], str(row["n_envs"])]
         for clock, unit in (("wall", "env_steps_per_s"), ("cpu", "env_steps_per_cpu_s")):
             speeds = row[unit]
             cells += [f"{speeds['natural']:.0f}", f"{speeds['attacked']:.0f}"]
@@ -114,7 +132,7 @@ def _updates(result: Result) -> tuple[list[str], list[list[str]]]:
         for name, timing in row["timings"].items():
             cpu = timing["cpu_s"]
             cells = [row["algorithm"], name, f"{1e3 * timing['wall_s']:.1f}", f"{1e3 * cpu:.1f}"]
-            rows.append([*cells, "" if name == "estep" else f"{1 / cpu:.1f}"])
+            rows.append([*cells, "" if name.startswith("estep") else f"{1 / cpu:.1f}"])
         for name, both in row["ratios"].items():
             rows.append([row["algorithm"], name, f"{both['wall']:.2f}x", f"{both['cpu']:.2f}x", ""])
         for name, share in row["share_of_peak"].items():

@@ -3,6 +3,7 @@
 An update is what `train()` does once: a batch from the buffer, both critics, the E-step, the
 attack (SAFER), the M-steps, the targets. The paper's setting: batch 300, 32 particles, 6 M-steps,
 two hidden layers of 256, two reward critics and one cost critic; SAFER attacks with 5 MC steps.
+"bfloat16" is the package with `estep_dtype="bfloat16"`.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def plain_update(algorithm: str, setting: Setting) -> Callable[[], None]:
     return lambda: plain.train(setting.updates, setting.batch)
 
 
-def _agent(algorithm: str, setting: Setting) -> VariationalPolicyOptimization:
-    own: dict[str, Any] = {"attack_steps": setting.attack_steps} if algorithm == "safer" else {}
+def _agent(algorithm: str, setting: Setting, **own: Any) -> VariationalPolicyOptimization:
+    own |= {"attack_steps": setting.attack_steps} if algorithm == "safer" else {}
     agent = make_agent(
         algorithm,
         setting.width,
@@ -88,13 +89,15 @@ def _agent(algorithm: str, setting: Setting) -> VariationalPolicyOptimization:
 def _algorithm(
     algorithm: str, setting: Setting, malloc: bool, repetitions: int, peak: float
 ) -> dict[str, Any]:
-    agent = _agent(algorithm, setting)
+    agent, reduced = _agent(algorithm, setting), _agent(algorithm, setting, estep_dtype="bfloat16")
     obs = agent._sample_batch(setting.batch).observations
     with ExitStack() as stack:
         variants = {
             "package": lap_of(lambda: agent.train(setting.updates, setting.batch)),
             "plain": lap_of(plain_update(algorithm, setting)),
+            "package, bfloat16": lap_of(lambda: reduced.train(setting.updates, setting.batch)),
             "estep": lap_of(lambda: agent._expectation(obs)),
+            "estep, bfloat16": lap_of(lambda: reduced._expectation(obs)),
         }
         if malloc:
             for name, build in {"package": package_update, "plain": plain_update}.items():
@@ -118,8 +121,12 @@ def _row(
     shares: dict[str, float],
     flops: int,
 ) -> dict[str, Any]:
-    per_lap = {name: 1 if name == "estep" else setting.updates for name in timings}
-    ratios = {"plain / package": ratio(timings, "plain", "package")}
+    per_lap = {name: 1 if name.startswith("estep") else setting.updates for name in timings}
+    ratios = {
+        "plain / package": ratio(timings, "plain", "package"),
+        "plain / package, bfloat16": ratio(timings, "plain", "package, bfloat16"),
+        "estep / estep, bfloat16": ratio(timings, "estep", "estep, bfloat16"),
+    }
     if "package, memory kept" in timings:
         slow, fast = "plain, memory kept", "package, memory kept"
         ratios["plain / package, memory kept"] = ratio(timings, slow, fast)

@@ -1,0 +1,78 @@
+"""Environment steps a second of the tasks, beside the package that they are built from.
+
+The package's step is that of the release that is installed, without Gym's wrappers; ours has
+Gymnasium's time limit and checks around it. "Physics" is the simulator's own step alone, in our
+world: what no Python could make faster.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+import safer_gym  # noqa: F401  (registers the tasks)
+from benchmarks.timing import Lap, Runner, interleave, lap_of
+from safer_gym.wrappers.adapters.silence import native_silence
+from safer_gym.wrappers.adapters.tasks import TASKS, TaskSpec
+
+PAPER = ("ball-circle", "car-circle", "drone-run", "ant-run")
+
+
+def measure(
+    *, tasks: tuple[str, ...] = PAPER, steps: int = 50, repetitions: int = 9
+) -> dict[str, Any]:
+    """Time `steps` random steps of each task, both ways, and a reset."""
+    rows = [_task(TASKS[name], steps, repetitions) for name in tasks]
+    return {"benchmark": "collection", "setting": {"steps": steps}, "rows": rows}
+
+
+def _task(spec: TaskSpec, steps: int, repetitions: int) -> dict[str, Any]:
+    env, theirs = gymnasium.make(spec.id), _package_env(spec)
+    simulate = env.unwrapped.world.client.stepSimulation  # type: ignore[attr-defined]
+    variants = {
+        "ours": _walk(env, lambda: env.reset(seed=0), steps),
+        "package": _walk(theirs, theirs.reset, steps),
+        "physics": lap_of(lambda: [simulate() for _ in range(steps)]),
+        "reset": lap_of(lambda: env.reset(seed=0)),
+        "package reset": lap_of(theirs.reset),
+    }
+    cpu = {name: timing.cpu for name, timing in interleave(variants, repetitions).items()}
+    env.close()
+    ours, package = cpu["ours"], cpu["package"]
+    return {
+        "task": spec.name,
+        "steps/CPU s": steps / ours,
+        "package's": steps / package,
+        "physics alone": steps / cpu["physics"],
+        "ours / package's": package / ours,
+        "share of physics": cpu["physics"] / ours,
+        "reset CPU ms": 1e3 * cpu["reset"],
+        "package's reset": 1e3 * cpu["package reset"],
+    }
+
+
+def _walk(env: Any, reset: Callable[[], Any], steps: int) -> Runner:
+    """Times steps from a reset, which does not count."""
+    shape = (steps, *env.action_space.shape)
+    actions = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+
+    def run() -> Lap:
+        reset()
+        return lap_of(lambda: [env.step(action) for action in actions])()
+
+    return run
+
+
+def _package_env(spec: TaskSpec) -> Any:
+    """The package's own environment of the task, as its registry makes it."""
+    with warnings.catch_warnings(), native_silence():
+        warnings.simplefilter("ignore")
+        import bullet_safety_gym  # noqa: F401
+        import gym
+
+        made = gym.make(f"Safety{spec.paper_name.replace('-', '')}-v0").unwrapped
+    return getattr(made, "env", made)  # Gym puts a wrapper around environments of its old kind
