@@ -16,7 +16,7 @@ def lines(result: Result) -> list[str]:
 
 def markdown(result: Result) -> str:
     """The same as a heading and a table of GitHub's kind."""
-    head, rows = _LAYOUTS[result["benchmark"]](result)
+    head, rows = _LAYOUTS.get(result["benchmark"], _as_it_is)(result)
     table = [head, ["---"] * len(head), *rows]
     cells = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table]
     setting = ", ".join(f"{key} {value}" for key, value in result["setting"].items())

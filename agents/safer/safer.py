@@ -175,8 +175,8 @@ class SAFER(VariationalPolicyOptimization):
         if not reads_flat(self.actor):
             return self.actor.distribution(obs), self.actor.distribution(corrupted)
         joined = self.actor.distribution(torch.cat([obs, corrupted]))  # type: ignore[list-item]
-        benign, attacked = zip(*(part.chunk(2) for part in joined), strict=True)
-        return Gaussian(*benign), Gaussian(*attacked)
+        means, scales = (part.chunk(2) for part in joined)
+        return Gaussian(means[0], scales[0]), Gaussian(means[1], scales[1])
 
     def _robust_loss(
         self, attacked: Gaussian, benign: Gaussian, posterior: Posterior
