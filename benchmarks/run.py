@@ -144,12 +144,15 @@ def _engine(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _collection(options: argparse.Namespace) -> dict[str, Any]:
-    tiny: dict[str, Any] = {"tasks": ("ball-circle",), "steps": 3} if options.tiny else {}
+    tiny: dict[str, Any] = (
+        {"tasks": ("ball-circle",), "steps": 3, "package": False} if options.tiny else {}
+    )
     return collection.measure(**tiny, **_repeated(options))
 
 
 def _imports(options: argparse.Namespace) -> dict[str, Any]:
-    return imports.measure(**_repeated(options))
+    tiny: dict[str, Any] = {"cases": imports.CASES[-1:], "warm_up": 0} if options.tiny else {}
+    return imports.measure(**tiny, **_repeated(options))
 
 
 def _memory(options: argparse.Namespace) -> dict[str, Any]:
