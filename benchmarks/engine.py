@@ -56,8 +56,8 @@ def measure(
 
 
 def _episodes(episodes: int, radii: int, attacks: int) -> int:
-    """The benign ones are an attack more."""
-    return episodes * radii * (attacks + 1)
+    """Those without an attack serve all radii."""
+    return episodes * (1 + radii * attacks)
 
 
 def _label(episodes: int, radii: int, attacks: int) -> str:
