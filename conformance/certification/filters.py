@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from safer_gym.bounds import gaussian_filter, moment_mean, renyi_filter
 from safer_gym.conformance.outcomes import Floats
 
-SLACK = 0.05
-"""How far above what search episodes spent a budget is set, relative to it."""
+DEVIATIONS = 4.0
+"""How far above the mean of what search episodes spent a budget is set. An episode in thousands
+may exceed it; a wider budget would cost more than these do."""
+SLACK = 0.02
+"""And relative to the most that one of them spent."""
 
 
 class Filter(NamedTuple):
@@ -131,7 +134,8 @@ def choose_mean_filter(
 
 
 def _budgets(spent: Floats) -> Floats:
+    largest = spent.max(axis=0)
     with np.errstate(invalid="ignore"):
-        largest, typical = spent.max(axis=0), np.median(spent, axis=0)
-        wide = largest + 2 * (largest - typical)
-    return np.where(np.isfinite(largest), wide * (1 + SLACK) + 1e-12, np.inf)
+        likely = spent.mean(axis=0) + DEVIATIONS * spent.std(axis=0)
+    wide = np.maximum(np.nan_to_num(likely, nan=np.inf), largest * (1 + SLACK))
+    return np.where(np.isfinite(largest), wide + 1e-12, np.inf)

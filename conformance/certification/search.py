@@ -20,6 +20,8 @@ from safer_gym.conformance.certification.world import Job, Result
 from safer_gym.conformance.requirement import Mode
 
 EPISODES = 8
+CALM = 25
+"""Episodes without an attack: budgets are chosen by them."""
 CHOSEN = 3
 """Attacks of each row whose lower bounds may count."""
 
@@ -42,7 +44,7 @@ def pilot_jobs(plan: Plan, *, enclose: bool = True) -> list[Job]:
     radii = tuple(eps for eps in plan.eps if eps > 0 and enclose)
     return [
         Job(
-            "search", mode, NULL, 0.0, 0, EPISODES,
+            "search", mode, NULL, 0.0, 0, CALM if mode == "stochastic" else EPISODES,
             radii if mode == "stochastic" else (), trace=True,
         )
         for mode in plan.modes
