@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.certificates import Effort, Row, Timed, certified
 from safer_gym.attacks import make_attack
 
-NOISES = (0.05, 0.1, 0.2, 0.3, 0.5)
+NOISES = (0.1, 0.2, 0.25, 0.3, 0.4)
 """In units of an action box from -1 to 1."""
 
 

@@ -114,7 +114,10 @@ class Tamperer:
     def _actions(self, seen: Tensor, block: int, step: int) -> Tensor:
         if self.draw is None:
             return self.victim.action(seen)
-        return self.draw(seen, self._generator(block, step, _ACTION_STREAM))
+        # A draw's noise, and its products of matrices, are alike in batches of one size alone.
+        missing = max(ROWS - len(seen), 0)
+        filled = torch.cat([seen, seen[-1:].expand(missing, *seen.shape[1:])])[:ROWS]
+        return self.draw(filled, self._generator(block, step, _ACTION_STREAM))[: len(seen)]
 
     def _generator(self, *stream: int) -> torch.Generator:
         words = np.random.SeedSequence([self.seed, *stream]).generate_state(2, np.uint32)

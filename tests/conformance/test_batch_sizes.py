@@ -20,6 +20,7 @@ from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.tamper import ROWS, Tamperer
 from safer_gym.mlp import MlpAction
 from safer_gym.types import Victim
+from safer_gym.wrappers.stochastic import stochastic_policy
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,25 @@ def test_batches_are_as_short_as_the_machine_allows(
         monkeypatch.setattr(tamper, "sizes_alike", lambda *args, allowed=allowed: allowed)
         tamperer = Tamperer(agent.victim(), attack, ball, seed=0)
         assert sizes_of(tamperer, monkeypatch) == expected
+
+
+def test_a_draw_is_the_same_whoever_else_is_in_the_batch(agent: CVPO) -> None:
+    drawn = stochastic_policy(agent).draw
+    rng = np.random.default_rng(0)
+
+    def acting(rows: tuple[int, ...], seen: np.ndarray, step: int) -> np.ndarray:
+        answers = tamperer.act({row: seen[row] for row in rows}, block=0, step=step)
+        return np.stack([action for _, action in answers.values()])
+
+    tamperer = Tamperer(
+        agent.victim(), make_attack("null"), LpBall.of("linf", 0.1), seed=0, draw=drawn
+    )
+    for step in range(60):
+        seen = 0.3 * rng.standard_normal((ROWS, 2)).astype(np.float32)
+        whole = acting(tuple(range(ROWS)), seen, step)
+        assert len(np.unique(whole)) > 1
+        for rows in ((0,), (11,), (3, 17), (24,)):
+            np.testing.assert_array_equal(acting(rows, seen, step), whole[list(rows)])
 
 
 def test_a_policy_that_is_no_known_network_keeps_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
