@@ -22,7 +22,6 @@ from safer_gym.conformance.cli.commands import (
     train,
     verify,
 )
-from safer_gym.conformance.cli.quiet import silence_gym_notice
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
 EXIT_CODES = (
@@ -55,7 +54,6 @@ app.command()(reproduce)
 
 def main() -> None:
     """Entry point of the console script."""
-    silence_gym_notice()
     app()
 
 
