@@ -69,7 +69,7 @@ def _of_victim(victim: Victim) -> PolicyLayers:
     hidden = Activation(victim.action.activation)
     layers: list[Layer] = []
     for weight, bias in victim.action.layers:
-        layers += [Affine(weight[0].mT, bias[0, 0]), hidden]
+        layers += [Affine(weight.mT, bias), hidden]
     layers = layers[:-1]
     width = len(affine_layers(layers)[-1].bias)
     return PolicyLayers(layers, width, squash="tanh", describe="the victim's mean action")
