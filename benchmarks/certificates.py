@@ -37,13 +37,25 @@ class Effort(NamedTuple):
     episodes: int = 200
     workers: int = 2
     seed: int = 0
+    rate: float = 0.25
+    """Violations that are asked for: at most these, as in examples/ci_project."""
+
+    @property
+    def requirements(self) -> tuple[str, str]:
+        """Of the smallest radius for every adversary, of the largest for the battery."""
+        asked = f"P(cost > {COST_LIMIT:g}) <= {self.rate:g} at eps = "
+        of_whom = "by the stochastic policy"
+        return (
+            f"{asked}{min(self.eps):g} for every adversary {of_whom}",
+            f"{asked}{max(self.eps):g} under attacks {of_whom}",
+        )
 
     @property
     def setting(self) -> dict[str, Any]:
         """For the record."""
         battery = self.battery if isinstance(self.battery, str) else ", ".join(self.battery)
         return {
-            "limit": COST_LIMIT,
+            "requirements": "; ".join(self.requirements),
             "battery": battery,
             "episodes": self.episodes,
             "workers": self.workers,
@@ -86,7 +98,7 @@ def certified(name: str, effort: Effort, **options: Any) -> Timed:
         load_policy(name).policy,
         _maker(task.id),
         eps=effort.eps,
-        limit=COST_LIMIT,
+        requirement=effort.requirements,
         battery=effort.battery,
         episodes=effort.episodes,
         workers=effort.workers,
