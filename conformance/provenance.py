@@ -40,7 +40,10 @@ def commit() -> str:
 
 def command() -> str:
     """The running command line, without the path to the interpreter."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    is_package = program.name == "__main__.py"
+    words = ["python", "-m", program.parent.name] if is_package else [program.name]
+    return shlex.join([*words, *sys.argv[1:]])
 
 
 def record() -> dict[str, object]:
