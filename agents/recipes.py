@@ -1,4 +1,4 @@
-"""Hyperparameters that work, by task and algorithm: what `safer-gym train` uses.
+"""Hyperparameters by task and algorithm, for `safer-gym train`; a guess is called one.
 
 An entry has `total_timesteps`, `n_envs` (parallel environments, each contributing `train_freq`
 steps to a round) and `kwargs` (constructor arguments beside the constructor's own defaults).
