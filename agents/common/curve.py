@@ -63,7 +63,7 @@ def write_curve(path: Path, points: Iterable[CurvePoint]) -> None:
                 p.timesteps,
                 f"{p.ep_rew_mean:.4f}",
                 f"{p.ep_cost_mean:.4f}",
-                f"{p.seconds:.1f}",
+                f"{p.seconds:.3f}",
                 f"{p.total_cost:.4f}",
             )
             for p in points
