@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.attacks import make_attack
+from safer_gym.attacks.factory import attack_options
 from safer_gym.balls import LpBall
 from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, Victim
@@ -50,6 +51,18 @@ class Corruption:
             return None
         rule = make_attack(attack, **options) if isinstance(attack, str) else attack
         return Corruption(rule, eps, norm, rise)
+
+    @staticmethod
+    def stepped(
+        attack: str | Attack | None,
+        steps: int,
+        eps: float | np.ndarray,
+        norm: str,
+        schedule: tuple[Any, float, float] | None,
+    ) -> Corruption | None:
+        """The same, where a named attack that climbs takes `steps` gradient steps."""
+        climbs = isinstance(attack, str) and "steps" in attack_options(attack)
+        return Corruption.of(attack, eps, norm, schedule, **({"steps": steps} if climbs else {}))
 
     def radius(self, progress: float) -> float | np.ndarray:
         """eps_t of Eq. 67."""

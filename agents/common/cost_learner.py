@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import torch
-from stable_baselines3.common.type_aliases import MaybeCallback
-from typing_extensions import Self
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from safer_gym.agents.common.arguments import require_not_negative
-from safer_gym.agents.common.buffer_choice import COST_BUFFERS, choose_buffer, with_costs
+from safer_gym.agents.common.buffer_choice import choose_buffer, with_costs
 from safer_gym.agents.common.buffers import CostSamples
+from safer_gym.agents.common.constrained import Constrained
 from safer_gym.agents.common.cost_monitor import CostMonitor
 from safer_gym.agents.common.costless import warn_of_zero_cost, with_zero_cost
 from safer_gym.agents.common.critic_update import COST_ACTIONS, COST_BOOTSTRAPS
 from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.agents.common.horizon import episode_horizon
-from safer_gym.agents.common.model_file import ModelFiles
 from safer_gym.agents.common.td import AGGREGATIONS
-from safer_gym.agents.common.victim import make_victim
 from safer_gym.choices import choose
 from safer_gym.returns import COST_THRESHOLDS
-from safer_gym.types import Victim
 
 
-class CostLearner(ModelFiles):
+class CostLearner(Constrained, OffPolicyAlgorithm):
     """Mixed in before an off-policy algorithm of Stable-Baselines3. Abstract.
 
     Its policy has `actor`, `critic` and `cost_critic`; the options are described where they have
@@ -35,7 +30,6 @@ class CostLearner(ModelFiles):
         ValueError: for values out of range, with the valid ones.
     """
 
-    reward_aggregation: str
     cost_critic: QEnsemble
     cost_critic_target: QEnsemble
 
@@ -89,8 +83,7 @@ class CostLearner(ModelFiles):
             if self.episode_length is None:
                 self.episode_length = episode_horizon(self.env)
             _ = self.threshold  # refuses what it can not be computed of
-        self._generator = torch.Generator(device=self.device)
-        self._generator.manual_seed(0 if self.seed is None else self.seed)
+        self._seed_draws()
 
     def _create_aliases(self) -> None:
         for name in ("actor", "critic", "cost_critic"):
@@ -101,11 +94,7 @@ class CostLearner(ModelFiles):
     def _excluded_save_params(self) -> list[str]:
         aliases = ["actor", "critic", "cost_critic"]
         targets = [f"{name}_target" for name in aliases]
-        return [*super()._excluded_save_params(), *aliases, *targets, "_generator"]
-
-    def victim(self) -> Victim:
-        """This agent as an attack sees it: mean action and online critics, environment units."""
-        return make_victim(self)
+        return [*super()._excluded_save_params(), *aliases, *targets]
 
     @property
     def threshold(self) -> float:
@@ -114,51 +103,7 @@ class CostLearner(ModelFiles):
         transform = COST_THRESHOLDS[self.threshold_horizon]
         return transform(self.cost_limit, self.episode_length, self.gamma)
 
-    # ------------------------------------------------------------------ collection
-
-    def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
-        super()._update_info_buffer(infos, dones)
-        if dones is not None:
-            self.cost_monitor.update(infos, dones)
-
-    def _setup_learn(
-        self,
-        total_timesteps: int,
-        callback: MaybeCallback = None,
-        reset_num_timesteps: bool = True,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
-        if reset_num_timesteps or self._last_obs is None:  # the environments are reset
-            self.cost_monitor.forget_running()
-            if isinstance(self.replay_buffer, COST_BUFFERS):
-                self.replay_buffer.cut()
-        return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, *args, **kwargs)
-
-    def dump_logs(self) -> None:
-        self.cost_monitor.record(self.logger)
-        super().dump_logs()
-
     # ------------------------------------------------------------------ learning
-
-    def learn(
-        self,
-        total_timesteps: int,
-        callback: MaybeCallback = None,
-        log_interval: int | None = 4,
-        tb_log_name: str | None = None,
-        reset_num_timesteps: bool = True,
-        progress_bar: bool = False,
-    ) -> Self:
-        """As in Stable-Baselines3; `tb_log_name` is the algorithm's name if not given."""
-        return super().learn(
-            total_timesteps,
-            callback,
-            log_interval,  # type: ignore[arg-type]
-            tb_log_name or type(self).__name__,
-            reset_num_timesteps,
-            progress_bar,
-        )
 
     def _sample_batch(self, batch_size: int) -> CostSamples:
         assert self.replay_buffer is not None

@@ -42,6 +42,13 @@ class CostMonitor:
         self.episodes += 1
         self.violations += episode_cost > self.cost_limit
 
+    def mean_since(self, episodes: int) -> float | None:
+        """Mean cost of the episodes that ended after the first `episodes` (as many of them as the
+        window holds); None for none.
+        """
+        fresh = self.episodes - episodes
+        return float(np.mean(list(self.recent)[-fresh:])) if fresh > 0 else None
+
     def forget_running(self) -> None:
         """Drop unfinished episodes: the environments are about to be reset."""
         self.running = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from stable_baselines3.common.policies import BaseModel
@@ -11,12 +11,21 @@ from torch import Tensor
 from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.agents.common.plain_networks import written_out
-from safer_gym.agents.common.td import td_loss, td_target
+from safer_gym.agents.common.td import aggregate, td_loss, td_target, track
 from safer_gym.choices import choose
 from safer_gym.mlp import Chain
 
 COST_BOOTSTRAPS = ("always", "until_terminated")
 COST_ACTIONS = ("mean", "sample")
+
+
+class CriticPair(Protocol):
+    """A policy's critics and their targets."""
+
+    critic: QEnsemble
+    critic_target: QEnsemble
+    cost_critic: QEnsemble
+    cost_critic_target: QEnsemble
 
 
 class Targets(NamedTuple):
@@ -46,6 +55,39 @@ def cost_target(data: CostSamples, cost_next: Tensor, cost_bootstrap: str) -> Te
     choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
     ended = data.dones.squeeze(-1) * float(cost_bootstrap == "until_terminated")
     return td_target(data.costs.squeeze(-1), data.discounts.squeeze(-1), cost_next, ended)
+
+
+def fit_critics(
+    nets: CriticPair,
+    data: CostSamples,
+    actions: tuple[Tensor, Tensor],
+    aggregations: tuple[str, str],
+    cost_bootstrap: str,
+    max_grad_norm: float | None,
+) -> dict[str, Tensor]:
+    """One optimiser step of both critics (Eq. 58 to 60); returns the losses before it, by name.
+
+    Args:
+        actions: the next actions [B, A] whose reward, and whose cost, is counted.
+        aggregations: how the members of the reward and of the cost ensemble become one value.
+    """
+    critics = (nets.critic_target, nets.cost_critic_target)
+    with torch.no_grad():
+        reward_next, cost_next = (
+            aggregate(critic.values(data.next_observations, action), how)
+            for critic, action, how in zip(critics, actions, aggregations, strict=True)
+        )
+        targets = critic_targets(data, reward_next, cost_next, cost_bootstrap)
+    return {
+        "critic_loss": fit_critic(nets.critic, data, targets.reward, max_grad_norm),
+        "cost_critic_loss": fit_critic(nets.cost_critic, data, targets.cost, max_grad_norm),
+    }
+
+
+def track_critics(nets: CriticPair, tau: float) -> None:
+    """Eq. 61 for both critics."""
+    track(nets.critic, nets.critic_target, tau)
+    track(nets.cost_critic, nets.cost_critic_target, tau)
 
 
 def fit_critic(

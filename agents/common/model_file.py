@@ -61,10 +61,6 @@ class SafeFiles(BaseAlgorithm):
         return super().load(path, *args, **kwargs)
 
 
-class ModelFiles(SafeFiles, OffPolicyAlgorithm):
-    """The same for off-policy algorithms."""
-
-
 def algorithm_of(path: FilePath) -> str | None:
     """Name of the algorithm whose model a file holds; None if the file does not tell.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stable_baselines3.common.type_aliases import PyTorchObs
+from torch import Tensor
 
 from safer_gym.agents.cvpo.mstep import Posterior
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
@@ -17,14 +16,8 @@ class CVPO(VariationalPolicyOptimization):
     `collection_attack="mc"` ADV-CVPO, `batch_attack="mc"` ADV-EM-CVPO.
     """
 
-    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
+    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Tensor | float]:
         for _ in range(self.m_steps):
             loss, kl = self._vanilla_loss(self.actor.distribution(obs), posterior)
             self._descend(loss, self.actor)
-        return {
-            "actor_loss": loss.detach(),
-            "kl_mean": kl.mean.detach(),
-            "kl_cov": kl.covariance.detach(),
-            "beta_mean": self.betas[0],
-            "beta_cov": self.betas[1],
-        }
+        return self._step_record(loss, kl)

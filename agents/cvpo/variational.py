@@ -15,42 +15,26 @@ import numpy as np
 import torch
 from stable_baselines3.common.policies import BaseModel, BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs, Schedule
-from stable_baselines3.common.utils import update_learning_rate
 from torch import Tensor
 
 from safer_gym.agents.common.actor import GaussianActor
-from safer_gym.agents.common.arguments import (
-    require_box,
-    require_positive,
-    require_share,
-)
+from safer_gym.agents.common.arguments import require_box, require_positive, require_share
 from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
 from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.cost_learner import CostLearner
-from safer_gym.agents.common.critic_update import (
-    critic_targets,
-    descend,
-    fit_critic,
-)
+from safer_gym.agents.common.critic_update import descend, fit_critics, track_critics
 from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.agents.common.flat_obs import require_attackable
+from safer_gym.agents.common.means import Means
 from safer_gym.agents.common.policies import (
     CnnPolicy,
     ConstrainedPolicy,
     MlpPolicy,
     MultiInputPolicy,
 )
-from safer_gym.agents.common.td import AGGREGATIONS, aggregate, track
-from safer_gym.agents.cvpo.estep import (
-    Dual,
-    DualBounds,
-    EStep,
-    blend,
-    estep_weights,
-    rising,
-    solve_estep,
-)
+from safer_gym.agents.common.td import AGGREGATIONS, track
+from safer_gym.agents.cvpo.estep import Dual, DualBounds, EStep, blend, rising, solve_estep
 from safer_gym.agents.cvpo.mstep import (
     KLPair,
     Posterior,
@@ -58,16 +42,14 @@ from safer_gym.agents.cvpo.mstep import (
     multiplier_steps,
     penalty,
     trust_region_kl,
-    weighted_moments,
 )
+from safer_gym.agents.cvpo.particles import DTYPES, draw_particles, posterior_of
 from safer_gym.choices import choose
-from safer_gym.divergences import sample_gaussian
 from safer_gym.types import Gaussian
 
 KL_MODES = ("decoupled", "joint")
 REFERENCES = ("rollout", "polyak", "update")
 MLE_SCALES = ("sum", "mean")
-ESTEP_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class VariationalPolicyOptimization(CostLearner, ABC):
@@ -256,7 +238,7 @@ class VariationalPolicyOptimization(CostLearner, ABC):
         self.n_particles, self.m_steps = n_particles, m_steps
         self.kl_bound_estep = kl_bound_estep
         self.estep_iterations, self.estep_tolerance = estep_iterations, estep_tolerance
-        self.estep_dtype = choose("estep_dtype", estep_dtype, ESTEP_DTYPES)
+        self.estep_dtype = choose("estep_dtype", estep_dtype, DTYPES)
         self.max_lam, self.lam_warmup, self.dual_rate = max_lam, lam_warmup, dual_rate
         self.kl_bounds = (kl_bound_mean, kl_bound_cov)
         self.multiplier_lrs = (multiplier_lr_mean, multiplier_lr_cov)
@@ -307,24 +289,20 @@ class VariationalPolicyOptimization(CostLearner, ABC):
         self._set_learning_rates()
         if self.reference == "rollout":
             self.actor_target.load_state_dict(self.actor.state_dict())
-        records: list[dict[str, Any]] = []
+        means = Means()
         for _ in range(gradient_steps):
             data = self._sample_batch(batch_size)
-            record = self._update_critics(data)
+            means.note(self._update_critics(data))
             estep, posterior = self._expectation(data.observations)
-            record |= self._maximisation(data.observations, posterior)
+            means.note(self._maximisation(data.observations, posterior))
             self._update_targets()
-            record |= estep.record()
-            records.append(record)
+            means.note(estep.record())
         self._n_updates += gradient_steps
-        self._record(records)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        means.record(self.logger)
 
     def _set_learning_rates(self) -> None:
-        nets = (self.actor, self.critic, self.cost_critic)
-        self._update_learning_rate([net.optimizer for net in nets])
-        if self.critic_learning_rate is not None:
-            for net in nets[1:]:
-                update_learning_rate(net.optimizer, self.critic_learning_rate)
+        self._renew_rates(self.actor.optimizer, (self.critic.optimizer, self.cost_critic.optimizer))
 
     def _sample_batch(self, batch_size: int) -> CostSamples:
         data = super()._sample_batch(batch_size)
@@ -335,25 +313,19 @@ class VariationalPolicyOptimization(CostLearner, ABC):
     def _corrupt(self, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
         return attacked_batch(self, obs, corruption)
 
-    def _update_critics(self, data: CostSamples) -> dict[str, Any]:
+    def _update_critics(self, data: CostSamples) -> dict[str, Tensor]:
         """Eq. 58 to 60, with one action of the current policy at the next state."""
         with torch.no_grad():
             action = self.actor._predict(data.next_observations)
-            reward_next = aggregate(
-                self.critic_target.values(data.next_observations, action), self.reward_aggregation
-            )
-            cost_next = aggregate(
-                self.cost_critic_target.values(
-                    data.next_observations, self._cost_action(data.next_observations, action)
-                ),
-                self.cost_aggregation,
-            )
-            targets = critic_targets(data, reward_next, cost_next, self.cost_bootstrap)
-        clip = self.max_grad_norm
-        return {
-            "critic_loss": fit_critic(self.critic, data, targets.reward, clip),
-            "cost_critic_loss": fit_critic(self.cost_critic, data, targets.cost, clip),
-        }
+            actions = (action, self._cost_action(data.next_observations, action))
+        return fit_critics(
+            self.policy,
+            data,
+            actions,
+            (self.reward_aggregation, self.cost_aggregation),
+            self.cost_bootstrap,
+            self.max_grad_norm,
+        )
 
     def _cost_action(self, next_obs: PyTorchObs, action: Tensor) -> Tensor:
         """The next action whose cost Eq. 59 counts; the reward critic's own where it may be."""
@@ -369,24 +341,20 @@ class VariationalPolicyOptimization(CostLearner, ABC):
     def _descend(self, loss: Tensor, net: BaseModel) -> None:
         descend(loss, net, self.max_grad_norm)
 
-    @torch.no_grad()
     def _expectation(self, obs: PyTorchObs) -> tuple[EStep, Posterior]:
         """Sample N actions of the old policy for each state and reweight them (Eq. 5, 6)."""
-        old = self.actor_target.distribution(obs)
-        actions = sample_gaussian(old, self.n_particles, self._generator)
-        clipped = actions.clamp(-1.0, 1.0)
-        dtype = ESTEP_DTYPES[self.estep_dtype]
-        q_reward, q_cost = (
-            aggregate(critic.values(obs, clipped, dtype), how)
-            for critic, how in (
-                (self.critic_target, self.reward_aggregation),
-                (self.cost_critic_target, self.cost_aggregation),
-            )
+        particles = draw_particles(
+            self.policy,
+            obs,
+            self.n_particles,
+            (self.reward_aggregation, self.cost_aggregation),
+            DTYPES[self.estep_dtype],
+            self._generator,
         )
         progress = 1.0 - self._current_progress_remaining
         estep = solve_estep(
-            q_reward,
-            q_cost,
+            particles.q_reward,
+            particles.q_cost,
             self.kl_bound_estep,
             self.threshold,
             start=self.dual,
@@ -395,14 +363,10 @@ class VariationalPolicyOptimization(CostLearner, ABC):
             tolerance=self.estep_tolerance,
         )
         self.dual = blend(self.dual, estep.dual, self.dual_rate)
-        weights = estep_weights(q_reward, q_cost, self.dual)
-        full = old.scale.dim() > old.mean.dim()
-        moments = weighted_moments(actions, weights, full)
-        scale = 1.0 if self.mle_scale == "sum" else 1.0 / self.n_particles
-        return estep, Posterior(moments, old, scale)
+        return estep, posterior_of(particles, self.dual, self.mle_scale)
 
     @abstractmethod
-    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
+    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Tensor | float]:
         """`m_steps` policy steps on a batch; returns values to log."""
 
     def _vanilla_loss(self, new: Gaussian, posterior: Posterior) -> tuple[Tensor, KLPair]:
@@ -415,18 +379,22 @@ class VariationalPolicyOptimization(CostLearner, ABC):
         fit = likelihood(posterior.moments, new, posterior.old, decoupled).mean()
         return penalty(kl, self.betas, self.kl_bounds) - posterior.mle_scale * fit, kl
 
+    def _step_record(self, loss: Tensor, kl: KLPair) -> dict[str, Tensor | float]:
+        """What an M-step logs."""
+        return {
+            "actor_loss": loss,
+            "kl_mean": kl.mean,
+            "kl_cov": kl.covariance,
+            "beta_mean": self.betas[0],
+            "beta_cov": self.betas[1],
+        }
+
     def _update_targets(self) -> None:
-        track(self.critic, self.critic_target, self.tau)
-        track(self.cost_critic, self.cost_critic_target, self.tau)
+        track_critics(self.policy, self.tau)
         if self.reference == "polyak":
             track(self.actor, self.actor_target, self.tau)
         if self.reference == "update":
             self.actor_target.load_state_dict(self.actor.state_dict())
-
-    def _record(self, records: list[dict[str, Any]]) -> None:
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        for key in records[-1] if records else ():
-            self.logger.record(f"train/{key}", float(np.mean([float(r[key]) for r in records])))
 
 
 def as_pair(values: Iterable[float]) -> tuple[float, float]:

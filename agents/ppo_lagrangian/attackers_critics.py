@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from safer_gym.agents.common.buffers import CostSamples
-from safer_gym.agents.common.critic_update import COST_BOOTSTRAPS, critic_targets, fit_critic
+from safer_gym.agents.common.critic_update import COST_BOOTSTRAPS, fit_critics, track_critics
 from safer_gym.agents.common.policies import ConstrainedPolicy
-from safer_gym.agents.common.td import AGGREGATIONS, aggregate, track
+from safer_gym.agents.common.td import AGGREGATIONS
 from safer_gym.choices import choose
 
 
@@ -28,23 +28,11 @@ class CriticRule:
         choose("reward_aggregation", self.reward_aggregation, AGGREGATIONS)
         choose("cost_aggregation", self.cost_aggregation, AGGREGATIONS)
 
-    def update(self, policy: ConstrainedPolicy, data: CostSamples) -> dict[str, Any]:
+    def update(self, policy: ConstrainedPolicy, data: CostSamples) -> dict[str, Tensor]:
         """One step of both critics towards the values of the deterministic policy (Eq. 58, 59)."""
-        following = data.next_observations
         with torch.no_grad():
-            action = policy.actor._predict(following, deterministic=True)
-            reward_next = policy.critic_target.values(following, action)
-            cost_next = policy.cost_critic_target.values(following, action)
-            targets = critic_targets(
-                data,
-                aggregate(reward_next, self.reward_aggregation),
-                aggregate(cost_next, self.cost_aggregation),
-                self.cost_bootstrap,
-            )
-        losses = {
-            "critic_loss": fit_critic(policy.critic, data, targets.reward, None),
-            "cost_critic_loss": fit_critic(policy.cost_critic, data, targets.cost, None),
-        }
-        track(policy.critic, policy.critic_target, self.tau)
-        track(policy.cost_critic, policy.cost_critic_target, self.tau)
+            action = policy.actor._predict(data.next_observations, deterministic=True)
+        both = (self.reward_aggregation, self.cost_aggregation)
+        losses = fit_critics(policy, data, (action, action), both, self.cost_bootstrap, None)
+        track_critics(policy, self.tau)
         return losses

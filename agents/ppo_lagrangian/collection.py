@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+
+from safer_gym.agents.ppo_lagrangian.policies import ActorValuePolicy
 
 
 class Collector(VecEnvWrapper):
@@ -70,6 +73,24 @@ class Collector(VecEnvWrapper):
 def _apart(obs: Any) -> Any:
     """A dict of its own: Stable-Baselines3's buffers reshape entries of the one they are given."""
     return dict(obs) if isinstance(obs, dict) else obs
+
+
+def values_at_time_limits(
+    policy: ActorValuePolicy, last_obs: Any, infos: list[dict[str, Any]], dones: np.ndarray
+) -> np.ndarray:
+    """V_c of the last states of the episodes that only the clock ended, [E]; else zero."""
+    cut = {
+        int(row): infos[row]["terminal_observation"]
+        for row in np.flatnonzero(dones)
+        if infos[row].get("TimeLimit.truncated") and "terminal_observation" in infos[row]
+    }
+    values = np.zeros(len(infos), dtype=np.float32)
+    if cut:
+        obs, _ = policy.obs_to_tensor(replaced(last_obs, cut))
+        with torch.no_grad():
+            found = policy.state_values(obs)[:, 1].cpu().numpy()
+        values[list(cut)] = found[list(cut)]
+    return values
 
 
 def replaced(obs: Any, rows: dict[int, Any]) -> Any:

@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections import defaultdict
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
-from stable_baselines3.common.utils import explained_variance, update_learning_rate
 from stable_baselines3.common.vec_env import VecEnv
-from torch import Tensor
 from typing_extensions import Self
 
-from safer_gym.agents.common.arguments import require_box, require_not_negative, require_positive
+from safer_gym.agents.common.arguments import (
+    require_box,
+    require_known,
+    require_not_negative,
+    require_positive,
+)
 from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
 from safer_gym.agents.common.buffer_choice import choose_buffer
+from safer_gym.agents.common.constrained import Constrained
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.cost_monitor import CostMonitor
 from safer_gym.agents.common.critic_update import descend
 from safer_gym.agents.common.flat_obs import require_attackable
-from safer_gym.agents.common.model_file import FilePath, SafeFiles
-from safer_gym.agents.common.victim import make_victim
+from safer_gym.agents.common.means import Means
+from safer_gym.agents.common.model_file import FilePath
 from safer_gym.agents.ppo_lagrangian.attackers_critics import CriticRule
-from safer_gym.agents.ppo_lagrangian.collection import Collector, replaced
+from safer_gym.agents.ppo_lagrangian.collection import Collector, values_at_time_limits
 from safer_gym.agents.ppo_lagrangian.losses import (
     COST_SURROGATES,
     DISTANCES,
     SCALINGS,
     approximate_kl,
-    lagrangian_surrogate,
-    robustness_distance,
-    scaled,
 )
+from safer_gym.agents.ppo_lagrangian.objective import Weights, policy_loss
 from safer_gym.agents.ppo_lagrangian.policies import (
     ActorValuePolicy,
     CnnPolicy,
@@ -49,20 +48,17 @@ from safer_gym.agents.ppo_lagrangian.policies import (
     MultiInputPolicy,
 )
 from safer_gym.agents.ppo_lagrangian.rollouts import (
-    CostDictRolloutBuffer,
     CostRolloutBuffer,
     CostRolloutSamples,
+    choose_rollout_buffer,
 )
-from safer_gym.attacks.factory import attack_options
 from safer_gym.choices import choose
-from safer_gym.divergences import gaussian_entropy, gaussian_log_prob
+from safer_gym.divergences import gaussian_log_prob
 from safer_gym.multipliers import PIDGains, PIDState, pid_multiplier_step
-from safer_gym.types import Attack, Victim
-
-Losses = dict[str, list[float]]
+from safer_gym.types import Attack
 
 
-class PPOLagrangian(SafeFiles, PPO):
+class PPOLagrangian(Constrained, PPO):
     """PPO on (A_r - lambda A_c) / (1 + lambda), lambda by a PID controller of the episode cost.
 
     The paper's on-policy rivals are options: `regulariser="mad"` is SA-PPOL, `regulariser="mc"` (or
@@ -139,7 +135,7 @@ class PPOLagrangian(SafeFiles, PPO):
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
-        _check_names(kwargs)
+        require_known("argument", kwargs, PPO.__init__, PPOLagrangian.__init__)
         super().__init__(policy, env, *args, _init_setup_model=False, **kwargs)  # type: ignore[misc,arg-type]
         self._refuse_what_ppo_has_and_this_has_not()
         require_not_negative(
@@ -158,9 +154,9 @@ class PPOLagrangian(SafeFiles, PPO):
         self.critic_updates = critic_updates
         self.critic_rule = CriticRule(tau, cost_bootstrap, reward_aggregation, cost_aggregation)
         self.reward_aggregation, self.cost_aggregation = reward_aggregation, cost_aggregation
-        ball = (eps, norm, (eps_schedule, eps_start, eps_end))
-        self.collection_attack = _corruption(collection_attack, attack_steps, *ball)
-        self.regulariser = _corruption(regulariser, attack_steps, *ball)
+        ball = (attack_steps, eps, norm, (eps_schedule, eps_start, eps_end))
+        self.collection_attack = Corruption.stepped(collection_attack, *ball)
+        self.regulariser = Corruption.stepped(regulariser, *ball)
         self.cost_key, self.missing_cost = cost_key, missing_cost
         self.cost_monitor = CostMonitor(cost_limit, self._stats_window_size, cost_key)
         self.lam, self.pid = 0.0, PIDState()
@@ -184,7 +180,7 @@ class PPOLagrangian(SafeFiles, PPO):
     def _setup_model(self) -> None:
         if self.collection_attack is not None or self.regulariser is not None:
             require_attackable(self.observation_space, type(self).__name__)
-        self.rollout_buffer_class = _rollout_buffer(
+        self.rollout_buffer_class = choose_rollout_buffer(
             self.rollout_buffer_class, self.observation_space
         )
         super()._setup_model()
@@ -199,11 +195,10 @@ class PPOLagrangian(SafeFiles, PPO):
             missing_cost=self.missing_cost,
         )
         self.pid_gains, self.pid = PIDGains(*self.pid_gains), PIDState(*self.pid)  # saved as lists
-        self._generator = torch.Generator(device=self.device)
-        self._generator.manual_seed(0 if self.seed is None else self.seed)
+        self._seed_draws()
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_generator", "_collector"]
+        return [*super()._excluded_save_params(), "_collector"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         nets = ("actor", "state_values", "critic", "cost_critic")
@@ -212,10 +207,6 @@ class PPOLagrangian(SafeFiles, PPO):
     def load_replay_buffer(self, path: FilePath) -> None:
         """The transitions that the attackers' critics learn from; see `save_replay_buffer`."""
         OffPolicyAlgorithm.load_replay_buffer(self, path)  # type: ignore[arg-type]
-
-    def victim(self) -> Victim:
-        """This agent as an attack sees it: mean action and online critics, environment units."""
-        return make_victim(self)
 
     # ------------------------------------------------------------------ collection
 
@@ -233,24 +224,10 @@ class PPOLagrangian(SafeFiles, PPO):
     def _radius(self, corruption: Corruption) -> float:
         return float(np.max(corruption.radius(1.0 - self._current_progress_remaining)))
 
-    def _setup_learn(
-        self,
-        total_timesteps: int,
-        callback: MaybeCallback = None,
-        reset_num_timesteps: bool = True,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
-        resets = reset_num_timesteps or self._last_obs is None
-        ready = super()._setup_learn(
-            total_timesteps, callback, reset_num_timesteps, *args, **kwargs
-        )
-        if resets:
-            self.cost_monitor.forget_running()
-            self.replay_buffer.cut()
-            assert self.env is not None
-            self._collector = Collector(self.env, self)
-        return ready
+    def _begin_episodes(self) -> None:
+        super()._begin_episodes()
+        assert self.env is not None
+        self._collector = Collector(self.env, self)
 
     def collect_rollouts(
         self,
@@ -270,44 +247,21 @@ class PPOLagrangian(SafeFiles, PPO):
                 last, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
                 last_values = self.policy.state_values(last)
             self.rollout_buffer.compute_cost_advantages(values[:, 1], last_values[:, 1])
-            self._control(self.cost_monitor.episodes - before)
+            self._control(self.cost_monitor.mean_since(before))
         return going
 
     def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
         super()._update_info_buffer(infos, dones)
-        if dones is None:
-            return
-        self.cost_monitor.update(infos, dones)
-        stored = self.replay_buffer
-        ends = self._values_at_time_limits(infos, dones)
-        self.rollout_buffer.note(stored.costs[stored.pos - 1], dones, ends)
+        if dones is not None:
+            stored = self.replay_buffer
+            ends = values_at_time_limits(self.policy, self._last_obs, infos, dones)
+            self.rollout_buffer.note(stored.costs[stored.pos - 1], dones, ends)
 
-    def _values_at_time_limits(self, infos: list[dict], dones: np.ndarray) -> np.ndarray:
-        """V_c of the last states of the episodes that only the clock ended, [E]; else zero."""
-        cut = {
-            int(row): infos[row]["terminal_observation"]
-            for row in np.flatnonzero(dones)
-            if infos[row].get("TimeLimit.truncated") and "terminal_observation" in infos[row]
-        }
-        values = np.zeros(len(infos), dtype=np.float32)
-        if cut:
-            obs, _ = self.policy.obs_to_tensor(replaced(self._last_obs, cut))
-            with torch.no_grad():
-                found = self.policy.state_values(obs)[:, 1].cpu().numpy()
-            values[list(cut)] = found[list(cut)]
-        return values
-
-    def _control(self, n_episodes: int) -> None:
+    def _control(self, cost: float | None) -> None:
         """One step of the multiplier; none where no episode has ended in the rollout."""
-        recent = list(self.cost_monitor.recent)[-n_episodes:] if n_episodes else []
-        if recent:
-            error = float(np.mean(recent)) - self.cost_limit
+        if cost is not None:
+            error = cost - self.cost_limit
             self.lam, self.pid = pid_multiplier_step(self.pid, error, self.pid_gains, self.max_lam)
-
-    def dump_logs(self, iteration: int = 0) -> None:
-        """As in Stable-Baselines3, with the costs."""
-        self.cost_monitor.record(self.logger)
-        super().dump_logs(iteration)
 
     # ------------------------------------------------------------------ learning
 
@@ -316,142 +270,77 @@ class PPOLagrangian(SafeFiles, PPO):
         total_timesteps: int,
         callback: MaybeCallback = None,
         log_interval: int | None = 1,
-        tb_log_name: str | None = None,
-        reset_num_timesteps: bool = True,
-        progress_bar: bool = False,
+        *args: Any,
+        **kwargs: Any,
     ) -> Self:
         """As in Stable-Baselines3; `tb_log_name` is the algorithm's name if not given."""
-        return super().learn(
-            total_timesteps,
-            callback,
-            log_interval,  # type: ignore[arg-type]
-            tb_log_name or type(self).__name__,
-            reset_num_timesteps,
-            progress_bar,
-        )
+        return super().learn(total_timesteps, callback, log_interval, *args, **kwargs)
 
     def train(self) -> None:
         """The attackers' critics, then `n_epochs` passes of actor and values over the rollout."""
         self.policy.set_training_mode(True)
         self._set_learning_rates()
-        losses: Losses = defaultdict(list)
-        self._fit_critics(losses)
-        buffer = self.rollout_buffer
-        self._log_fit()
+        means, buffer = Means(), self.rollout_buffer
+        self._fit_critics(means)
+        means.note(buffer.known_before())
         if self.regulariser is not None and self._radius(self.regulariser) > 0:
             attack = self.regulariser
             buffer.attacked = buffer.map_observations(lambda obs: attacked_batch(self, obs, attack))
-        how = "standardised" if self.normalize_advantage else "raw"
-        buffer.advantages = scaled(torch.as_tensor(buffer.advantages), how).numpy()
-        costs = torch.as_tensor(buffer.cost_advantages)
-        buffer.cost_advantages = scaled(costs, self.cost_advantage).numpy()
+        reward_scaling = "standardised" if self.normalize_advantage else "raw"
+        buffer.scale_advantages(reward_scaling, self.cost_advantage)
         is_moving = True
         for _ in range(self.n_epochs):
             for data in buffer.get(self.batch_size):
-                is_moving = is_moving and self._step_policy(data, losses)
-                self._step_values(data, losses)
+                is_moving = is_moving and self._step_policy(data, means)
+                self._step_values(data, means)
             self._n_updates += 1
-        self._record(losses)
+        self._record(means)
 
     def _set_learning_rates(self) -> None:
         nets = (self.policy.state_values, self.policy.critic, self.policy.cost_critic)
-        optimizers = [net.optimizer for net in nets]
-        self._update_learning_rate([self.policy.actor.optimizer, *optimizers])
-        if self.critic_learning_rate is not None:
-            for optimizer in optimizers:
-                update_learning_rate(optimizer, self.critic_learning_rate)
+        self._renew_rates(self.policy.actor.optimizer, [net.optimizer for net in nets])
 
-    def _fit_critics(self, losses: Losses) -> None:
+    def _fit_critics(self, means: Means) -> None:
         for _ in range(self.critic_updates):
             data = self.replay_buffer.sample(self.critic_batch_size, env=self._vec_normalize_env)
-            _add(losses, self.critic_rule.update(self.policy, data))
+            means.note(self.critic_rule.update(self.policy, data))
 
-    def _step_policy(self, data: CostRolloutSamples, losses: Losses) -> bool:
+    def _step_policy(self, data: CostRolloutSamples, means: Means) -> bool:
         """One step of the actor, unless the policy has moved as far as `target_kl` allows."""
-        clip_range = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
-        new = self.policy.actor.distribution(data.observations)
+        actor = self.policy.actor
+        new = actor.distribution(data.observations)
         log_ratio = gaussian_log_prob(new, data.actions.flatten(1)) - data.old_log_prob
         kl = approximate_kl(log_ratio.detach())
-        _add(losses, {"approx_kl": kl})
+        means.note({"approx_kl": kl})
         if self.target_kl is not None and float(kl) > 1.5 * self.target_kl:
             return False
-        ratio = log_ratio.exp()
-        surrogate = lagrangian_surrogate(
-            ratio, data.advantages, data.cost_advantages, self.lam, clip_range, self.cost_surrogate
-        )
-        gain, entropy = surrogate.mean(), gaussian_entropy(new).mean()
-        loss = -gain - self.ent_coef * entropy
-        if data.attacked is not None:
-            attacked = self.policy.actor.distribution(data.attacked)
-            distance = robustness_distance(new, attacked, self.regulariser_distance).mean()
-            loss = loss + self.kl_coef * distance
-            _add(losses, {"robustness_distance": distance})
-        descend(loss, self.policy.actor, self.max_grad_norm)
-        outside = ((ratio.detach() - 1.0).abs() > clip_range).float().mean()
-        _add(losses, {"policy_gradient_loss": -gain, "entropy_loss": -entropy, "loss": loss})
-        _add(losses, {"clip_fraction": outside, "std": new.scale.mean()})
+        attacked = None if data.attacked is None else actor.distribution(data.attacked)
+        loss, record = policy_loss(new, attacked, log_ratio, data, self._weights())
+        descend(loss, actor, self.max_grad_norm)
+        means.note(record)
         return True
 
-    def _step_values(self, data: CostRolloutSamples, losses: Losses) -> None:
+    def _weights(self) -> Weights:
+        return Weights(
+            self.lam,
+            self.clip_range(self._current_progress_remaining),  # type: ignore[operator]
+            self.cost_surrogate,
+            self.ent_coef,
+            self.regulariser_distance,
+            self.kl_coef,
+        )
+
+    def _step_values(self, data: CostRolloutSamples, means: Means) -> None:
         reward, cost = self.policy.state_values(data.observations).unbind(-1)
         fit, cost_fit = F.mse_loss(reward, data.returns), F.mse_loss(cost, data.cost_returns)
         descend(self.vf_coef * (fit + cost_fit), self.policy.state_values, None)
-        _add(losses, {"value_loss": fit, "cost_value_loss": cost_fit})
+        means.note({"value_loss": fit, "cost_value_loss": cost_fit})
 
-    def _log_fit(self) -> None:
-        """How well both values knew the rollout's returns, before they learn from it."""
-        buffer = self.rollout_buffer
-        known = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
-        self.logger.record("train/explained_variance", known)
-        returns = buffer.cost_returns.flatten()
-        known = explained_variance(returns - buffer.cost_advantages.flatten(), returns)
-        self.logger.record("train/cost_explained_variance", known)
-
-    def _record(self, losses: Losses) -> None:
+    def _record(self, means: Means) -> None:
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/clip_range", self.clip_range(self._current_progress_remaining))  # type: ignore[operator]
+        self.logger.record("train/clip_range", self._weights().clip_range)
         self.logger.record("train/lagrange_multiplier", self.lam)
         for attack in (self.collection_attack, self.regulariser):
             if attack is not None:
                 self.logger.record("train/eps", self._radius(attack))
-        for key, values in losses.items():
-            self.logger.record(f"train/{key}", float(np.mean(values)))
-
-
-def _add(losses: Losses, values: dict[str, Tensor]) -> None:
-    for key, value in values.items():
-        losses[key].append(float(value.detach()))
-
-
-def _corruption(
-    attack: str | Attack | None, steps: int, eps: Any, norm: str, schedule: tuple[Any, float, float]
-) -> Corruption | None:
-    takes_steps = isinstance(attack, str) and "steps" in attack_options(attack)
-    options = {"steps": steps} if takes_steps else {}
-    return Corruption.of(attack, eps, norm, schedule, **options)
-
-
-def _rollout_buffer(
-    asked: type[RolloutBuffer] | None, space: spaces.Space
-) -> type[CostRolloutBuffer] | type[CostDictRolloutBuffer]:
-    """The rollout buffer for an observation space.
-
-    Raises:
-        TypeError: the class asked for keeps no costs.
-    """
-    if asked is None:
-        return CostDictRolloutBuffer if isinstance(space, spaces.Dict) else CostRolloutBuffer
-    if issubclass(asked, (CostRolloutBuffer, CostDictRolloutBuffer)):
-        return asked
-    raise TypeError(
-        "rollout_buffer_class must keep costs: CostRolloutBuffer, CostDictRolloutBuffer or a "
-        f"subclass of one; got {asked.__name__}."
-    )
-
-
-def _check_names(kwargs: dict[str, Any]) -> None:
-    """Refuse an unknown option with the nearest valid one."""
-    known = set(inspect.signature(PPO.__init__).parameters) - {"self"}
-    known |= set(inspect.signature(PPOLagrangian.__init__).parameters) - {"self", "args", "kwargs"}
-    for name in kwargs:
-        choose("argument", name, sorted(known))
+        means.record(self.logger)

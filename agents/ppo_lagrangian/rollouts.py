@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.buffers import DictRolloutBuffer, RolloutBuffer
 from stable_baselines3.common.type_aliases import PyTorchObs
+from stable_baselines3.common.utils import explained_variance
 from torch import Tensor
 
+from safer_gym.agents.ppo_lagrangian.losses import scaled
 from safer_gym.returns import generalised_advantages
 
 ROWS_AT_ONCE = 4096
@@ -87,6 +90,20 @@ class _CostRollout(_Base):
         self.cost_advantages = advantages.numpy()
         self.cost_returns = (advantages + own).numpy()
 
+    def known_before(self) -> dict[str, float]:
+        """How well both values knew the returns, before they learn from them; by name."""
+        costs = self.cost_returns.flatten()
+        known = costs - self.cost_advantages.flatten()
+        return {
+            "explained_variance": explained_variance(self.values.flatten(), self.returns.flatten()),
+            "cost_explained_variance": explained_variance(known, costs),
+        }
+
+    def scale_advantages(self, reward: str, cost: str) -> None:
+        """Scale both advantages over the whole rollout; see losses.scaled."""
+        self.advantages = scaled(torch.as_tensor(self.advantages), reward).numpy()
+        self.cost_advantages = scaled(torch.as_tensor(self.cost_advantages), cost).numpy()
+
     def map_observations(self, function: Callable[[PyTorchObs], Any]) -> Any:
         """`function` of all observations in the flat order, some thousand rows at a time.
 
@@ -132,3 +149,21 @@ class CostRolloutBuffer(_CostRollout, RolloutBuffer):
 
 class CostDictRolloutBuffer(_CostRollout, DictRolloutBuffer):  # type: ignore[misc]
     """Steps of Dict observations with costs."""
+
+
+def choose_rollout_buffer(
+    asked: type[RolloutBuffer] | None, space: spaces.Space
+) -> type[CostRolloutBuffer] | type[CostDictRolloutBuffer]:
+    """The rollout buffer for an observation space.
+
+    Raises:
+        TypeError: the class asked for keeps no costs.
+    """
+    if asked is None:
+        return CostDictRolloutBuffer if isinstance(space, spaces.Dict) else CostRolloutBuffer
+    if issubclass(asked, (CostRolloutBuffer, CostDictRolloutBuffer)):
+        return asked
+    raise TypeError(
+        "rollout_buffer_class must keep costs: CostRolloutBuffer, CostDictRolloutBuffer or a "
+        f"subclass of one; got {asked.__name__}."
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.policies import BasePolicy
@@ -153,11 +152,10 @@ class SACLagrangian(CostLearner, SAC):
 
     def _count_episodes(self) -> None:
         """One step of the multiplier on the episodes that have ended since the last one."""
-        fresh = self.cost_monitor.episodes - self._episodes_counted
+        cost = self.cost_monitor.mean_since(self._episodes_counted)
         self._episodes_counted = self.cost_monitor.episodes
-        if fresh > 0 and self.multiplier_signal == "episodes":
-            costs = list(self.cost_monitor.recent)[-fresh:]
-            self._step_multiplier(float(np.mean(costs)) - self.cost_limit)
+        if cost is not None and self.multiplier_signal == "episodes":
+            self._step_multiplier(cost - self.cost_limit)
 
     def _step_multiplier(self, error: float) -> None:
         self.multiplier = self.rule.step(self.multiplier, error)

@@ -24,7 +24,6 @@ from safer_gym.agents.cvpo.mstep import (
     trust_region_kl,
 )
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization, as_pair
-from safer_gym.attacks.factory import attack_options
 from safer_gym.choices import choose
 from safer_gym.types import Attack, Gaussian
 
@@ -97,10 +96,8 @@ class SAFER(VariationalPolicyOptimization):
                 f"attacker showed: give one of them; got {attacked_share!r} and "
                 f"{kwargs['collection_attack']!r}."
             )
-        takes_steps = isinstance(attack, str) and "steps" in attack_options(attack)
-        options = {"steps": attack_steps} if takes_steps else {}
         schedule = (eps_schedule, eps_start, eps_end)
-        adversary = Corruption.of(attack, eps, norm, schedule, **options)
+        adversary = Corruption.stepped(attack, attack_steps, eps, norm, schedule)
         if adversary is None:
             raise ValueError("attack must be a name or an Attack; got None. CVPO is SAFER without.")
         self.adversary = adversary
@@ -143,7 +140,7 @@ class SAFER(VariationalPolicyOptimization):
     def _shown_next(self, next_obs: PyTorchObs) -> PyTorchObs:
         return self._corrupt(next_obs, self.adversary) if self.attacked_cost_critic else next_obs
 
-    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Any]:
+    def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Tensor | float]:
         corrupted = self._corrupt(obs, self.adversary)
         for m_step in range(self.m_steps):
             if m_step > 0 and self.attack_each_m_step:
@@ -155,13 +152,9 @@ class SAFER(VariationalPolicyOptimization):
             self._descend(total, self.actor)
         progress = 1.0 - self._current_progress_remaining
         return {
-            "actor_loss": total.detach(),
-            "kl_mean": kl.mean.detach(),
-            "kl_cov": kl.covariance.detach(),
-            "beta_mean": self.betas[0],
-            "beta_cov": self.betas[1],
-            "kl_adversarial_mean": robust_kl.mean.detach(),
-            "kl_adversarial_cov": robust_kl.covariance.detach(),
+            **self._step_record(total, kl),
+            "kl_adversarial_mean": robust_kl.mean,
+            "kl_adversarial_cov": robust_kl.covariance,
             "beta_adversarial_mean": self.adversarial_betas[0],
             "beta_adversarial_cov": self.adversarial_betas[1],
             "eps": float(np.max(self.adversary.radius(progress))),

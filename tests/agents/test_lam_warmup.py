@@ -25,11 +25,14 @@ def prices(**options: Any) -> tuple[list[float], Any]:
     """The multiplier of each update, where the cost limit cannot be met, and the agent."""
     agent = small_agent("CVPO", vectorised(Gamble, 2), cost_limit=1e-6, max_lam=2.0, **options)
     found: list[float] = []
-    record = agent._record
-    agent._record = lambda records: (  # type: ignore[method-assign]
-        found.extend(r["estep_lambda"] for r in records),
-        record(records),
-    )[1]
+    expect = agent._expectation
+
+    def note(obs: Any) -> Any:
+        estep, posterior = expect(obs)
+        found.append(estep.dual.lam)
+        return estep, posterior
+
+    agent._expectation = note  # type: ignore[method-assign]
     agent.learn(400)
     return found, agent
 

@@ -1,0 +1,107 @@
+"""What every algorithm with a cost limit has, on-policy or off-policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.type_aliases import MaybeCallback
+from stable_baselines3.common.utils import update_learning_rate
+from torch.optim import Optimizer
+from typing_extensions import Self
+
+from safer_gym.agents.common.buffer_choice import COST_BUFFERS
+from safer_gym.agents.common.cost_monitor import CostMonitor
+from safer_gym.agents.common.model_file import SafeFiles
+from safer_gym.agents.common.victim import make_victim
+from safer_gym.types import Victim
+
+
+class Constrained(SafeFiles):
+    """Mixed in before an algorithm of Stable-Baselines3: episode sums, logs, a victim. Abstract.
+
+    The algorithm makes `cost_monitor` and `replay_buffer`, and calls `_seed_draws` when it is set
+    up; its policy has `actor`, `critic` and `cost_critic`.
+    """
+
+    reward_aggregation: str
+    cost_aggregation: str
+    critic_learning_rate: float | None
+    cost_monitor: CostMonitor
+    replay_buffer: Any
+
+    def _seed_draws(self) -> None:
+        """The generator of an agent's own draws: particles, and its attackers'."""
+        self._generator = torch.Generator(device=self.device)
+        self._generator.manual_seed(0 if self.seed is None else self.seed)
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "_generator"]
+
+    def victim(self) -> Victim:
+        """This agent as an attack sees it: mean action and online critics, environment units."""
+        return make_victim(self)
+
+    # ------------------------------------------------------------------ collection
+
+    def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
+        super()._update_info_buffer(infos, dones)
+        if dones is not None:
+            self.cost_monitor.update(infos, dones)
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        resets = reset_num_timesteps or self._last_obs is None
+        ready = super()._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, *args, **kwargs
+        )
+        if resets:
+            self._begin_episodes()
+        return ready
+
+    def _begin_episodes(self) -> None:
+        """The environments have just been reset: no episode goes on."""
+        self.cost_monitor.forget_running()
+        if isinstance(self.replay_buffer, COST_BUFFERS):
+            self.replay_buffer.cut()
+
+    def dump_logs(self, *args: Any) -> None:
+        """As in Stable-Baselines3, with the costs."""
+        self.cost_monitor.record(self.logger)
+        super().dump_logs(*args)
+
+    # ------------------------------------------------------------------ learning
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int | None = 4,
+        tb_log_name: str | None = None,
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """As in Stable-Baselines3; `tb_log_name` is the algorithm's name if not given."""
+        return super().learn(  # type: ignore[safe-super]
+            total_timesteps,
+            callback,
+            log_interval,  # type: ignore[arg-type]
+            tb_log_name or type(self).__name__,
+            reset_num_timesteps,
+            progress_bar,
+        )
+
+    def _renew_rates(self, actor: Optimizer, others: Sequence[Optimizer]) -> None:
+        """Every optimiser follows `learning_rate`, or the others `critic_learning_rate`."""
+        self._update_learning_rate([actor, *others])
+        if self.critic_learning_rate is not None:
+            for optimizer in others:
+                update_learning_rate(optimizer, self.critic_learning_rate)
