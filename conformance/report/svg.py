@@ -68,6 +68,12 @@ class Chart:
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (self.at(*p) for p in points))
         self.elements.append(f'<polyline class="line {style}" points="{path}"/>')
 
+    def band(self, low: Sequence[Point], high: Sequence[Point], style: str) -> None:
+        """The area between two lines; `style` is a CSS class."""
+        around = [*low, *reversed(high)]
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (self.at(*p) for p in around))
+        self.elements.append(f'<polygon class="band {style}" points="{path}"/>')
+
     def circle(self, center: Point, radius: float, style: str) -> None:
         """A circle with its radius in the units of x."""
         px, py = self.at(*center)
@@ -130,6 +136,27 @@ class Chart:
         self.elements.append(
             f'<text class="{style}" x="{px:.1f}" y="{py:.1f}">{escape(text)}</text>'
         )
+
+
+def side_by_side(
+    pictures: Sequence[str], size: tuple[float, float], columns: int, label: str
+) -> str:
+    """SVG elements of one size in rows of `columns`, as one SVG element."""
+    width, height = size
+    placed = "".join(
+        picture.replace(
+            "<svg ",
+            f'<svg x="{i % columns * width:g}" y="{i // columns * height:g}" '
+            f'width="{width:g}" height="{height:g}" ',
+            1,
+        )
+        for i, picture in enumerate(pictures)
+    )
+    rows = -(-len(pictures) // columns)
+    return (
+        f'<svg viewBox="0 0 {min(columns, len(pictures)) * width:g} {rows * height:g}" role="img" '
+        f'aria-label="{escape(label, quote=True)}">{placed}</svg>'
+    )
 
 
 def mark(kind: int, style: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from safer_gym.conformance.reproduction.figure import cost_to_reach
-from safer_gym.conformance.reproduction.paper import STEPS, published, table_methods
-from safer_gym.conformance.reproduction.records import STRONGEST, Record, select
+from safer_gym.conformance.reproduction.paper import published, table_methods
+from safer_gym.conformance.reproduction.records import Record, select
 from safer_gym.conformance.reproduction.summary import WORST, summary_of
 from safer_gym.wrappers.adapters.tasks import COST_LIMIT, PAPER_TASKS
 
@@ -60,7 +60,7 @@ def claims(records: Sequence[Record], tasks: Sequence[str] = PAPER_TASKS) -> lis
         for task in tasks:
             paper = _try(test, paper_look(task), "no numbers")
             found.append(Claim(text, task, _try(test, our_look(records, task)), paper))
-    return [*found, *_sweeps(records, tasks), *_efficiency(records, tasks), *_aims(records, tasks)]
+    return [*found, *_sweeps(records, tasks), *_efficiency(records, tasks)]
 
 
 def our_look(records: Sequence[Record], task: str) -> Look:
@@ -197,45 +197,6 @@ def _cheaper(safer: Sequence[Record], others: Sequence[Record], rival: str) -> F
     level, ours, theirs = reached
     numbers = f"for {level:.0f}: SAFER {ours:,.0f}, {rival} {theirs:,.0f}"
     return Finding("holds" if ours < theirs else "does not hold", numbers)
-
-
-def _aims(records: Sequence[Record], tasks: Sequence[str]) -> Iterator[Claim]:
-    """Beyond the paper: its reward, its attacked cost under a stronger battery, a tenth's steps."""
-    nobody = Finding("no numbers", "not claimed")
-    for task in tasks:
-        paper = paper_look(task)
-        reward = paper("SAFER", "natural", "reward")
-        cost = max(paper("SAFER", attack, "cost") for attack in ("mc", "mr"))
-        for text, test in _aim_tests(reward, cost).items():
-            yield Claim(text, task, _try(test, our_look(records, task)), nobody)
-        yield Claim(
-            "Aim: a tenth of the paper's environment steps", task, _steps(records, task), nobody
-        )
-
-
-def _aim_tests(reward: float, cost: float) -> dict[str, Test]:
-    def rewarded(look: Look) -> tuple[bool, str]:
-        ours = look("SAFER", "natural", "reward")
-        return ours >= reward, _say(["natural reward", "the paper's"], [ours, reward])
-
-    def robust(look: Look) -> tuple[bool, str]:
-        ours = max(look("SAFER", attack, "cost") for attack in ("mc", "mr", STRONGEST))
-        return ours <= cost, _say(["worst cost", "the paper's under MC, MR"], [ours, cost])
-
-    return {
-        "Aim: SAFER's natural reward at or above the paper's": rewarded,
-        "Aim: SAFER's cost under the stronger battery at or below the paper's under MC and MR": (
-            robust
-        ),
-    }
-
-
-def _steps(records: Sequence[Record], task: str) -> Finding:
-    steps = [int(record.data["timesteps"]) for record in select(records, task, "SAFER")]
-    if not steps:
-        return Finding("not run", "no numbers of SAFER")
-    numbers = f"{max(steps):,} steps, the paper's about {STEPS[task]:,}"
-    return Finding("holds" if max(steps) <= STEPS[task] / 10 else "does not hold", numbers)
 
 
 def _say(names: Sequence[str], values: Sequence[float] | np.ndarray) -> str:

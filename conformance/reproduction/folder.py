@@ -9,8 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from safer_gym.conformance.files import write_atomically
+from safer_gym.conformance.reproduction.curves import panels, sheet
 from safer_gym.conformance.reproduction.figure import figure
-from safer_gym.conformance.reproduction.markdown import figure_name, render_markdown
+from safer_gym.conformance.reproduction.markdown import (
+    curves_name,
+    figure_name,
+    render_markdown,
+)
 from safer_gym.conformance.reproduction.page import Shown, render_page
 from safer_gym.conformance.reproduction.records import Record
 from safer_gym.conformance.reproduction.runs import run_row
@@ -25,10 +30,11 @@ def write_reproduction(folder: Path, shown: Shown) -> Path:
     Raises:
         OSError: a file could not be written; the file of that name is as it was.
     """
-    drawn = {task: figure(shown.records, task) for task in shown.tasks}
-    for task, svg in drawn.items():
+    drawn = {figure_name(task): figure(shown.records, task) for task in shown.tasks}
+    drawn |= {curves_name(task): sheet(panels(shown.records, task)) for task in shown.tasks}
+    for name, svg in drawn.items():
         if svg:
-            write_atomically(folder / figure_name(task), _alone(svg))
+            write_atomically(folder / name, _alone(svg))
     blocks = [
         block
         for task in shown.tasks
@@ -37,7 +43,7 @@ def write_reproduction(folder: Path, shown: Shown) -> Path:
     ]
     write_atomically(folder / NUMBERS, _csv(csv_rows(blocks)))
     write_atomically(folder / RUNS, _csv(run_row(r) for r in _shown(shown)))
-    figures = [task for task, svg in drawn.items() if svg]
+    figures = [name for name, svg in drawn.items() if svg]
     write_atomically(folder / TEXT, render_markdown(shown, figures))
     write_atomically(folder / PAGE, render_page(shown))
     return folder / PAGE

@@ -8,9 +8,18 @@ from safer_gym.conformance.report.certificate.markdown import table
 from safer_gym.conformance.report.certificate.tables import Table
 from safer_gym.conformance.reproduction.claims import claims
 from safer_gym.conformance.reproduction.page import MARKS, READING, TITLES, Shown, lead
+from safer_gym.conformance.reproduction.page_parts import (
+    AIM,
+    AIM_DIGITS,
+    AIM_READING,
+    AIMS,
+    CURVES,
+    aim_words,
+)
 from safer_gym.conformance.reproduction.paper import FIGURE_METHODS
 from safer_gym.conformance.reproduction.records import STRONGEST
 from safer_gym.conformance.reproduction.runs import effort
+from safer_gym.conformance.reproduction.standing import Standing, standings
 from safer_gym.conformance.reproduction.tables import (
     COLUMNS,
     METRICS,
@@ -31,7 +40,7 @@ def render_markdown(shown: Shown, figures: Sequence[str] = ()) -> str:
     """The whole text.
 
     Args:
-        figures: tasks whose Figure 2 lies beside it, as `figure2-TASK.svg`.
+        figures: the pictures that lie beside it, by `figure_name` and `curves_name`.
     """
     return "\n".join(_lines(shown, figures)) + "\n"
 
@@ -39,15 +48,20 @@ def render_markdown(shown: Shown, figures: Sequence[str] = ()) -> str:
 def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
     found = claims(shown.records, shown.tasks)
     yield f"# Results\n\n{lead(shown, found)} Made by `safer-gym reproduce`.\n\n{READING}\n"
+    yield f"{AIM}\n\n{table(_aims(standings(shown.records, shown.tasks)))}\n\n{AIM_READING}\n"
     for task in shown.tasks:
         yield f"## {TASKS[task].paper_name}, ε = {TASKS[task].eps:g}\n"
         for number in shown.tables:
             blocks = blocks_of(shown.records, number, task, shown.states)
             if blocks:
                 yield f"Table {number}. {TITLES[number]}\n\n{table(_table(blocks))}\n"
-        if task in figures:
+        name = TASKS[task].paper_name
+        if curves_name(task) in figures:
+            yield f"Learning curves. {CURVES}\n"
+            yield f"![Learning curves on {name}]({curves_name(task)})\n"
+        if figure_name(task) in figures:
             yield f"Figure 2. Highest reward so far against cumulative cost ({KEY})\n"
-            yield f"{_picture(task)}\n"
+            yield f"![Reward against cumulative cost on {name}]({figure_name(task)})\n"
     yield "## The paper's claims\n"
     rows = [
         (
@@ -66,8 +80,22 @@ def figure_name(task: str) -> str:
     return f"figure2-{task}.svg"
 
 
-def _picture(task: str) -> str:
-    return f"![Reward against cumulative cost on {TASKS[task].paper_name}]({figure_name(task)})"
+def curves_name(task: str) -> str:
+    """The file of a task's learning curves."""
+    return f"curves-{task}.svg"
+
+
+def _aims(rows: Sequence[Standing]) -> Table:
+    head = ["task"]
+    for name, goal in AIMS.items():
+        head += [name, goal]
+    return Table(tuple(head), [(TASKS[row.task].paper_name, *_goals(row)) for row in rows])
+
+
+def _goals(row: Standing) -> Iterator[str]:
+    for goal, digits in zip((row.reward, row.cost, row.steps), AIM_DIGITS, strict=True):
+        yield aim_words(goal, digits) or NOT_MET
+        yield f"{goal.bound:,.{digits}f}"
 
 
 def _table(blocks: Sequence[Block]) -> Table:

@@ -8,10 +8,13 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from safer_gym.conformance.reproduction.claims import Claim, Finding, claims
+from safer_gym.conformance.reproduction.curves import panels
 from safer_gym.conformance.reproduction.figure import figure, key
-from safer_gym.conformance.reproduction.paper import STEPS, Published
+from safer_gym.conformance.reproduction.page_parts import AIM, aim_table, learning_curves
+from safer_gym.conformance.reproduction.paper import Published, paper_steps
 from safer_gym.conformance.reproduction.records import STRONGEST, Record
 from safer_gym.conformance.reproduction.runs import differing, effort, run_row
+from safer_gym.conformance.reproduction.standing import standings
 from safer_gym.conformance.reproduction.summary import WORST, Summary
 from safer_gym.conformance.reproduction.tables import (
     COLUMNS,
@@ -71,6 +74,7 @@ def render_page(shown: Shown) -> str:
 def _sections(shown: Shown) -> Iterator[str]:
     found = claims(shown.records, shown.tasks)
     yield f'<p class="lead">{escape(lead(shown, found))}</p><p>{escape(READING)}</p>'
+    yield f"<h2>{AIM}</h2>{aim_table(standings(shown.records, shown.tasks))}"
     yield f"<h2>The paper's claims</h2>{_claims(found)}"
     for task in shown.tasks:
         yield f"<h2>{TASKS[task].paper_name}, ε = {TASKS[task].eps:g}</h2>"
@@ -78,6 +82,7 @@ def _sections(shown: Shown) -> Iterator[str]:
             blocks = blocks_of(shown.records, table, task, shown.states)
             if blocks:
                 yield f"<h3>Table {table}. {TITLES[table]}</h3>{_table(blocks)}"
+        yield f"<h3>Learning curves</h3>{learning_curves(panels(shown.records, task))}"
         yield _figure(shown.records, task)
     yield f"<h2>Every run</h2>{_runs(shown)}"
 
@@ -154,7 +159,7 @@ def _rows(block: Block) -> Iterator[str]:
     cells = "".join(
         _cell(block.paper(attack, metric), metric, "") for attack in attacks for metric in METRICS
     )
-    steps = f"about {STEPS[block.task]:,}" if block.method == "SAFER" else ""
+    steps = f"≈ {paper_steps(block.task, block.method):,}"
     yield f'<tr class="paper"><td></td><td>paper</td>{cells}<td>{steps}</td><td></td><td></td></tr>'
 
 

@@ -20,7 +20,16 @@ STEPS = {
     "drone-run": 1_400_000,
     "ant-run": 2_400_000,
 }
-"""Environment steps of the paper's SAFER, by our reading of its Table 4 and public code."""
+"""Environment steps of the paper's off-policy methods, by our reading: the epochs of its Table 4,
+times the rollout length, times the 20 episodes that an epoch has in the public code of CVPO.
+"""
+ON_POLICY_STEPS = {
+    "ball-circle": 13_500_000,
+    "car-circle": 22_500_000,
+    "drone-run": 15_000_000,
+    "ant-run": 15_000_000,
+}
+"""The same of its on-policy methods: epochs times batch size (Table 4)."""
 
 
 class Published(NamedTuple):
@@ -51,6 +60,11 @@ def table_methods(table: int, task: str) -> tuple[str, ...]:
     """A table's rows for a task, its references first; none where the paper has none."""
     own = [key[2] for key in paper_numbers() if key[:2] == (table, task)]
     return tuple(dict.fromkeys([*(REFERENCES[table] if own else ()), *own]))
+
+
+def paper_steps(task: str, method: str) -> int:
+    """Environment steps of the paper's training; see STEPS."""
+    return (ON_POLICY_STEPS if "PPOL" in method else STEPS)[task]
 
 
 def published(task: str, method: str, attack: str, metric: str) -> Published | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 
@@ -31,6 +31,7 @@ from safer_gym.conformance.reproduction.claims import Claim, claims
 from safer_gym.conformance.reproduction.folder import PAGE, write_reproduction
 from safer_gym.conformance.reproduction.page import Shown
 from safer_gym.conformance.reproduction.records import file_name, read_records
+from safer_gym.conformance.reproduction.standing import Standing, standings
 from safer_gym.conformance.reproduction.tables import States
 from safer_gym.wrappers.adapters.tasks import PAPER_TASKS
 
@@ -85,7 +86,8 @@ def run_reproduce(asked: Asked, *, as_json: bool) -> None:
             with stop_flag() as stop:
                 verdicts = drive(cells, lambda: _fleet(asked), bar, stop, show)
         show(verdicts)
-    found = claims(read_records(records), tasks)
+    known = read_records(records)
+    found = {"claims": told(claims(known, tasks)), "aim": told(standings(known, tasks))}
     _say(found, states, asked.out / PAGE, verdicts, as_json=as_json)
     _exit(verdicts)
 
@@ -139,8 +141,16 @@ def _collect(folder: Path, asked: Asked, records: Path, bar: Bar) -> None:
     keep(folder, data, records / f"{file_name(data['task'], data['method'], data['seed'])}.json")
 
 
+def told(rows: Sequence[Claim] | Sequence[Standing]) -> list[dict[str, Any]]:
+    """Rows for JSON, their parts by name."""
+    return [
+        {key: part._asdict() if hasattr(part, "_asdict") else part for key, part in pairs.items()}
+        for pairs in (row._asdict() for row in rows)
+    ]
+
+
 def _say(
-    found: Sequence[Claim], states: States, page: Path, verdicts: Verdicts, *, as_json: bool
+    found: dict[str, Any], states: States, page: Path, verdicts: Verdicts, *, as_json: bool
 ) -> None:
     wrong = {cell.name: verdict for cell, verdict in verdicts.items() if verdict}
     for name, verdict in wrong.items():
@@ -149,11 +159,7 @@ def _say(
         stderr.print(f"{method} on {task} is {state}", highlight=False, markup=False)
     done = [cell.name for cell, verdict in verdicts.items() if not verdict]
     if as_json:
-        tried = [
-            claim._asdict() | {"ours": claim.ours._asdict(), "paper": claim.paper._asdict()}
-            for claim in found
-        ]
-        print_json({"page": str(page), "done": done, "not_done": wrong, "claims": tried})
+        print_json({"page": str(page), "done": done, "not_done": wrong, **found})
     else:
         print(f"{len(done)} of {len(verdicts)} runs are done\nPage: {page.resolve()}")
 
