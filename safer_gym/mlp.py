@@ -9,6 +9,7 @@ Shapes: K members, B batch, I inputs, O outputs of a layer; inputs [K, B, I].
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -247,6 +248,13 @@ class CriticAt:
         states = chain.of_members(obs.to(weight.dtype))
         self.of_states = chain.affine(chain.biases[0], states, weight[..., :width, :])
         self.by_action = weight[..., width:, :].contiguous()
+        self.turned = self.by_action.mT
+
+    def rows(self, index: Tensor) -> CriticAt:
+        """The critic at some of its observations; `index` [b]."""
+        part = copy(self)
+        part.of_states = self.of_states.index_select(-2, index)
+        return part
 
     def value(self, unit: Tensor) -> Tensor:
         """Values [B] of unit actions [B, A]."""
@@ -257,10 +265,10 @@ class CriticAt:
         """Values [B] of unit actions [B, A], and their gradients by them [B, A]."""
         values = self._forward(unit)
         if self.chain.single:
-            return values[-1][:, 0], torch.mm(self.chain.back(None, values), self.by_action.mT)
+            return values[-1][:, 0], torch.mm(self.chain.back(None, values), self.turned)
         result, share = self.critic.aggregate(values[-1].squeeze(-1))
         by_sums = self.chain.back(share.unsqueeze(-1), values)
-        return result, torch.bmm(by_sums, self.by_action.mT).sum(0)
+        return result, torch.bmm(by_sums, self.turned).sum(0)
 
     def _forward(self, unit: Tensor) -> list[Tensor]:
         first = self.chain.affine(self.of_states, self.chain.of_members(unit), self.by_action)

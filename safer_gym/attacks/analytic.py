@@ -32,6 +32,10 @@ class AnalyticScore:
         value = _total([_times(weight, value) for weight, (value, _) in found])
         return value, pull(_total([_times(weight, by_unit) for weight, (_, by_unit) in found]))
 
+    def rows(self, index: Tensor) -> AnalyticScore:
+        """The score of some of the rows; `index` [b]."""
+        return AnalyticScore(self.action, [(weight, q.rows(index)) for weight, q in self.critics])
+
 
 def _times(weight: float, value: Tensor) -> Tensor:
     return value if weight == 1.0 else weight * value

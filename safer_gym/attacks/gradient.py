@@ -17,6 +17,9 @@ from safer_gym.attacks.step_rules import Steepest, StepRule, Visit
 from safer_gym.balls import LpBall
 from safer_gym.types import AttackResult, Victim
 
+EIGHT = 8
+"""Rows of a vector unit; see `_awake`."""
+
 
 @dataclass(frozen=True)
 class GradientAttack:
@@ -84,6 +87,7 @@ class GradientAttack:
         improved = torch.ones_like(start.values, dtype=torch.bool)
         settled: Tensor | None = None
         n_settled = 0
+        awake = _Awake(score, None)
         project = ball.around(obs)
         for k in range(self.steps):
             wanted, state = self.step_rule(Visit(here.points, here.gradient, improved), ball, state)
@@ -100,10 +104,8 @@ class GradientAttack:
                 if n_settled == len(obs):
                     break
                 points = torch.where(as_rows(settled, obs), here.points, points)
-            last = k + 1 == self.steps
-            here = (
-                here._replace(points=points, values=score(points)) if last else _look(score, points)
-            )
+                awake = _awake(score, settled, n_settled, awake)
+            here = awake.look(here, points, last=k + 1 == self.steps)
             improved = here.values > best.values
             best = best.where(improved, here)
             if flat is not None:
@@ -132,8 +134,44 @@ class _Place(NamedTuple):
         )
 
 
+class _Awake(NamedTuple):
+    """The rows that are still looked at: those that settled stay what they are."""
+
+    score: Score
+    rows: Tensor | None
+    """Their numbers [b]; None where they are all."""
+
+    def look(self, here: _Place, points: Tensor, *, last: bool) -> _Place:
+        """The places `points` [B, *O]; nobody needs the gradient of the `last` ones."""
+        seen = points if self.rows is None else points.index_select(0, self.rows)
+        place = here._replace(values=self.score(seen)) if last else _look(self.score, seen)
+        if self.rows is None:
+            return place._replace(points=points)
+        values = here.values.index_copy(0, self.rows, place.values)
+        if last:
+            return _Place(points, values, here.gradient)
+        return _Place(points, values, here.gradient.index_copy(0, self.rows, place.gradient))
+
+
+def _awake(score: Score, settled: Tensor, n_settled: int, now: _Awake) -> _Awake:
+    """Leave settled rows out, where that saves a quarter of the work or more.
+
+    Only for batches of a multiple of eight rows, which stay one: such products mostly treat each
+    row alike, so no row sees in its last bits how many others are left.
+    """
+    size = -(-(len(settled) - n_settled) // EIGHT) * EIGHT
+    looked_at = len(settled) if now.rows is None else len(now.rows)
+    whole = not isinstance(score, AnalyticScore) or len(settled) % EIGHT != 0
+    if whole or 4 * size > 3 * looked_at:
+        return now
+    rows = settled.byte().argsort(stable=True)[:size]
+    return _Awake(score.rows(rows), rows)
+
+
 def _rows_without(gradient: Tensor) -> Tensor | None:
     """Rows whose gradient is zero, bool [B]; None where there is none, as nearly always."""
+    if bool(gradient.all()):
+        return None
     sloped = gradient.flatten(1).any(1)
     return None if bool(sloped.all()) else ~sloped
 
@@ -141,7 +179,7 @@ def _rows_without(gradient: Tensor) -> Tensor | None:
 def _rows_at_rest(points: Tensor, before: Tensor, known: int) -> Tensor | None:
     """Rows that did not move, bool [B]; None where they are the `known` ones alone."""
     moved = (points != before).flatten(1).any(1)
-    return None if int(moved.sum()) + known == len(moved) else ~moved
+    return None if int(torch.count_nonzero(moved)) + known == len(moved) else ~moved
 
 
 def _settled(

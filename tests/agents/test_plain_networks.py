@@ -100,6 +100,33 @@ def test_an_attack_finds_the_same_points_either_way() -> None:
     torch.testing.assert_close(fast.objective, general.objective, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("rule", ["steepest", "adam"])
+def test_rows_that_settled_are_left_out_and_the_others_do_not_notice(
+    rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim, ball = make().victim(), LpBall.of("linf", 0.1)
+    obs = torch.randn(24, 5, generator=torch.Generator().manual_seed(2))
+    attack = make_attack("mc", steps=8, step_rule=rule)
+    seen: list[int] = []
+    look = AnalyticScore.look
+
+    def counted(score: AnalyticScore, points: torch.Tensor) -> Any:
+        seen.append(len(points))
+        return look(score, points)
+
+    monkeypatch.setattr(AnalyticScore, "look", counted)
+    many, general = attack(victim, obs, ball), attack(by_autograd(victim), obs, ball)
+    assert seen[0] == 24
+    assert seen[-1] < 24
+    assert all(size % 8 == 0 for size in seen)
+    seen.clear()
+    odd = attack(victim, obs[:23], ball)
+    assert set(seen) == {23}
+    for k, (all_rows, others, alone) in enumerate(zip(many, general, odd, strict=True)):
+        torch.testing.assert_close(all_rows, others, rtol=1e-5, atol=1e-5, msg=f"field {k}")
+        torch.testing.assert_close(all_rows[:23], alone, rtol=1e-5, atol=1e-5, msg=f"field {k}")
+
+
 def test_weights_are_read_as_they_are_now_and_never_touched() -> None:
     agent = make()
     victim = agent.victim()
