@@ -71,7 +71,7 @@ class LpBall:
         """The same ball with `fraction` >= 0 of the radius."""
         if not fraction >= 0:
             raise ValueError(f"fraction must be >= 0; got {fraction!r}")
-        return LpBall(self.p, self.eps * fraction, self.low, self.high)
+        return self if fraction == 1 else LpBall(self.p, self.eps * fraction, self.low, self.high)
 
     def norm(self, delta: Tensor) -> Tensor:
         """Plain lp norm of perturbations [B, *O], as [B]."""

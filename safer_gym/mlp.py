@@ -170,6 +170,10 @@ class MlpAction:
     def __call__(self, obs: Tensor) -> Tensor:
         return self.function(obs)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> MlpAction:
+        """Itself, as of any function: the policy behind it is nobody's to copy."""
+        return self
+
     @cached_property
     def chain(self) -> Chain:
         """The network."""
@@ -220,6 +224,10 @@ class MlpCritic:
 
     def __call__(self, obs: Tensor, actions: Tensor) -> Tensor:
         return self.function(obs, actions)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> MlpCritic:
+        """Itself, as of any function."""
+        return self
 
     def at(self, obs: Tensor) -> CriticAt:
         """The critic at fixed observations [B, O]."""

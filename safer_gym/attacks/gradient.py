@@ -159,10 +159,11 @@ def _awake(score: Score, settled: Tensor, n_settled: int, now: _Awake) -> _Awake
     Only for batches of a multiple of eight rows, which stay one: such products mostly treat each
     row alike, so no row sees in its last bits how many others are left.
     """
+    if not isinstance(score, AnalyticScore) or len(settled) % EIGHT != 0:
+        return now
     size = -(-(len(settled) - n_settled) // EIGHT) * EIGHT
     looked_at = len(settled) if now.rows is None else len(now.rows)
-    whole = not isinstance(score, AnalyticScore) or len(settled) % EIGHT != 0
-    if whole or 4 * size > 3 * looked_at:
+    if 4 * size > 3 * looked_at:
         return now
     rows = settled.byte().argsort(stable=True)[:size]
     return _Awake(score.rows(rows), rows)

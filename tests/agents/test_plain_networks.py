@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from safer_gym.attacks.analytic import AnalyticScore
 from safer_gym.balls import LpBall
 from safer_gym.mlp import MlpAction, MlpCritic
 from safer_gym.types import Victim
+from safer_gym.wrappers.adversary import ObservationAdversary
 
 
 class Still(gym.Env):
@@ -141,6 +143,17 @@ def test_weights_are_read_as_they_are_now_and_never_touched() -> None:
     for name, value in agent.policy.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
     assert all(weight.grad is None for weight in agent.policy.parameters())
+
+
+def test_wrappers_keep_the_fast_path_and_never_copy_the_policy() -> None:
+    env = ObservationAdversary(Still(), "mc", policy=make(), eps=0.1)
+    victim = env.engine.victim
+    assert isinstance(victim.action, MlpAction)
+    assert isinstance(victim.q_cost, MlpCritic)
+    score = make_objective("mc")(victim, torch.randn(3, 5))
+    assert isinstance(score, AnalyticScore)
+    for function in victim:
+        assert copy.deepcopy(function) is function
 
 
 @pytest.mark.parametrize("kwargs", [{"activation_fn": nn.SiLU}])
