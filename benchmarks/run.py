@@ -6,6 +6,9 @@ python -m benchmarks enclosure               # bounds of the packaged actors: ti
 python -m benchmarks engine                  # enclosures and gates: how fast?
 python -m benchmarks gates                   # errors and early stopping of the gate
 python -m benchmarks imports                 # what a user waits for before the first line
+python -m benchmarks live                    # one environment under attack: how long is a step?
+python -m benchmarks rounds                  # what a round of training is made of
+python -m benchmarks precision robust_time   # trainings: is bfloat16 harmless? quality by time
 python -m benchmarks memory                  # a million transitions; many episodes
 python -m benchmarks theory                  # every bound against exact finite problems
 python -m benchmarks updates --json out.json
@@ -35,7 +38,12 @@ from benchmarks import (
     evaluation,
     gates,
     imports,
+    learning,
+    live,
     memory,
+    precision,
+    robust_time,
+    rounds,
     theory,
     updates,
 )
@@ -53,12 +61,14 @@ NAMES = (
     "evaluation",
     "gates",
     "imports",
+    "live",
     "memory",
+    "rounds",
     "theory",
     "updates",
 )
-LONG = ("certificates", "action_noise")
-"""Minutes each; only where they are named."""
+LONG = ("certificates", "action_noise", "precision", "robust_time")
+"""Many minutes each; only where they are named."""
 
 _HEAD = """# Measured
 
@@ -110,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         "names",
         nargs="*",
         metavar="name",
-        help=f"{', '.join((*NAMES, *LONG))}; default: all but the last two",
+        help=f"{', '.join((*NAMES, *LONG))}; default: all but the last four",
     )
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
@@ -153,6 +163,30 @@ def _collection(options: argparse.Namespace) -> dict[str, Any]:
 def _imports(options: argparse.Namespace) -> dict[str, Any]:
     tiny: dict[str, Any] = {"cases": imports.CASES[-1:], "warm_up": 0} if options.tiny else {}
     return imports.measure(**tiny, **_repeated(options))
+
+
+def _live(options: argparse.Namespace) -> dict[str, Any]:
+    tiny: dict[str, Any] = (
+        {"tasks": ("ball-circle",), "steps": 2, "width": 8, "walk": 2} if options.tiny else {}
+    )
+    return live.measure(**tiny, **_repeated(options))
+
+
+def _rounds(options: argparse.Namespace) -> dict[str, Any]:
+    tiny: dict[str, Any] = {}
+    if options.tiny:
+        small = {"train_freq": 2, "gradient_steps": 1, "learning_starts": 20}
+        tiny = {"tasks": ("ball-circle",), "rounds": 2, **small}
+    return rounds.measure(**tiny)
+
+
+def _precision(options: argparse.Namespace) -> dict[str, Any]:
+    return precision.measure((learning.TINY,), (0,), None) if options.tiny else precision.measure()
+
+
+def _robust_time(options: argparse.Namespace) -> dict[str, Any]:
+    tiny = ((learning.TINY,), (0,), None)
+    return robust_time.measure(*tiny) if options.tiny else robust_time.measure()
 
 
 def _memory(options: argparse.Namespace) -> dict[str, Any]:
@@ -224,7 +258,11 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "evaluation": _evaluation,
     "gates": _gates,
     "imports": _imports,
+    "live": _live,
     "memory": _memory,
+    "precision": _precision,
+    "robust_time": _robust_time,
+    "rounds": _rounds,
     "theory": _theory,
     "updates": _updates,
 }
