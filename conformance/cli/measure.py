@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import typer
@@ -13,11 +13,13 @@ from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
+from safer_gym.conformance.cli.stand_in import StandIns
 from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.evaluate import NATURAL, evaluate, named_attacks
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.outcomes import Outcomes
+from safer_gym.types import Attack
 
 
 class Plan(NamedTuple):
@@ -79,14 +81,17 @@ def measure(
     """Run the plan's jobs; those that `cache` knows are not run again."""
     cache = cache or OutcomesCache(None)
     named_attacks(plan.attacks)
-    policy, outcomes = None, []
+    policy, stand_ins, outcomes = None, None, []
     jobs = list(plan.jobs())
     for done, (attack, eps) in enumerate(jobs):
         inputs = _inputs(file, task, plan, attack, eps)
         known = cache.load(inputs)
         if known is None:
-            policy = policy or load_model(file)
-            known = _run(policy, task, plan, attack, eps, _Share(bar, file.name, done, len(jobs)))
+            if stand_ins is None:
+                policy = load_model(file)
+                stand_ins = StandIns(policy, env_maker(task), plan.seed, bar.say)
+            met = stand_ins.attacks(attack)
+            known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
             cache.store(inputs, known)
         outcomes.append(known)
         bar.update(file.name, (done + 1) / len(jobs))
@@ -143,12 +148,17 @@ class _Share:
 
 
 def _run(
-    policy: Any, task: Task, plan: Plan, attack: str, eps: float, progress: _Share
+    policy: Any,
+    task: Task,
+    plan: Plan,
+    attacks: Mapping[str, Attack] | Sequence[str],
+    eps: float,
+    progress: _Share,
 ) -> Outcomes:
     return evaluate(
         policy,
         env_maker(task),
-        [attack],
+        attacks,
         eps=eps,
         norm=plan.norm,
         n_episodes=plan.episodes,

@@ -34,9 +34,13 @@ def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
-    """One line for each policy and attack: reward and cost, mean and deviation over episodes."""
-    table = _table(title)
-    table.add_column("policy", overflow="fold", min_width=8)
+    """One line for each policy and attack: reward and cost, mean and deviation over episodes.
+
+    The title names the policy where there is only one.
+    """
+    table, several = _table(title), len({policy for policy, _ in named}) > 1
+    if several:
+        table.add_column("policy", overflow="fold", min_width=8)
     table.add_column("attack", no_wrap=True)
     for column in ("eps", "reward", "", "cost", "", "worst", "n"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
@@ -44,7 +48,8 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
     for policy, outcome in named:
         if before not in (None, policy):
             table.add_section()
-        table.add_row(policy if policy != before else "", *_cells(outcome))
+        names = [policy if policy != before else ""] if several else []
+        table.add_row(*names, *_cells(outcome))
         before = policy
     Console().print(table)
     print("Mean and deviation over n episodes; worst is the highest cost of one episode.")

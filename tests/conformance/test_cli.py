@@ -155,10 +155,6 @@ def test_max_cost_is_a_gate(max_cost: str, expected: int) -> None:
             ["evaluate", "{zoo}/ppo.zip", "--task", "ball-circle", "--algorithm", "sac"],
             "holds a ppo model",
         ),
-        (
-            ["attack", "{zoo}/ppo.zip", "--task", "ball-circle"],
-            "critic",
-        ),
         (["train", "ball-circle", "--timesteps", "-5"], "timesteps"),
         (["train", "ball-circl"], "'ball-circle'"),
     ],
