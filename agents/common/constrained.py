@@ -18,6 +18,9 @@ from safer_gym.agents.common.model_file import SafeFiles
 from safer_gym.agents.common.victim import make_victim
 from safer_gym.types import Victim
 
+TOTAL_TIMESTEPS = 200_000
+"""What `learn()` takes if nothing is said: CVPO's recipe of Ball-Circle."""
+
 
 class Constrained(SafeFiles):
     """Mixed in before an algorithm of Stable-Baselines3: episode sums, logs, a victim. Abstract.
@@ -82,14 +85,17 @@ class Constrained(SafeFiles):
 
     def learn(
         self,
-        total_timesteps: int,
+        total_timesteps: int = TOTAL_TIMESTEPS,
         callback: MaybeCallback = None,
         log_interval: int | None = 4,
         tb_log_name: str | None = None,
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """As in Stable-Baselines3; `tb_log_name` is the algorithm's name if not given."""
+        """As in Stable-Baselines3, where the number of environment steps has no default.
+
+        `tb_log_name` is the algorithm's name if not given.
+        """
         return super().learn(  # type: ignore[safe-super]
             total_timesteps,
             callback,

@@ -25,7 +25,7 @@ from safer_gym.agents.common.arguments import (
 )
 from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
 from safer_gym.agents.common.buffer_choice import choose_buffer
-from safer_gym.agents.common.constrained import Constrained
+from safer_gym.agents.common.constrained import TOTAL_TIMESTEPS, Constrained
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.cost_monitor import CostMonitor
 from safer_gym.agents.common.critic_update import descend
@@ -267,7 +267,7 @@ class PPOLagrangian(Constrained, PPO):
 
     def learn(
         self,
-        total_timesteps: int,
+        total_timesteps: int = TOTAL_TIMESTEPS,
         callback: MaybeCallback = None,
         log_interval: int | None = 1,
         *args: Any,

@@ -20,7 +20,8 @@ from stable_baselines3.common.envs import BitFlippingEnv
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
-from safer_gym.agents import CVPO, SAFER
+from safer_gym.agents import CVPO, SAFER, PPOLagrangian, SACLagrangian
+from safer_gym.agents.common.constrained import TOTAL_TIMESTEPS
 from safer_gym.agents.common.flat_obs import flat_bounds
 from safer_gym.attacks import make_attack
 
@@ -57,6 +58,20 @@ def test_the_arguments_of_sac_come_first_and_in_order() -> None:
     for name, parameter in ours.items():
         if name not in ("self", "policy", "env"):
             assert parameter.default is not inspect.Parameter.empty, name
+
+
+@pytest.mark.parametrize("algorithm", [CVPO, SAFER, PPOLagrangian, SACLagrangian])
+def test_learn_needs_no_argument(algorithm: type[Any]) -> None:
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            return False
+
+    defaults = inspect.signature(algorithm.learn).parameters
+    required = [name for name, p in defaults.items() if p.default is p.empty and p.kind < 2]
+    assert required == ["self"]
+    agent = algorithm("MlpPolicy", Timed()).learn(callback=Stop())
+    assert agent._total_timesteps == TOTAL_TIMESTEPS
+    assert agent.num_timesteps == 1
 
 
 def test_positional_arguments_reach_safer() -> None:
