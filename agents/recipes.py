@@ -113,7 +113,9 @@ RUN = {
     "policy_kwargs": QUIET,
 }
 
-# Not tuned. The multiplier moves once a round, by the mean cost of its twenty episodes.
+# The multiplier moves once a round, by the mean cost of its twenty episodes. Two seeds ended at 592
+# and 712 / 1.5 and 0.0 (reward / cost of 50 episodes without an attack); as a PID controller with
+# gains (0.05, 0.005, 0) one seed ended at 603 / 8.8, above the limit.
 SAC_LAGRANGIAN: Recipe = {
     "total_timesteps": 200_000,
     "n_envs": 20,
