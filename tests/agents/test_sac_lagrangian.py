@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from safer_gym.agents import SACLagrangian
 from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
 from safer_gym.agents.common.lagrange import Multiplier, MultiplierRule
+from safer_gym.agents.common.random_state import load_random_state
 from safer_gym.agents.sac_lagrangian.policies import LagrangianPolicy
 from safer_gym.agents.sac_lagrangian.price import priced
 from safer_gym.attacks import make_attack
@@ -245,6 +246,38 @@ def test_a_resumed_learner_is_the_saved_one(tmp_path: Path) -> None:
     before = loaded.multiplier
     loaded.learn(80, reset_num_timesteps=False)
     assert loaded.multiplier != before
+
+
+@pytest.mark.parametrize("signal", ["episodes", "critic"])
+def test_a_resumed_run_equals_an_unbroken_one(signal: str, tmp_path: Path) -> None:
+    """Both go on in fresh environments of one seed; other draws are the specimen."""
+    agent = small(vectorised(Timed, 2), cost_limit=1.0, multiplier_signal=signal, ent_coef="auto")
+    agent.learn(240)
+    folder = save_checkpoint(agent, tmp_path, [])
+
+    def resumed(model: SACLagrangian | None = None, *, draws: bool = True) -> SACLagrangian:
+        if model is None:
+            model, _ = load_checkpoint(SACLagrangian, folder, vectorised(Timed, 2), device="cpu")
+        env = vectorised(Timed, 2)
+        model.set_env(env)
+        env.seed(9)
+        load_random_state(model, folder / "random.pt")
+        if not draws:
+            torch.manual_seed(99)
+        return model.learn(100, reset_num_timesteps=False)
+
+    def differences(one: SACLagrangian, other: SACLagrangian) -> list[str]:
+        theirs = weights(other)
+        found = [k for k, v in weights(one).items() if not torch.equal(v, theirs[k])]
+        return found + ["lam"] * (one.multiplier != other.multiplier)
+
+    again = resumed()
+    assert differences(again, resumed(draws=False))
+    assert differences(again, resumed(agent)) == []
+    assert torch.equal(again.log_ent_coef, agent.log_ent_coef)
+    for name in ("observations", "actions", "rewards", "costs", "timeouts"):
+        ours, theirs = (getattr(twin.replay_buffer, name) for twin in (again, agent))
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_the_victim_has_both_critics_and_attacks_use_them(tmp_path: Path) -> None:
