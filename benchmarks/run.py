@@ -204,7 +204,8 @@ def _enclosure(options: argparse.Namespace) -> dict[str, Any]:
 def _evaluation(options: argparse.Namespace) -> dict[str, Any]:
     chosen: dict[str, Any] = {"max_steps": options.max_steps}
     if options.tiny:
-        chosen = {"n_envs": (2,), "max_steps": 3, "steps": 2, "width": 8}
+        tasks = {"tasks": ("SaferGym/BallCircle-v0",)}
+        chosen = tasks | {"n_envs": (2,), "max_steps": 3, "steps": 2, "width": 8}
     if options.task:
         chosen["tasks"] = tuple(options.task)
     return evaluation.measure(**chosen, **_repeated(options))

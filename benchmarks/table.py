@@ -89,7 +89,7 @@ def _evaluation(result: Result) -> tuple[list[str], list[list[str]]]:
         "natural steps/CPU s",
         "attacked",
     ]
-    head.append("ratio")
+    head += ["ratio", "stepping"]
     rows = []
     for row in result["rows"]:
         cells = [row["task"], str(row["n_envs"])]
@@ -97,7 +97,7 @@ def _evaluation(result: Result) -> tuple[list[str], list[list[str]]]:
             speeds = row[unit]
             cells += [f"{speeds['natural']:.0f}", f"{speeds['attacked']:.0f}"]
             cells.append(f"{row['attacked_speed_of_natural'][clock]:.2f}")
-        rows.append(cells)
+        rows.append([*cells, f"{row['stepping']:.2f}"])
     return head, rows
 
 
