@@ -34,7 +34,7 @@ def write_reproduction(folder: Path, shown: Shown) -> Path:
     drawn |= {curves_name(task): sheet(panels(shown.records, task)) for task in shown.tasks}
     for name, svg in drawn.items():
         if svg:
-            write_atomically(folder / name, _alone(svg))
+            write_atomically(folder / name, alone(svg))
     blocks = [
         block
         for task in shown.tasks
@@ -62,7 +62,7 @@ def _csv(rows: Iterable[dict[str, object]]) -> str:
     return out.getvalue()
 
 
-def _alone(svg: str) -> str:
+def alone(svg: str) -> str:
     """A picture that brings its own style."""
     style = (files("safer_gym.conformance.report") / "style.css").read_text()
     start, rest = svg.split(">", 1)
