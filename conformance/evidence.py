@@ -8,8 +8,14 @@ undiscounted sums of one episode.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from safer_gym.conformance.requirement import Mode
+
+Method = Literal[
+    "gaussian", "renyi", "gaussian moment", "renyi moment", "coupling", "additive", "trivial"
+]
+"""How benign episodes become a bound over every adversary."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +91,19 @@ class UpperEvery:
     """
 
     value: float | None = None
-    method: str | None = None
-    """ "gaussian" or "renyi", or "trivial" where the episodes say nothing."""
+    method: Method | None = None
+    """The composition over the episode: "gaussian" or "renyi" filter, Hoelder's inequality of a
+    "gaussian moment" or "renyi moment", "coupling" (B), "additive" (C); or "trivial" where the
+    episodes say nothing."""
     M: float | None = None
-    """Budget of an episode's divergence: of the square root of the sum of squared mean shifts."""
+    """Budget of an episode's divergence: of the square root of the sum of squared mean shifts.
+    None for (B) and (C), whose budgets, in `options`, are sums over total variations."""
     p_ucb: float | None = None
-    """Upper bound of the benign probability of a violation or an exceeded budget. For the mean,
-    `options` has one of the mean of cost^(order / (order - 1)) instead."""
+    """Upper bound of the benign probability of a violation or an exceeded budget. Where episodes
+    count by other values than 0 and 1, `options` has a bound of their mean instead, "value_ucb"."""
     n: int = 0
     hits: int = 0
-    """Benign episodes that violated the limit or exceeded the budget."""
+    """Benign episodes that violated the limit (not of the mean) or exceeded the budget."""
     delta: float = 0.0
     vacuous: bool = True
     mode: Mode = "stochastic"
@@ -106,6 +115,9 @@ class UpperEvery:
     larger radius', whose row has them."""
     options: dict[str, float] | None = None
     """Further numbers of the method, e.g. the Renyi order."""
+    promises: dict[str, float] | None = None
+    """What search episodes made each composition seem to give at this radius. The best of them was
+    chosen by this, before the episodes that bound anything; these are no bounds."""
     evidence: str = "statistical, over a formal enclosure"
 
 

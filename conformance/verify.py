@@ -14,14 +14,14 @@ import numpy as np
 
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certification.compositions import Composition
 from safer_gym.conformance.certification.decide import decision, headline, overall
-from safer_gym.conformance.certification.filters import Filter, MeanFilter
 from safer_gym.conformance.certification.ledger import Key, Ledger
 from safer_gym.conformance.certification.plan import Plan
 from safer_gym.conformance.certification.rows import make_row
 from safer_gym.conformance.certification.world import Result
-from safer_gym.conformance.evidence import UpperEvery
-from safer_gym.conformance.requirement import Requirement
+from safer_gym.conformance.evidence import Row
+from safer_gym.conformance.requirement import Metric, Requirement
 
 TOLERANCE = 1e-9
 
@@ -87,7 +87,7 @@ def _ledger(certificate: Certificate, plan: Plan) -> Ledger:
                 ledger.caps[key] = evidence.search_max_cost
                 ledger.search_means[key] = evidence.search_mean_cost or 0.0
         if row.mode == "stochastic":
-            _add_filters(ledger, row.eps, row.rate.upper_every, row.mean.upper_every)
+            _add_compositions(ledger, row)
     return ledger
 
 
@@ -102,21 +102,22 @@ def _result(source: Any) -> Result:
     )
 
 
-def _add_filters(ledger: Ledger, eps: float, rate: UpperEvery, mean: UpperEvery) -> None:
-    """The budgets as two columns: the rate's filter reads the first, the mean's the second."""
-    columns = [np.array(bound.spent, dtype=float) for bound in (rate, mean)]
-    n = max(len(column) for column in columns)
-    if n == 0:
-        return
-    known = [column if len(column) else np.full(n, np.inf) for column in columns]
-    ledger.spent[eps] = np.stack(known, axis=1)
-    if rate.spent and rate.options is not None:
-        order = rate.options.get("order", np.inf)
-        ledger.filters[eps] = Filter(order, 0, rate.options["budget"])
-    if mean.spent and mean.options is not None:
-        ledger.mean_filters[eps] = MeanFilter(
-            mean.options["order"], 1, mean.options["budget"], mean.method == "gaussian"
-        )
+def _add_compositions(ledger: Ledger, row: Row) -> None:
+    """What was used up as two columns: the rate's composition reads the first, the mean's the
+    second."""
+    metrics: tuple[Metric, ...] = ("rate", "mean")
+    bounds = {metric: getattr(row, metric).upper_every for metric in metrics}
+    n = max(len(bound.spent) for bound in bounds.values())
+    columns = [np.array(bound.spent or [np.inf] * n, dtype=float) for bound in bounds.values()]
+    for column, (metric, bound) in enumerate(bounds.items()):
+        if bound.promises is not None:
+            ledger.promises[row.eps, metric] = bound.promises
+        if bound.spent and bound.options is not None:
+            ledger.spent[row.eps] = np.stack(columns, axis=1)
+            budget, order = bound.options["budget"], bound.options.get("order")
+            ledger.compositions[row.eps, metric] = Composition(
+                bound.method, metric, column, budget, order
+            )
 
 
 def _differences(found: Any, made: Any, place: str) -> Iterator[str]:

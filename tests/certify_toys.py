@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from safer_gym.balls import LpBall
-from safer_gym.bounds import Affine, PolicyLayers
+from safer_gym.bounds import Activation, Affine, PolicyLayers
+from safer_gym.bounds.heads import ExpStd
 from safer_gym.types import AttackResult, Victim
 from safer_gym.wrappers.stochastic import StochasticPolicy
 
@@ -48,6 +50,29 @@ def homing(std: float = 0.2) -> StochasticPolicy:
         1,
         scale=torch.tensor([std], dtype=torch.float64),
         describe="the homing policy",
+    )
+    return StochasticPolicy(layers, lambda drawn: drawn.clamp(-5.0, 5.0))
+
+
+def hushed() -> StochasticPolicy:
+    """As `homing`, but within a hair to the right of x = 0.2 the noise falls to a tenth.
+
+    There an adversary can multiply it by ten, which makes all Renyi divergences large or infinite.
+    A good tenth of the benign episodes come by.
+    """
+    steep = 1000.0
+    layers = PolicyLayers(
+        [
+            Affine(torch.tensor([[1.0], [-1.0], [steep]]), torch.tensor([0.0, 0.0, -0.2 * steep])),
+            Activation("relu"),
+            Affine(
+                torch.tensor([[-0.5, 0.5, 0.0], [0.0, 0.0, -1.0]]),
+                torch.tensor([0.0, math.log(0.2)]),
+            ),
+        ],
+        1,
+        scale=ExpStd(low=-4.0),
+        describe="the hushed policy",
     )
     return StochasticPolicy(layers, lambda drawn: drawn.clamp(-5.0, 5.0))
 

@@ -54,7 +54,7 @@ def _every(eps: float, weakness: float, *, metric: str) -> dict[str, Any]:
     value = value if metric == "rate" else value * HORIZON
     return {
         "value": value,
-        "method": "gaussian" if metric == "rate" else "renyi",
+        "method": "gaussian" if metric == "rate" else "gaussian moment",
         "M": budget,
         "p_ucb": p,
         "n": 600,
@@ -66,6 +66,7 @@ def _every(eps: float, weakness: float, *, metric: str) -> dict[str, Any]:
         "eps": eps,
         "spent": [],
         "options": None,
+        "promises": {"gaussian": value, "coupling": 1.2 * value, "additive": 1.4 * value},
         "evidence": "statistical, over a formal enclosure",
     }
 
@@ -74,6 +75,7 @@ def _refused() -> dict[str, Any]:
     return {
         **_every(0.0, 0.0, metric="rate"),
         **{"value": None, "method": None, "M": None, "p_ucb": None, "n": 0, "hits": 0},
+        "promises": None,
         "refused": "a deterministic policy has no action noise to bound a divergence with",
     }
 

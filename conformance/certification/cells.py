@@ -51,7 +51,7 @@ class Cell:
 
     @property
     def spent(self) -> Floats:
-        """[n, radii, orders]"""
+        """[n, radii, columns]"""
         return np.concatenate([r.spent for r in self.results])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate import Share
 from safer_gym.conformance.certification.cells import Cell, Ends, mean_ends, rate_ends
-from safer_gym.conformance.certification.filters import Filter, MeanFilter
+from safer_gym.conformance.certification.compositions import Composition
 from safer_gym.conformance.certification.plan import Plan
 from safer_gym.conformance.certification.world import Job, Result
 from safer_gym.conformance.outcomes import Floats
@@ -35,9 +35,11 @@ class EveryEnds(NamedTuple):
     """A bound over every adversary, and what it came from."""
 
     value: float
-    p_ucb: float
+    ucb: float
+    """Of the mean of the episodes' values."""
     n: int
     hits: int
+    """Episodes that violated the limit (where that is bounded) or spent more than the budget."""
 
 
 class Ledger:
@@ -56,9 +58,11 @@ class Ledger:
         self.plan, self.attacks, self.high, self.shares = plan, tuple(attacks), high, shares
         self.cells: dict[Key, Cell] = {}
         self.spent: dict[float, Floats] = {}
-        """By radius: budgets of the first benign episodes [n, orders]."""
-        self.filters: dict[float, Filter | None] = {}
-        self.mean_filters: dict[float, MeanFilter | None] = {}
+        """By radius: what the first benign episodes used up [n, columns]."""
+        self.compositions: dict[tuple[float, Metric], Composition] = {}
+        """The one that bounds each metric at each radius; none where none would say anything."""
+        self.promises: dict[tuple[float, Metric], dict[str, float]] = {}
+        """What search episodes made each method seem to give."""
         self.caps: dict[Key, float] = {}
         """By cell: the largest cost met while searching."""
         self.search_means: dict[Key, float] = {}
@@ -112,38 +116,42 @@ class Ledger:
         delta = self.delta("stochastic", eps, EVERY, metric, "upper")
         if delta is None or eps not in self.spent:
             return None
+        chosen = self.compositions.get((eps, metric))
+        if chosen is None:
+            return None
         memo = ("every", eps, metric, len(self.spent[eps]))
         if memo not in self._known:
-            bound = self._rate_every if metric == "rate" else self._mean_every
-            found = bound(eps, delta)
-            if found is None:
-                return None
-            self._known[memo] = found
+            self._known[memo] = self._every(eps, chosen, delta)
         known = self._known[memo]
         assert isinstance(known, EveryEnds)
         return known
 
-    def _benign(self, eps: float) -> tuple[Floats, Floats]:
-        """Costs [n] and budgets [n, orders] of the episodes that were enclosed at this radius."""
+    def scale(self, metric: Metric) -> float:
+        """What a share of one is: every episode, or the largest cost of one."""
+        if metric == "rate":
+            return 1.0
+        assert self.high is not None
+        return self.high
+
+    def benign(self, eps: float, metric: Metric) -> tuple[Floats, Floats]:
+        """Shares [n] and what was used up [n, columns], of the episodes enclosed at this radius."""
         spent = self.spent[eps]
-        return self.cell(Key.of("stochastic", NULL, 0.0)).costs[: len(spent)], spent
+        costs = self.cell(Key.of("stochastic", NULL, 0.0)).costs[: len(spent)]
+        return self.shares_of(costs, metric), spent
 
-    def _rate_every(self, eps: float, delta: float) -> EveryEnds | None:
-        chosen = self.filters.get(eps)
-        if chosen is None:
-            return None
-        costs, spent = self._benign(eps)
-        hits = (costs > self.plan.limit) | chosen.overruns(spent)
-        p = float(rate_sequence(hits, delta).upper[-1])
-        return EveryEnds(chosen.probability(p), p, len(hits), int(hits.sum()))
+    def shares_of(self, costs: Floats, metric: Metric) -> Floats:
+        """Which episodes violate the limit, or the parts of the largest cost; [n] in [0, 1]."""
+        is_rate = metric == "rate"
+        return (costs > self.plan.limit).astype(float) if is_rate else costs / self.scale(metric)
 
-    def _mean_every(self, eps: float, delta: float) -> EveryEnds | None:
-        chosen = self.mean_filters.get(eps)
-        if chosen is None or self.high is None:
-            return None
-        costs, spent = self._benign(eps)
-        overran = chosen.overruns(spent)
-        powers = np.where(overran, self.high, costs) ** chosen.q
-        moment = float(mean_sequence(powers, self.high**chosen.q, delta).upper[-1])
-        value = min(chosen.mean(moment), self.high)
-        return EveryEnds(value, moment, len(costs), int(overran.sum()))
+    def _every(self, eps: float, chosen: Composition, delta: float) -> EveryEnds:
+        shares, spent = self.benign(eps, chosen.metric)
+        values, hits = chosen.values(shares, spent), chosen.overruns(spent)
+        if chosen.metric == "rate":
+            hits |= shares > 0
+        if chosen.is_event:
+            ucb = float(rate_sequence(hits, delta).upper[-1])
+        else:
+            ucb = float(mean_sequence(values, chosen.top, delta).upper[-1])
+        value = self.scale(chosen.metric) * chosen.bound(ucb)
+        return EveryEnds(value, ucb, len(values), int(hits.sum()))

@@ -121,7 +121,8 @@ def _upper_every(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:
     if own.refused is not None:
         return own
     delta = sum(option.delta for option in (own, *larger))
-    return replace(best, delta=delta, spent=own.spent if best is own else ())
+    spent = own.spent if best is own else ()
+    return replace(best, delta=delta, spent=spent, promises=own.promises)
 
 
 def _value(bound: UpperEvery) -> float:
@@ -130,18 +131,18 @@ def _value(bound: UpperEvery) -> float:
 
 def _every_at(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:
     delta = ledger.delta("stochastic", eps, EVERY, metric, "upper") or 0.0
-    cap = 1.0 if metric == "rate" else ledger.high
-    if cap is None:
+    if metric == "mean" and ledger.high is None:
         return UpperEvery(refused=NO_LARGEST_COST)
-    found = ledger.every(eps, metric)
-    used = (ledger.filters if metric == "rate" else ledger.mean_filters).get(eps)
+    cap = ledger.scale(metric)
+    found, used = ledger.every(eps, metric), ledger.compositions.get((eps, metric))
+    promises = ledger.promises.get((eps, metric))
     if found is None or used is None:
-        return UpperEvery(cap, "trivial", delta=delta, vacuous=True, eps=eps)
+        return UpperEvery(cap, "trivial", delta=delta, vacuous=True, eps=eps, promises=promises)
     return UpperEvery(
         value=min(found.value, cap),
-        method="gaussian" if used.is_gaussian else "renyi",
+        method=used.method,
         M=used.shift,
-        p_ucb=found.p_ucb if metric == "rate" else None,
+        p_ucb=found.ucb if used.is_event else None,
         n=found.n,
         hits=found.hits,
         delta=delta,
@@ -150,7 +151,8 @@ def _every_at(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:
         spent=tuple(ledger.spent[eps][:, used.column].tolist()),
         options={
             "budget": used.budget,
-            **({} if np.isinf(used.order) else {"order": used.order}),
-            **({} if metric == "rate" else {"moment_ucb": found.p_ucb}),
+            **({} if used.order is None else {"order": used.order}),
+            **({} if used.is_event else {"value_ucb": found.ucb}),
         },
+        promises=promises,
     )

@@ -26,7 +26,7 @@ from safer_gym.conformance.certification.schooling import Speed, learn
 from safer_gym.conformance.certification.search import (
     CHOSEN,
     Found,
-    choose_filters,
+    choose_compositions,
     pilot_jobs,
     rank,
     remember,
@@ -131,6 +131,7 @@ class Certification:
             self.settings.seed,
             self.settings.n_envs,
             self.settings.device,
+            self.subject.environment.horizon,
         )
 
     def _pilot(self) -> tuple[list[Found], float]:
@@ -187,7 +188,7 @@ class Certification:
         remember(ledger, found)
         for pilot in (f for f in found if f.job.mode == "stochastic" and f.job.radii):
             assert self.subject.stochastic is not None
-            choose_filters(ledger, self.subject.stochastic, pilot, *self.caps[:2])
+            choose_compositions(ledger, self.subject.stochastic, pilot, *self.caps[:2])
         return ledger
 
     @property

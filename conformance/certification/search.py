@@ -5,19 +5,19 @@ Nothing here bounds anything; it only chooses. All that counts is measured on fr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from safer_gym.bounds import ORDERS
 from safer_gym.conformance.battery.members import NULL
+from safer_gym.conformance.certification.compositions import compositions, promise
 from safer_gym.conformance.certification.divergence import Drawing, orders_of
-from safer_gym.conformance.certification.filters import choose_filter, choose_mean_filter
 from safer_gym.conformance.certification.ledger import Key, Ledger
 from safer_gym.conformance.certification.plan import Plan
 from safer_gym.conformance.certification.world import Job, Result
-from safer_gym.conformance.requirement import Mode
+from safer_gym.conformance.requirement import Metric, Mode
 
 EPISODES = 8
 CALM = 25
@@ -91,11 +91,13 @@ def rank(
     return ranking
 
 
-def choose_filters(ledger: Ledger, policy: Drawing, pilot: Found, fewest: int, benign: int) -> None:
-    """Set the ledger's filters from the pilot's budgets.
+def choose_compositions(
+    ledger: Ledger, policy: Drawing, pilot: Found, fewest: int, benign: int
+) -> None:
+    """Set the ledger's compositions by what the pilot's episodes promise.
 
     A radius at which even the fewest benign episodes there will be, without a hit, would leave a
-    bound of `EMPTY` or more gets no filter, and so no enclosures: its bound is the trivial one.
+    rate of `EMPTY` or more gets none, and so no enclosures: its bound is the trivial one.
 
     Args:
         ledger: with no benign episodes yet.
@@ -104,19 +106,28 @@ def choose_filters(ledger: Ledger, policy: Drawing, pilot: Found, fewest: int, b
         fewest: how many benign episodes every bound gets.
         benign: how many there may be.
     """
-    orders = orders_of(policy)
-    costs = pilot.result.costs
-    hits = int((costs > ledger.plan.limit).sum())
+    metrics: tuple[Metric, ...] = ("rate",) if ledger.high is None else ("rate", "mean")
+    costs, orders = pilot.result.costs, orders_of(policy)
+    # Between what the fewest episodes can show and what the most can.
+    room = SURE / (SURE + math.sqrt(fewest * benign))
     for column, eps in enumerate(pilot.job.radii):
         spent = pilot.result.spent[:, column]
-        best = choose_filter(spent, orders, SURE / (benign + SURE))
-        if best is None or best.probability(SURE / (fewest + SURE)) >= EMPTY:
-            continue
-        ledger.filters[eps] = choose_filter(spent, orders, (hits + SURE) / (benign + len(costs)))
-        if ledger.high is not None:
-            ledger.mean_filters[eps] = choose_mean_filter(
-                spent, orders, costs, ledger.high, np.array(ORDERS)
-            )
+        calm = [
+            promise(c, np.zeros(len(costs)), spent, SURE / (fewest + SURE))
+            for c in compositions(spent, orders, "rate")
+        ]
+        for metric in metrics:
+            shares = ledger.shares_of(costs, metric)
+            found = [
+                (promise(c, shares, spent, room), c) for c in compositions(spent, orders, metric)
+            ]
+            told: dict[str, float] = {}
+            for value, c in found:
+                scaled = ledger.scale(metric) * value
+                told[c.method] = min(scaled, told.get(c.method, scaled))
+            ledger.promises[eps, metric] = told
+            if min(calm, default=1.0) < EMPTY:
+                ledger.compositions[eps, metric] = min(found, key=lambda pair: pair[0])[1]
 
 
 def remember(ledger: Ledger, found: Sequence[Found]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certification.ledger import Ledger
 from safer_gym.conformance.certification.plan import Target
 from safer_gym.conformance.requirement import Mode
-from safer_gym.conformance.statistics import EVERY, binomial_lower
+from safer_gym.conformance.statistics import EVERY, binomial_lower, mean_sequence
 from safer_gym.conformance.statistics.sequences import rate_bounds
 
 GUESS = 0.1
@@ -62,28 +64,26 @@ def hopeless(ledger: Ledger, eps: float, most: int) -> bool:
 
 
 def _within_reach(ledger: Ledger, eps: float, target: Target, most: int) -> bool:
-    found = ledger.every(eps, target.metric)
-    if found is None:
+    found, metric = ledger.every(eps, target.metric), target.metric
+    delta = ledger.delta("stochastic", eps, EVERY, metric, "upper")
+    if found is None or delta is None:
         return False
-    if target.metric == "mean":
-        # No bound of a moment, and no power of it below 1, falls faster than 1 / n.
-        return found.value * found.n / most <= target.bound
-    chosen, delta = ledger.filters[eps], ledger.delta("stochastic", eps, EVERY, "rate", "upper")
-    assert chosen is not None
-    assert delta is not None
-    hits = int(most * binomial_lower(found.hits, found.n, GUESS))
-    p = float(rate_bounds(np.array([hits]), np.array([most]), delta).upper[0])
-    return chosen.probability(p) <= target.bound
+    chosen = ledger.compositions[eps, metric]
+    if chosen.is_event:
+        hits = int(most * binomial_lower(found.hits, found.n, GUESS))
+        mean = float(rate_bounds(np.array([hits]), np.array([most]), delta).upper[0])
+    else:
+        low = mean_sequence(chosen.values(*ledger.benign(eps, metric)), chosen.top, GUESS).lower[-1]
+        # No bet refutes what lies above the mean by less than this part of the rest.
+        mean = float(low + (chosen.top - low) * min(1.0, math.log(1 / delta) / most))
+    return ledger.scale(metric) * chosen.bound(mean) <= target.bound
 
 
 def every_settled(ledger: Ledger, eps: float) -> bool:
     """The bound over every adversary is below all targets, or can not be."""
-    for target in ledger.plan.targets(eps, "stochastic"):
-        if refuted(ledger, "stochastic", eps, target):
-            continue
-        if _every_below(ledger, eps, target):
-            continue
-        has_filter = (ledger.filters if target.metric == "rate" else ledger.mean_filters).get(eps)
-        if has_filter is not None:
-            return False
-    return True
+    return all(
+        refuted(ledger, "stochastic", eps, target)
+        or _every_below(ledger, eps, target)
+        or (eps, target.metric) not in ledger.compositions
+        for target in ledger.plan.targets(eps, "stochastic")
+    )

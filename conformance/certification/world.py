@@ -41,6 +41,8 @@ class World(NamedTuple):
     seed: int
     n_envs: int
     device: str
+    horizon: int | None = None
+    """Length of the longest episode; None where nobody knows it."""
 
 
 class Job(NamedTuple):
@@ -64,7 +66,8 @@ class Result(NamedTuple):
     returns: Floats
     lengths: NDArray[np.int64]
     spent: Floats
-    """Budget that each episode used [n, radii, orders]; [n, 0, 0] where nothing was enclosed."""
+    """What an adversary could use up along each episode, see `spent_budgets` [n, radii, columns];
+    [n, 0, 0] where nothing was enclosed."""
     traces: tuple[Trace, ...]
 
 
@@ -120,4 +123,5 @@ def _spent(world: World, job: Job, traces: tuple[Trace, ...]) -> Floats:
     if not job.radii or world.stochastic is None:
         return np.zeros((job.episodes, 0, 0))
     balls = [world.ball.scaled(eps) for eps in job.radii]
-    return spent_budgets(world.stochastic, [trace.clean for trace in traces], balls)
+    clean = [trace.clean for trace in traces]
+    return spent_budgets(world.stochastic, clean, balls, world.horizon)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from safer_gym.bounds import gaussian_filter, renyi_filter
+from safer_gym.bounds import coupled_rate, gaussian_filter, renyi_filter
 from safer_gym.conformance.selfcheck.check import Check
 from safer_gym.conformance.selfcheck.exact_problems import Statement, formula, solved, tight
 from safer_gym.theory import Comparison, episodic, gaussian
@@ -49,6 +49,24 @@ def _hoelder(p: Any, rho: Any, alphas: Any, power: Callable[[Any], Any]) -> Any:
 
 
 CHECKS = (
+    Check(
+        "theory",
+        "coupling bound, episode",
+        "P' <= P + 1 - (1 - delta)^H",
+        _by_episode(0.999),
+        episodic.coupled,
+        {
+            "(1 - delta)^H P": formula(
+                episodic.coupled, lambda p, hazard: 1 - (1 - p) * np.exp(-hazard)
+            ),
+            "one step's hazard": lambda facts: episodic.coupled(
+                facts, lambda p, hazard: coupled_rate(p, hazard / facts.horizon)
+            ),
+            "90 % of the hazard": formula(
+                episodic.coupled, lambda p, hazard: coupled_rate(p, 0.9 * hazard)
+            ),
+        },
+    ),
     Check(
         "theory",
         "additive bound, rate",

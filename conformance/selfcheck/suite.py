@@ -10,6 +10,7 @@ from safer_gym.conformance.provenance import versions
 from safer_gym.conformance.selfcheck import (
     attacks,
     balls,
+    compositions,
     counted_bounds,
     enclosures,
     episodic_theory,
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     *theory.CHECKS,
     *printed_theorems.CHECKS,
     *episodic_theory.CHECKS,
+    *compositions.CHECKS,
     *filters.CHECKS,
     *enclosures.CHECKS,
     *counted_bounds.CHECKS,

@@ -12,6 +12,7 @@ this package needs torch, numpy and scipy alone. A bound speaks about one policy
 """
 
 from safer_gym.bounds.enclosure import Enclosure, enclose
+from safer_gym.bounds.episodes import coupled_rate, step_hazard
 from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.bounds.filters import (
     ORDERS,
@@ -66,6 +67,7 @@ __all__ = [
     "PolicyLayers",
     "additive_bound",
     "additive_mean",
+    "coupled_rate",
     "coupling_bound",
     "direct_bound",
     "enclose",
@@ -93,6 +95,7 @@ __all__ = [
     "smoothing_bound",
     "smoothing_budget_bound",
     "smoothing_shift",
+    "step_hazard",
     "theorem_1",
     "theorem_2",
     "tv_shift",

@@ -40,7 +40,7 @@ def gaussian_filter(p: Any, M: Any) -> Any:
     Raises:
         ValueError: p outside [0, 1], M negative or NaN.
     """
-    p, M = np.broadcast_arrays(_probability("p", p), nonnegative("M", M))
+    p, M = np.broadcast_arrays(probability("p", p), nonnegative("M", M))
     with np.errstate(invalid="ignore"):
         moved = ndtr(ndtri(p) + M)
     moved = np.where(p == 0, np.where(np.isinf(M), 1.0, 0.0), moved)
@@ -64,7 +64,7 @@ def renyi_filter(p: Any, rho: Any, alphas: Any = ORDERS) -> Any:
         ValueError: p outside [0, 1], rho negative or NaN, orders <= 1.
     """
     p, rho, alphas = np.broadcast_arrays(
-        _probability("p", p)[..., None], nonnegative("rho", rho), _orders(alphas)
+        probability("p", p)[..., None], nonnegative("rho", rho), _orders(alphas)
     )
     finite = np.isfinite(rho)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -123,7 +123,7 @@ def layer_cake(thresholds: Any, tails: Any, high: float) -> Any:
     points = np.asarray(thresholds, dtype=float)
     if points.ndim != 1 or (np.diff(points, prepend=0.0, append=high) < 0).any():
         raise ValueError(f"thresholds must rise within [0, {high}]; got {points}")
-    tails = np.minimum.accumulate(_probability("tails", tails), axis=-1)
+    tails = np.minimum.accumulate(probability("tails", tails), axis=-1)
     widths = np.diff(points, append=high)
     return plain(points[0] + (tails * widths).sum(-1) if len(points) else np.asarray(high))
 
@@ -151,10 +151,15 @@ def _share(mean: Any, high: Any) -> Floats:
     mean, high = np.asarray(mean, dtype=float), np.asarray(high, dtype=float)
     if not (high > 0).all():
         raise ValueError(f"high must be positive; got {high}")
-    return _probability("mean / high", mean / high)
+    return probability("mean / high", mean / high)
 
 
-def _probability(name: str, p: Any) -> Floats:
+def probability(name: str, p: Any) -> Floats:
+    """As float64.
+
+    Raises:
+        ValueError: a number outside [0, 1] or NaN.
+    """
     p = np.asarray(p, dtype=float)
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(f"{name} must be in [0, 1]; got {p}")

@@ -67,11 +67,12 @@ def late_arrival_case() -> Case:
     return Case(cmdp, policy, policy)
 
 
-def cheap_action_case() -> Case:
+def cheap_action_case(shown: float = 0.75) -> Case:
     """Refutes (1 - delta) kappa + delta U / (1 - gamma (1 - delta)).
 
     The adversary takes away the cheap actions: with gamma = 0 the bound is kappa + delta U, and
-    it is attained at kappa > 0.
+    it is attained at kappa > 0. The chance of the action that costs rises from 1/2 to `shown`,
+    the most that the two-point Renyi divergence allows; with 1 Hoelder's inequality is attained.
     """
     transitions = np.zeros((2, 2, 2))
     transitions[:, 0, 0] = transitions[:, 1, 1] = 1.0
@@ -82,7 +83,28 @@ def cheap_action_case() -> Case:
         start=np.array([1.0, 0.0]),
         balls=line_balls(2, 1),
     )
-    policy = np.array([[[0.5, 0.5], [0.25, 0.75]]])
+    policy = np.array([[[0.5, 0.5], [1 - shown, shown]]])
+    return Case(cmdp, policy, policy)
+
+
+def crossroads_case() -> Case:
+    """Refutes E[min(1, sum of delta(s_t))] in place of its sum without the minimum.
+
+    State 0 leads to 1 under action 0 and to 2 under action 1, each with chance 1/2. The adversary
+    may make action 0 sure (delta 1/2), and in state 1 action 1 sure, which costs one (delta 1): it
+    always reaches the cost. Benign episodes never do; half of them have a sum of 1.5, half of 0.5.
+    States 3 and 4 exist only as lies.
+    """
+    n = 5
+    transitions = np.zeros((n, 2, n))
+    transitions[0, 0, 1] = transitions[0, 1, 2] = 1.0
+    transitions[1:, :, 2] = 1.0
+    costs = np.zeros((n, 2, n))
+    costs[1, 1, :] = 1.0
+    balls = np.eye(n, dtype=bool)
+    balls[0, 3] = balls[1, 4] = True
+    cmdp = make_cmdp(transitions[None], costs, gamma=0.0, start=np.eye(n)[0], balls=balls)
+    policy = np.array([[[0.5, 0.5], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
     return Case(cmdp, policy, policy)
 
 

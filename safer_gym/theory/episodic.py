@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from safer_gym.bounds import ORDERS, additive_bound, additive_mean, renyi_filter, renyi_mean
+from safer_gym.bounds import (
+    ORDERS,
+    additive_bound,
+    additive_mean,
+    coupled_rate,
+    renyi_filter,
+    renyi_mean,
+)
 from safer_gym.tabular.cmdp import Floats, unattacked
 from safer_gym.tabular.distances import ball_renyi, ball_variation
 from safer_gym.tabular.horizon import occupancy, worst_mean, worst_rate
@@ -72,6 +79,14 @@ def summed_tv_mean(facts: EpisodeFacts, formula: Bound = additive_mean) -> Compa
     weighted = (facts.expected_tv * left[:, None]).sum(0)
     bound = formula(facts.benign_mean, weighted, facts.c_max)
     return Comparison(facts.worst_mean, bound, facts.benign_mean)
+
+
+def coupled(facts: EpisodeFacts, formula: Bound = coupled_rate) -> Comparison:
+    """P'(E) <= P(E) + 1 - (1 - delta)^H, delta = max_s delta(s)."""
+    with np.errstate(divide="ignore"):
+        step = -np.log1p(-ball_variation(facts.case.cmdp, facts.case.policy).max(-1))
+    bound = formula(facts.benign_rate, facts.horizon * step)
+    return Comparison(facts.worst_rate, bound, facts.benign_rate)
 
 
 def renyi_rate(facts: EpisodeFacts, formula: Bound = renyi_filter) -> Comparison:

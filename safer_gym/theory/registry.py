@@ -186,6 +186,12 @@ STATEMENTS = (
         "printed",
     ),
     Statement(
+        "coupling (B), episode",
+        "P' <= P + 1 - (1 - delta)^H",
+        _episodic(episodic.coupled),
+        0.999,
+    ),
+    Statement(
         "additive (C), rate",
         "P' <= P + E sum_t delta(s_t)",
         _episodic(episodic.summed_tv_rate),

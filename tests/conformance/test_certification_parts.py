@@ -7,61 +7,19 @@ import time
 import numpy as np
 import pytest
 from certify_toys import homing
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from safer_gym.bounds import ORDERS
 from safer_gym.conformance.battery import NULL
-from safer_gym.conformance.certification.filters import (
-    Filter,
-    choose_filter,
-    choose_mean_filter,
-)
+from safer_gym.conformance.certification.compositions import Composition
 from safer_gym.conformance.certification.ledger import Key, Ledger
 from safer_gym.conformance.certification.plan import Plan, make_plan, seconds_of
 from safer_gym.conformance.certification.pool import Pool
-from safer_gym.conformance.certification.search import Found, choose_filters
+from safer_gym.conformance.certification.search import Found, choose_compositions
 from safer_gym.conformance.certification.settled import refuted
 from safer_gym.conformance.certification.shares import split
 from safer_gym.conformance.certification.waves import Caps, next_wave
 from safer_gym.conformance.certification.world import Job, Result
 from safer_gym.conformance.jsonable import from_json
 from safer_gym.conformance.requirement import Requirement
-
-
-def test_what_is_not_surely_within_the_budget_overruns() -> None:
-    chosen = Filter(2.0, 0, 1.0)
-    spent = np.array([[0.5], [1.0], [1.0 + 1e-9], [np.inf], [np.nan]])
-    assert chosen.overruns(spent).tolist() == [False, False, True, True, True]
-
-
-@settings(max_examples=15)
-@given(st.floats(0.01, 3.0), st.floats(1e-6, 0.5))
-def test_the_chosen_order_is_the_best_and_never_flatters(shift: float, p: float) -> None:
-    spent = np.array(ORDERS)[None, :] * shift**2 / 2 * np.ones((8, 1))
-    best = choose_filter(spent, ORDERS, p)
-    assert best is not None
-    assert best.probability(p) >= p
-    others = [Filter(a, i, 1.03 * float(spent[0, i])).probability(p) for i, a in enumerate(ORDERS)]
-    assert best.probability(p) <= min(others) + 1e-12
-    gaussian = choose_filter(np.full((8, 1), shift**2), (np.inf,), p)
-    assert gaussian is not None
-    assert p <= gaussian.probability(p) <= best.probability(p) + 1e-12
-    assert gaussian.shift == pytest.approx(shift * np.sqrt(1.02), rel=1e-6)
-
-
-def test_infinite_divergences_leave_no_filter() -> None:
-    spent = np.full((8, len(ORDERS)), np.inf)
-    assert choose_filter(spent, ORDERS, 0.1) is None
-    assert choose_mean_filter(spent, ORDERS, np.zeros(8), 10.0, np.array(ORDERS)) is None
-
-
-@given(st.floats(0.0, 1.0), st.floats(0.0, 10.0))
-def test_a_mean_under_attack_is_never_below_the_benign_one(shift: float, cost: float) -> None:
-    spent = np.array(ORDERS)[None, :] * shift**2 / 2
-    chosen = choose_mean_filter(spent, ORDERS, np.array([cost]), 10.0, np.array(ORDERS))
-    assert chosen is not None
-    assert chosen.mean(cost**chosen.q) >= cost - 1e-9
 
 
 def plan() -> Plan:
@@ -120,6 +78,10 @@ def test_waves_start_with_the_most_promising_and_end() -> None:
 
 NEAR, FAR = 0.1, 0.2
 """Radii whose attacks may shift an episode by half a deviation, and by three."""
+FILTERS = {
+    (eps, "rate"): Composition("gaussian", "rate", 0, budget)
+    for eps, budget in ((NEAR, 0.25), (FAR, 9.0))
+}
 
 
 def enclosed(hits: int, caps: Caps) -> Ledger:
@@ -127,7 +89,7 @@ def enclosed(hits: int, caps: Caps) -> Ledger:
     asked = make_plan((), eps=[NEAR, FAR], limit=1.0, modes=["stochastic"], delta=None)
     places = {("stochastic", eps): ["a"] for eps in asked.eps}
     book = Ledger(asked, (NULL, "a"), 10.0, split(asked, places))
-    book.filters = {NEAR: Filter(np.inf, 0, 0.25), FAR: Filter(np.inf, 0, 9.0)}
+    book.compositions = FILTERS
     while jobs := [j for j in next_wave(book, places, caps) if j.phase == "benign"]:
         for j in jobs:
             costs = np.where(np.arange(j.episodes) < hits, 5.0, 0.0)
@@ -153,7 +115,7 @@ def test_attacks_wait_for_a_bound_that_settles_their_row() -> None:
     asked = make_plan((), eps=[NEAR, FAR], limit=1.0, modes=["stochastic"], delta=None)
     places = {("stochastic", eps): ["a", "b"] for eps in asked.eps}
     caps, book = Caps(200, 2000), Ledger(asked, (NULL, "a", "b"), 10.0, split(asked, places))
-    book.filters = {NEAR: Filter(np.inf, 0, 0.25), FAR: Filter(np.inf, 0, 9.0)}
+    book.compositions = FILTERS
     while jobs := next_wave(book, places, caps):
         for j in jobs:
             spent = np.zeros((j.episodes, len(j.radii), 1))
@@ -164,15 +126,20 @@ def test_attacks_wait_for_a_bound_that_settles_their_row() -> None:
 
 
 def test_where_every_bound_is_empty_nothing_is_enclosed() -> None:
-    spent = np.array([0.1, 100.0])[None, :, None] * np.ones((8, 1, 1))
+    # Mean shifts of 0.3 and 10; the sums of total variation say nothing at either radius.
+    spent = np.array([[0.1, 9.0, 9.0, 9.0], [100.0, 9.0, 9.0, 9.0]]) * np.ones((8, 1, 1))
     pilot = Found(
         Job("search", "stochastic", NULL, 0.0, 0, 8, (NEAR, FAR)),
         result([0.0] * 8)._replace(spent=spent),
     )
     asked = make_plan((), eps=[NEAR, FAR], limit=1.0, modes=["stochastic"], delta=None)
     book = Ledger(asked, (NULL,), 10.0, ())
-    choose_filters(book, homing(), pilot, 100, 2000)
-    assert set(book.filters) == set(book.mean_filters) == {NEAR}
+    choose_compositions(book, homing(), pilot, 100, 2000)
+    assert {eps for eps, _ in book.compositions} == {NEAR}
+    assert {book.compositions[NEAR, metric].method for metric in ("rate", "mean")} == {"gaussian"}
+    # What was not chosen is told all the same.
+    assert book.promises[NEAR, "rate"].keys() == {"gaussian", "coupling", "additive"}
+    assert min(book.promises[FAR, "rate"].values()) > 0.99
 
 
 def double(world: float, job: float) -> float:

@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from certify_toys import HORIZON, Line, Push, homing, homing_network
+from certify_toys import HORIZON, Line, Push, homing, homing_network, hushed
 from scipy.stats import norm as normal
 from torch import nn
 
@@ -104,6 +104,21 @@ def test_the_bound_over_every_adversary_says_what_it_is_about() -> None:
             assert (every.mode, every.method) == ("stochastic", method)
             assert every.vacuous == (every.value == 1.0)
     assert made().row(2.0).rate.upper_every.vacuous
+
+
+def test_where_the_filters_say_little_the_additive_bound_says_more() -> None:
+    asked = "P(cost > 2) <= 0.5 at eps = 0.005 for every adversary by the stochastic policy"
+    found = certify(hushed(), Line, requirement=asked, battery={"push": Push()}, episodes=100)
+    row = found.row(0.005)
+    for every in (row.rate.upper_every, row.mean.upper_every):
+        assert (every.method, every.M) == ("additive", None)
+        assert every.promises is not None
+        assert min(every.promises, key=lambda method: every.promises[method]) == "additive"
+        assert every.options is not None
+        assert every.options["value_ucb"] > np.mean(every.spent) > 0.1
+    assert row.rate.lower.value <= row.rate.upper_every.value <= 0.5
+    assert found.verdict == "PASS"
+    assert verify(found) == ()
 
 
 def test_all_error_probability_is_allocated() -> None:

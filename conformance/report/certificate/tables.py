@@ -14,7 +14,7 @@ from safer_gym.conformance.report.certificate.view import (
     name_of,
     rows_of,
 )
-from safer_gym.conformance.report.certificate.words import bound_words
+from safer_gym.conformance.report.certificate.words import bound_words, method_name
 
 
 class Table(NamedTuple):
@@ -84,7 +84,10 @@ def attacks_table(certificate: Data) -> Table:
 
 def every_table(certificate: Data) -> Table:
     """How each bound over every adversary came about."""
-    head = ("of", "ε", "method", "budget M", "episodes", "hits", "benign bound", "bound")
+    head = (
+        *("of", "ε", "composition", "budget M", "episodes", "hits", "benign bound", "bound"),
+        "promised while searching, no bounds",
+    )
     rows = []
     for metric, title in METRICS.items():
         for mode in modes_of(certificate):
@@ -100,13 +103,20 @@ def _every_row(title: str, row: Data, metric: str, every: Data) -> tuple[str, ..
     return (
         title,
         radius(row["eps"]),
-        every["method"] or "–",
+        method_name(every["method"]),
         "–" if budget is None else f"{budget:.3g}",
         str(every["n"]),
         str(every["hits"]),
         "–" if benign is None else bound_words(metric, benign, "up"),
         "vacuous" if every["vacuous"] else bound_words(metric, every["value"], "up"),
+        _promises(metric, every["promises"] or {}),
     )
+
+
+def _promises(metric: str, promises: Mapping[str, float]) -> str:
+    """What each composition seemed to give, the one that was chosen among them."""
+    parts = (f"{method_name(name)} {bound_words(metric, v, 'up')}" for name, v in promises.items())
+    return ", ".join(parts) or "–"
 
 
 def allocation_table(certificate: Data) -> Table:
