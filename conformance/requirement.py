@@ -30,15 +30,22 @@ MODES: tuple[Mode, ...] = ("deterministic", "stochastic")
 
 EXAMPLE = "P(cost > 5) <= 0.05 at eps = 0.05 with 95 % confidence under attacks"
 
-_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
-_SENTENCE = re.compile(
-    rf"(?:P\(\s*cost\s*>\s*{_NUMBER}\s*\)|(?P<mean>mean cost|E\[\s*cost\s*\]))\s*<=\s*"
-    rf"{_NUMBER}\s*(?P<percent>%)?\s*at\s+eps\s*=\s*{_NUMBER}"
-    rf"(?:\s*,?\s*with\s+{_NUMBER}\s*%\s*confidence)?"
-    r"(?:\s*,?\s*(?P<scope>under attacks|under the attack battery|for every adversary))?"
-    r"(?:\s*,?\s*(?:by|of) the (?P<mode>deterministic|stochastic) policy)?",
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+_CLAIM = re.compile(
+    rf"(?:P\(\s*cost\s*>\s*(?P<limit>{_NUMBER})\s*\)|(?P<mean>mean cost|E\[\s*cost\s*\]))"
+    rf"\s*<=\s*(?P<bound>{_NUMBER})\s*(?P<percent>%)?\s*",
     re.IGNORECASE,
 )
+_CLAUSES = tuple(
+    re.compile(rf",?\s*{clause}\s*", re.IGNORECASE)
+    for clause in (
+        rf"at\s+eps\s*=\s*(?P<eps>{_NUMBER})",
+        rf"with\s+(?P<confidence>{_NUMBER})\s*%\s*confidence",
+        r"(?P<scope>under attacks|under the attack battery|for every adversary)",
+        r"(?:by|of) the (?P<mode>deterministic|stochastic) policy",
+    )
+)
+"""Each at most once, in any order; the radius must be there."""
 
 
 @dataclass(frozen=True)
@@ -116,22 +123,22 @@ class Requirement:
         Raises:
             ValueError: the sentence can not be read; shows one that can.
         """
-        found = _SENTENCE.fullmatch(text.strip())
+        found = _parts(text.strip())
         if found is None:
             raise ValueError(
                 f"requirement {text!r} can not be read; write it like {EXAMPLE!r}, or with "
                 "'mean cost <= 2', or 'for every adversary'"
             )
-        limit, _, bound, _, eps, confidence, scope, mode = found.groups()
-        bound = round(float(bound) / 100.0, 12) if found["percent"] else float(bound)
+        bound = float(found["bound"])
+        bound = round(bound / 100.0, 12) if "percent" in found else bound
         return cls(
-            limit=None if limit is None else float(limit),
-            rate=None if found["mean"] else bound,
-            mean=bound if found["mean"] else None,
-            eps=float(eps),
-            scope="every" if scope and "every" in scope.lower() else "attacks",
-            confidence=round(float(confidence) / 100.0, 12) if confidence else 0.95,
-            mode=cast(Any, mode.lower() if mode else None),
+            limit=float(found["limit"]) if "limit" in found else None,
+            rate=None if "mean" in found else bound,
+            mean=bound if "mean" in found else None,
+            eps=float(found["eps"]),
+            scope="every" if "every" in found.get("scope", "").lower() else "attacks",
+            confidence=round(float(found.get("confidence", 95.0)) / 100.0, 12),
+            mode=cast(Any, found["mode"].lower() if "mode" in found else None),
         )
 
     @classmethod
@@ -163,6 +170,22 @@ class Requirement:
             f"{what} <= {self.bound:.12g} at eps = {self.eps:.12g} with "
             f"{100 * self.confidence:.12g} % confidence {against} by the {self.mode} policy"
         )
+
+
+def _parts(text: str) -> dict[str, str] | None:
+    """What a sentence says, by name; None where it can not be read."""
+    claim = _CLAIM.match(text)
+    if claim is None:
+        return None
+    found, rest, clauses = claim.groupdict(), text[claim.end() :], [*_CLAUSES]
+    while rest:
+        match = next((m for clause in clauses if (m := clause.match(rest))), None)
+        if match is None:
+            return None
+        clauses.remove(match.re)
+        found, rest = {**found, **match.groupdict()}, rest[match.end() :]
+    told = {name: value for name, value in found.items() if value is not None}
+    return told if "eps" in told else None
 
 
 def _check(name: str, value: Any, low: float, high: float, *, open_ends: bool = False) -> None:

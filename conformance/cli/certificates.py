@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import typer
 
 from safer_gym.choices import choose
-from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certificate import Certificate, EpisodeOfNote
 from safer_gym.conformance.cli.certify import environment_of
 from safer_gym.conformance.cli.output import print_json
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.diff import diff, exit_code
 from safer_gym.conformance.loading import load_policy
-from safer_gym.conformance.replay import replay
+from safer_gym.conformance.replay import noted, recorded, replay
 from safer_gym.conformance.report.certificate import FORMS, write_reports
+from safer_gym.conformance.requirement import MODES
 from safer_gym.conformance.verify import verify
 
 
@@ -62,8 +64,32 @@ def run_report(path: Path, out: Path, forms: str) -> None:
         typer.echo(written)
 
 
+class Which(NamedTuple):
+    """An episode of a certificate: one of note by its number, or, with an attack, any."""
+
+    episode: int = 0
+    attack: str = ""
+    eps: float = 0.0
+    number: int = 0
+    mode: str = ""
+
+    def note(self, certificate: Certificate) -> EpisodeOfNote:
+        """Its record.
+
+        Raises:
+            ValueError: there is no such episode.
+        """
+        mode: Any = choose("mode", self.mode, MODES) if self.mode else None
+        try:
+            if self.attack:
+                return recorded(certificate, self.attack, self.eps, self.number, mode)
+            return noted(certificate, self.episode)
+        except IndexError as error:
+            raise ValueError(str(error)) from error
+
+
 def run_replay(
-    path: Path, model: str, task: str, episode: int, cache: Path | None, *, trust: bool
+    path: Path, model: str, task: str, which: Which, cache: Path | None, *, trust: bool
 ) -> None:
     """Run a recorded episode again and hold it against the record.
 
@@ -78,8 +104,8 @@ def run_replay(
         raise ValueError("the certificate does not say where its policy is; pass --model")
     name = environment_of(model, task or certificate.environment.id).env_id
     policy = load_policy(model, trust=trust).policy
-    again = replay(certificate, policy, lambda: gym.make(name), episode, cache=cache)
-    note = certificate.episodes_of_note[episode]
+    note = which.note(certificate)
+    again = replay(certificate, policy, lambda: gym.make(name), note, cache=cache)
     typer.echo(
         f"{note.attack} at eps {note.eps:g}, {note.mode} policy, seed {note.seed}: "
         f"cost {again.cost:g} (recorded {note.cost:g}), reward {again.reward:.4g} "

@@ -225,15 +225,24 @@ def report(
 def replay(
     certificate: CertificatePath,
     episode: Annotated[int, typer.Option(help="Number among the episodes of note.")] = 0,
+    attack: Annotated[
+        str, typer.Option(help="Any other episode: its attack, 'null' for none; with --index.")
+    ] = "",
+    eps: Annotated[float, typer.Option(help="That episode's radius.")] = 0.0,
+    index: Annotated[int, typer.Option(help="Its number among those of attack and radius.")] = 0,
+    mode: Annotated[
+        str, typer.Option(help="deterministic or stochastic; default: the first there is.")
+    ] = "",
     model: Annotated[str, typer.Option(help="The policy, if the certificate does not say.")] = "",
     env: EnvOption = "",
     cache: Annotated[Path | None, typer.Option(help="Folder of what the battery learned.")] = None,
     trust: Trust = False,
 ) -> None:
     """Run an episode of a certificate again."""
-    from safer_gym.conformance.cli.certificates import run_replay
+    from safer_gym.conformance.cli.certificates import Which, run_replay
 
-    run_replay(certificate, model, env, episode, cache, trust=trust)
+    which = Which(episode, attack, eps, index, mode)
+    run_replay(certificate, model, env, which, cache, trust=trust)
 
 
 def selfcheck(

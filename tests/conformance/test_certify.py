@@ -21,7 +21,7 @@ from safer_gym.attacks import make_attack
 from safer_gym.conformance.certificate import Certificate
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.diff import diff, exit_code
-from safer_gym.conformance.replay import replay
+from safer_gym.conformance.replay import recorded, replay
 from safer_gym.conformance.schema import certificate_schema, schema_path
 from safer_gym.conformance.verify import verify
 from safer_gym.wrappers.smoothing import SmoothedPolicy
@@ -192,6 +192,36 @@ def test_a_recorded_episode_can_be_run_again() -> None:
     assert (again.cost, again.seed, again.trace) == (note.cost, note.seed, note.trace)
     with pytest.raises(ValueError, match="not the certificate's policy"):
         replay(made(), homing(std=0.3), Line, 0, battery=BATTERY)
+
+
+@pytest.mark.parametrize(
+    ("attack", "eps", "index", "mode"),
+    [
+        ("push", 2.0, 24, "deterministic"),
+        ("push", 2.0, 3, None),
+        ("null", 0.1, 7, "stochastic"),
+        ("null", 0.1, 7, "deterministic"),
+    ],
+)
+def test_any_episode_can_be_run_again(attack: str, eps: float, index: int, mode: Any) -> None:
+    note = recorded(made(), attack, eps, index, mode)
+    again = replay(made(), homing(), Line, note, battery=BATTERY)
+    assert (again.cost, again.reward, again.seed) == (note.cost, note.reward, note.seed)
+
+
+@pytest.mark.parametrize(
+    ("attack", "eps", "index", "words"),
+    [
+        ("push", 0.3, 0, "eps must be one of"),
+        ("pull", 2.0, 0, "attack must be one of"),
+        ("push", 2.0, 10_000, "index must be in"),
+    ],
+)
+def test_episodes_that_were_not_run_are_refused(
+    attack: str, eps: float, index: int, words: str
+) -> None:
+    with pytest.raises((ValueError, IndexError), match=words):
+        recorded(made(), attack, eps, index)
 
 
 def test_no_budget_is_exceeded_and_what_is_known_is_said() -> None:

@@ -84,6 +84,12 @@ def test_what_was_written_verifies_and_replays(tmp_path: Path) -> None:
     code, said = run(*command[1:])
     assert code == 0
     assert f"recorded {certificate.episodes_of_note[0].cost:g}" in said
+    code, said = run("replay", str(path), "--attack", "mc", "--eps", "2", "--index", "20")
+    (costs,) = (a.costs for row in certificate.rows for a in row.attacks if a.attack == "mc")
+    assert (code, f"recorded {costs[20]:g}" in said) == (0, True)
+    assert run("replay", str(path), "--attack", "cm", "--eps", "2")[0] == 3
+    assert run("replay", str(path), "--attack", "mc", "--eps", "2", "--index", "9999")[0] == 3
+    assert run("replay", str(path), "--episode", "99")[0] == 3
 
 
 def test_noise_on_request_is_in_the_file_and_in_its_replay(tmp_path: Path) -> None:

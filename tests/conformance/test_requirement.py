@@ -32,10 +32,35 @@ def test_the_example_sentence_is_read() -> None:
             "stochastic policy",
             Requirement(mean=2.0, eps=0.1, confidence=0.99, mode="stochastic"),
         ),
+        (
+            "P(cost > 5) <= 0.05 for every adversary, at eps = 0.002",
+            Requirement(limit=5, eps=0.002, scope="every"),
+        ),
+        (
+            "P(cost > 5) <= 0.05 at eps = 0.05 with 95 % confidence under the attack battery",
+            Requirement(limit=5, eps=0.05),
+        ),
     ],
 )
 def test_sentences_are_read(text: str, expected: Requirement) -> None:
     assert Requirement.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "P(cost > 5) <= 0.05",
+        "P(cost > 5) <= 0.05 at eps = 0.1 at eps = 0.2",
+        "P(cost > 5) <= 0.05 at eps = 0.1 under attacks for every adversary",
+        "P(cost > 5) <= 0.05 at eps = 0.1 maybe",
+        "at eps = 0.1 P(cost > 5) <= 0.05",
+        "P(cost > 5) <= 0.05 at eps = 0.0.1",
+    ],
+)
+def test_other_sentences_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="can not be read"):
+        Requirement.parse(text)
 
 
 numbers = st.floats(0.0, 1e6).map(lambda x: float(f"{x:.6g}"))

@@ -153,7 +153,11 @@ def _sandwiches(data: Data) -> Iterator[str]:
 def _episodes(data: Data) -> Iterator[str]:
     if data["episodes_of_note"]:
         cards = "".join(episode_card(e, data) for e in data["episodes_of_note"])
-        yield f"<h2>The worst episodes</h2>{cards}"
+        yield (
+            "<h2>The worst episodes</h2><p>Any other is run again by the same command with "
+            "<code>--attack</code>, <code>--eps</code> and <code>--index</code>, its place among "
+            f"the costs of that attack, instead of <code>--episode</code>.</p>{cards}"
+        )
 
 
 def _costs(data: Data) -> Iterator[str]:
