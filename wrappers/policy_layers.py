@@ -29,7 +29,7 @@ from safer_gym.types import Victim
 def policy_layers(policy: Any, *, vec_normalize: VecNormalize | None = None) -> PolicyLayers:
     """The network behind a policy, as `safer_gym.bounds` takes it.
 
-    Covered: CVPO and SAFER; SAC, SAC-Lagrangian and TQC; PPO, A2C and TRPO; TD3 and DDPG
+    Covered: CVPO and SAFER; SAC, SAC-Lagrangian, TQC and CrossQ; PPO, A2C and TRPO; TD3 and DDPG
     (deterministic); the mean of a `Victim` made of a plain network; a torch module of Linear, ReLU,
     LeakyReLU and Tanh (deterministic). Means are in the units in which the policy adds its noise:
     before tanh for SAC and its kin, in [-1, 1] for CVPO and SAFER, in the environment's for PPO.
@@ -40,7 +40,7 @@ def policy_layers(policy: Any, *, vec_normalize: VecNormalize | None = None) -> 
             where the ball is around raw observations.
 
     Raises:
-        NotCoveredError: a recurrent network, CrossQ (its batch normalisation), gSDE, images or Dict
+        NotCoveredError: a recurrent network, CrossQ in training mode, gSDE, images or Dict
             observations, discrete actions, running normalisation, unknown layers or objects.
     """
     layers = _policy_layers(policy)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +48,8 @@ Layers = Sequence[Layer]
 def sequential_layers(modules: nn.Module | Iterable[nn.Module]) -> tuple[Layer, ...]:
     """The layers of a torch module, or of several in a row.
 
-    Understands Sequential, Linear, ReLU, LeakyReLU, Tanh, Flatten and Identity; Dropout only
-    outside of training, where it does nothing.
+    Understands Sequential, Linear, ReLU, LeakyReLU, Tanh, Flatten and Identity; outside of training
+    also Dropout, which does nothing there, and CrossQ's BatchRenorm1d, which is affine.
 
     Raises:
         NotCoveredError: any other module; names it.
@@ -76,10 +76,27 @@ def _layers_of(module: nn.Module) -> tuple[Layer, ...]:
         return ()
     if isinstance(module, nn.Dropout) and not module.training:
         return ()
+    if type(module).__name__ == "BatchRenorm1d":
+        if module.training:
+            raise NotCoveredError(
+                "a BatchRenorm1d in training", "call policy.set_training_mode(False) first"
+            )
+        return _normalisation(module)
     raise NotCoveredError(
         f"the layer {type(module).__name__}",
         "networks may consist of Linear, ReLU, LeakyReLU, Tanh, Flatten and Identity",
     )
+
+
+def _normalisation(module: Any) -> tuple[Layer, ...]:
+    """(x - mean) / deviation * scale + bias, one affine layer an operation: each bounds the
+    round-off of its own."""
+    mean, deviation = module.ra_mean.detach(), (module.ra_var.detach() + module.eps).sqrt()
+    none = torch.zeros_like(mean)
+    layers = (Affine(torch.ones_like(mean), -mean), Affine(1 / deviation, none))
+    if module.affine:
+        layers += (Affine(module.scale.detach(), module.bias.detach()),)  # type: ignore[assignment]
+    return tuple(Affine(torch.diag(layer.weight), layer.bias) for layer in layers)
 
 
 def checked(layer: Layer) -> Layer:

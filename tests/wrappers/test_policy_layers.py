@@ -68,6 +68,17 @@ def model(kind, **options):
     return spread(kind("MlpPolicy", Still(), policy_kwargs=policy_kwargs, seed=0, **options))
 
 
+def normalised(model):
+    """With running statistics that differ from zero and one, outside of training."""
+    generator = torch.Generator().manual_seed(3)
+    for name, numbers in model.policy.actor.named_buffers():
+        if name.endswith(("ra_mean", "ra_var")):
+            least = 5.0 if name.endswith("var") else 0.2
+            numbers.copy_(torch.rand(numbers.shape, generator=generator) + least)
+    model.policy.set_training_mode(False)
+    return model
+
+
 GAUSSIAN = {
     "cvpo": lambda: model(CVPO, **OURS),
     "safer, full": lambda: model(
@@ -79,6 +90,7 @@ GAUSSIAN = {
     "a2c": lambda: model(A2C),
     "tqc": lambda: model(contrib.TQC),
     "trpo": lambda: model(contrib.TRPO),
+    "crossq": lambda: normalised(model(contrib.CrossQ)),
     "sac-lagrangian": lambda: model(SACLagrangian, **OURS),
 }
 
@@ -197,6 +209,11 @@ def test_other_things_that_have_layers() -> None:
     torch.testing.assert_close(policy_layers(agent.policy).mean(obs), layers.mean(obs))
 
 
+def in_training(model):
+    model.policy.set_training_mode(True)
+    return model
+
+
 class Recurrent(PPO.policy_aliases["MlpPolicy"]):
     lstm_actor = None
 
@@ -211,7 +228,7 @@ class Recurrent(PPO.policy_aliases["MlpPolicy"]):
         (lambda: PPO("CnnPolicy", ImageEnv()), "images"),
         (lambda: PPO(Recurrent, Still()), "recurrent"),
         (lambda: model(SAC, policy_kwargs={"activation_fn": nn.GELU}), "GELU"),
-        (lambda: model(contrib.CrossQ), "BatchRenorm"),
+        (lambda: in_training(model(contrib.CrossQ)), "BatchRenorm"),
         (lambda: nn.Sequential(nn.Conv1d(1, 1, 1)), "Conv1d"),
         (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout()), "Dropout"),
         (lambda: Victim(lambda obs: obs), "victim"),
