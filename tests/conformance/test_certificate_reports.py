@@ -29,6 +29,7 @@ from safer_gym.conformance.report.certificate.tables import (
     allocation_summary,
     allocation_table,
     bounds_table,
+    promises_table,
 )
 from safer_gym.conformance.report.certificate.view import costs_of
 from safer_gym.conformance.report.certificate.words import not_said, said
@@ -408,3 +409,18 @@ def test_all_forms_are_written_into_a_folder(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 100 for path in paths)
     with pytest.raises(ValueError, match="form must be one of"):
         write_reports(sample(), tmp_path, ["html", "pdf"])
+
+
+def test_what_the_compositions_promised_is_told_and_is_called_no_bound() -> None:
+    data = sample(1.0)
+    table = promises_table(data)
+    assert table.head == ("of", "ε", "Gaussian filter", "coupling (B)", "additive (C)")
+    told = [row for row in data["rows"] if row["rate"]["upper_every"]["promises"]]
+    assert len(table.rows) == 2 * len(told) > 0
+    page = render(data, "html")
+    assert "seemed to give, by search episodes: no bounds" in page
+    for row in data["rows"]:
+        for metric in ("rate", "mean"):
+            row[metric]["upper_every"]["promises"] = None
+    assert promises_table(data).rows == []
+    assert "seemed to give" not in render(data, "html")

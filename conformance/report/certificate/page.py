@@ -23,6 +23,7 @@ from safer_gym.conformance.report.certificate.tables import (
     attacks_table,
     bounds_table,
     every_table,
+    promises_table,
 )
 from safer_gym.conformance.report.certificate.view import (
     Data,
@@ -43,6 +44,11 @@ from safer_gym.conformance.report.certificate.words import (
 
 _SAYS = "What this certificate says"
 SIGNS = {"PASS": "✓", "FAIL": "✕", "INCONCLUSIVE": "?"}
+
+PROMISED = (
+    "What each composition of benign episodes seemed to give, by search episodes: no bounds. The "
+    "best was chosen by this, and then bounded with fresh episodes."
+)
 
 
 def render_page(certificate: Any) -> str:
@@ -181,7 +187,9 @@ def _numbers(data: Data) -> Iterator[str]:
     yield _details("Each attack", table(attacks_table(data), left=3))
     every = every_table(data)
     if every.rows:
-        yield _details("The bounds over every adversary", table(every, left=3))
+        promised = promises_table(data)
+        after = f"<p>{PROMISED}</p>{table(promised, left=2)}" if promised.rows else ""
+        yield _details("The bounds over every adversary", table(every, left=3) + after)
     delta = table(allocation_summary(data)) + table(allocation_table(data), left=3)
     yield _details(f"Where the error probability of {data['delta']:g} goes", delta)
 

@@ -84,10 +84,7 @@ def attacks_table(certificate: Data) -> Table:
 
 def every_table(certificate: Data) -> Table:
     """How each bound over every adversary came about."""
-    head = (
-        *("of", "ε", "composition", "budget M", "episodes", "hits", "benign bound", "bound"),
-        "promised while searching, no bounds",
-    )
+    head = ("of", "ε", "composition", "budget M", "episodes", "hits", "benign bound", "bound")
     rows = []
     for metric, title in METRICS.items():
         for mode in modes_of(certificate):
@@ -109,14 +106,28 @@ def _every_row(title: str, row: Data, metric: str, every: Data) -> tuple[str, ..
         str(every["hits"]),
         "–" if benign is None else bound_words(metric, benign, "up"),
         "vacuous" if every["vacuous"] else bound_words(metric, every["value"], "up"),
-        _promises(metric, every["promises"] or {}),
     )
 
 
-def _promises(metric: str, promises: Mapping[str, float]) -> str:
-    """What each composition seemed to give, the one that was chosen among them."""
-    parts = (f"{method_name(name)} {bound_words(metric, v, 'up')}" for name, v in promises.items())
-    return ", ".join(parts) or "–"
+def promises_table(certificate: Data) -> Table:
+    """What search episodes made each composition seem to give; no bounds."""
+    found = [
+        (title.format(certificate["limit"]), row["eps"], metric, every["promises"])
+        for metric, title in METRICS.items()
+        for mode in modes_of(certificate)
+        for row in rows_of(certificate, mode)
+        if (every := every_of(row[metric])) is not None and every.get("promises")
+    ]
+    methods = list(dict.fromkeys(method for *_, promises in found for method in promises))
+    rows = [
+        (
+            title,
+            radius(eps),
+            *(bound_words(metric, promises[m], "up") if m in promises else "–" for m in methods),
+        )
+        for title, eps, metric, promises in found
+    ]
+    return Table(("of", "ε", *map(method_name, methods)), rows)
 
 
 def allocation_table(certificate: Data) -> Table:
