@@ -146,6 +146,9 @@ def certify(
     eps: Annotated[str, typer.Option(help="Radii, e.g. 0.01,0.05.")] = "",
     limit: Annotated[float | None, typer.Option(help="Cost above which an episode fails.")] = None,
     norm: Norm = "linf",
+    scale: Annotated[
+        str, typer.Option(help="Radius of each entry of the observation at eps = 1; all alike: 1.")
+    ] = "",
     modes: Annotated[str, typer.Option(help="deterministic, stochastic or both.")] = "",
     action_noise: Annotated[
         str, typer.Option(help="Certify the mean action plus this Gaussian noise, e.g. 0.3.")
@@ -183,6 +186,7 @@ def certify(
         requirement=requirement or [],
         limit=limit,
         norm=norm,
+        scale=scale,
         modes={"": None, "both": ("deterministic", "stochastic")}.get(modes, (modes,)),
         action_noise=action_noise,
         observation_noise=observation_noise,

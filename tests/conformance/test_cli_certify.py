@@ -106,6 +106,15 @@ def test_noise_on_request_is_in_the_file_and_in_its_replay(tmp_path: Path) -> No
     assert run("certify", f"{__name__}:network", "--env", ID, "--action-noise", "much")[0] == 3
 
 
+def test_the_ball_may_have_a_radius_for_each_entry(tmp_path: Path) -> None:
+    asked = ["certify", f"{__name__}:drive", "--env", ID, "--battery", "quick", "--episodes", "25"]
+    asked += ["--requirement", SAFE, "--out", str(tmp_path)]
+    assert run(*asked, "--scale", "0.5")[0] == 0
+    assert Certificate.load(tmp_path / "certificate.json").scale == (0.5,)
+    for wrong in ("0.5,1", "wide"):
+        assert run(*asked, "--scale", wrong)[0] == 3
+
+
 def test_a_forged_file_fails(tmp_path: Path) -> None:
     certified(tmp_path, UNSAFE)
     path = tmp_path / "certificate.json"
