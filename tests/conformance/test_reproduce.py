@@ -41,6 +41,7 @@ from safer_gym.conformance.cli.reproduction.fleet import drive
 from safer_gym.conformance.cli.reproduction.local import Processes
 from safer_gym.conformance.cli.reproduction.progress_file import ProgressFile, read_progress
 from safer_gym.conformance.cli.reproduction.work import BUSY, FAILURE, LOCK, STOPPED, work
+from safer_gym.conformance.cli.stopping import handlers_kept, stop_flag
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.reproduction.records import Record
 from safer_gym.conformance.strongest import strongest_attack
@@ -259,6 +260,19 @@ def test_a_process_that_dies_takes_no_other_with_it(tmp_path: Path, processes: P
     assert over == {cells[0]: "", cells[1]: "its process died with exit code 7"}
     processes.stop()
     assert not processes._running[0].process.is_alive()
+
+
+def test_a_librarys_handlers_do_not_outlive_its_start() -> None:
+    """As Ray's would, which abort the process where it should stop in order."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    with stop_flag() as stop:
+        ours = [signal.getsignal(number) for number in numbers]
+        with handlers_kept():
+            for number in numbers:
+                signal.signal(number, signal.SIG_IGN)
+        assert [signal.getsignal(number) for number in numbers] == ours
+        signal.raise_signal(signal.SIGTERM)
+        assert stop()
 
 
 def test_progress_is_read_where_it_was_written(tmp_path: Path) -> None:

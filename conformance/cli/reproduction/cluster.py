@@ -8,9 +8,12 @@ from typing import Any
 from safer_gym.conformance.cli.reproduction.cells import Cell
 from safer_gym.conformance.cli.reproduction.progress_file import ProgressFile
 from safer_gym.conformance.cli.reproduction.work import work
+from safer_gym.conformance.cli.stopping import handlers_kept
 
 LOCAL = "local"
 """In the place of an address: a cluster on this machine, for this command alone."""
+EQUAL = {"worker_niceness": 0}
+"""Ray's workers yield to every other process (niceness 15); runs here count as `--workers` do."""
 RETRIES = 2
 """How often a run is started again, from its checkpoint, when its machine is lost."""
 
@@ -33,17 +36,22 @@ class RayCluster:
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError("--ray needs Ray: pip install 'safer-gym[ray]'") from error
         self._ray = ray
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
-            if address == LOCAL:
-                ray.init(num_cpus=size or os.cpu_count(), include_dashboard=False, **quiet)
-            else:
-                ray.init(address=address, **quiet)
+            with handlers_kept():  # Ray's own abort the process at SIGTERM
+                self._join(address, size)
         except ConnectionError as error:
             raise ValueError(f"no Ray cluster at {address!r}: {error}") from error
         self.size = size or int(ray.cluster_resources()["CPU"])
         self._task = ray.remote(num_cpus=1, max_retries=RETRIES)(_alone)
         self._running: dict[Any, Cell] = {}
+
+    def _join(self, address: str, size: int) -> None:
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        if address != LOCAL:
+            self._ray.init(address=address, **quiet)
+            return
+        cpus = size or os.cpu_count()
+        self._ray.init(num_cpus=cpus, include_dashboard=False, _system_config=EQUAL, **quiet)
 
     def start(self, cell: Cell) -> None:
         """Hand a run to the cluster."""
