@@ -132,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-steps", type=int, default=100, help="of an `evaluation` episode (default 100)"
     )
+    parser.add_argument("--case", action="append", help="of `precision` or `robust_time`; all")
+    parser.add_argument("--seed", action="append", type=int, help="of their trainings; 0 and 1")
     parser.add_argument("--no-malloc", action="store_true", help="`updates` without that variant")
     parser.add_argument("--tiny", action="store_true", help="tiny sizes: does it run at all?")
     return parser
@@ -181,12 +183,19 @@ def _rounds(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _precision(options: argparse.Namespace) -> dict[str, Any]:
-    return precision.measure((learning.TINY,), (0,), None) if options.tiny else precision.measure()
+    return precision.measure(*_trainings(options, precision.CASES))
 
 
 def _robust_time(options: argparse.Namespace) -> dict[str, Any]:
-    tiny = ((learning.TINY,), (0,), None)
-    return robust_time.measure(*tiny) if options.tiny else robust_time.measure()
+    return robust_time.measure(*_trainings(options, robust_time.CASES))
+
+
+def _trainings(options: argparse.Namespace, known: dict[str, learning.Case]) -> tuple[Any, ...]:
+    """Cases, seeds, and where finished trainings are kept."""
+    if options.tiny:
+        return (learning.TINY,), (0,), None
+    cases = [known[choose("case", name, known)] for name in options.case or known]
+    return tuple(cases), tuple(options.seed or (0, 1)), learning.KEPT
 
 
 def _memory(options: argparse.Namespace) -> dict[str, Any]:
