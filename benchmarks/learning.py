@@ -29,6 +29,8 @@ from safer_gym.conformance.outcomes import Outcomes
 from safer_gym.conformance.provenance import commit
 
 TASK = "ball-circle"
+Run = dict[str, Any]
+"""A training as JSON: its case, its seed, and what its policies were worth on the way."""
 KEPT = Path("runs/benchmarks")
 """Finished runs; one that is here is not made again."""
 
@@ -95,7 +97,7 @@ class _Stopwatch(BaseCallback):
         )
 
 
-def learn(case: Case, seed: int, kept: Path | None = KEPT) -> dict[str, Any]:
+def learn(case: Case, seed: int, kept: Path | None = KEPT) -> Run:
     """Train `case`, or read what an earlier call left in `kept`; None keeps nothing.
 
     Returns:
@@ -112,7 +114,7 @@ def learn(case: Case, seed: int, kept: Path | None = KEPT) -> dict[str, Any]:
     return run
 
 
-def _learn(case: Case, seed: int) -> dict[str, Any]:
+def _learn(case: Case, seed: int) -> Run:
     recipe, load = RECIPES[TASK][case.recipe], os.getloadavg()[0]
     envs = make_vec_env(
         env_maker(find_task(TASK)), n_envs=case.n_envs or recipe["n_envs"], seed=seed

@@ -11,15 +11,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from benchmarks.learning import Run
 from safer_gym.conformance.report.charts import series
 from safer_gym.conformance.report.svg import Chart, Margins, side_by_side, span_of
 from safer_gym.conformance.reproduction.folder import alone
 
 SIZE = (400.0, 290.0)
 MARGINS = Margins(46, 14, 30, 40)
-Run = dict[str, Any]
 
 
 def draw(runs: Sequence[Run], goals: tuple[float, float]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.learning import KEPT, Case, learn
+from benchmarks.learning import Case, Run
 
 SHARES = tuple((i + 1) / 10 for i in range(10))
 
@@ -18,13 +18,8 @@ def _case(dtype: str, timesteps: int = 120_000) -> Case:
 CASES = {case.name: case for case in (_case("float32"), _case("bfloat16"))}
 
 
-def measure(
-    cases: tuple[Case, ...] = tuple(CASES.values()),
-    seeds: tuple[int, ...] = (0, 1),
-    kept: Path | None = KEPT,
-) -> dict[str, Any]:
-    """Train what is not trained yet, and put the learning curves side by side."""
-    runs = [learn(case, seed, kept) for case in cases for seed in seeds]
+def table(runs: Sequence[Run]) -> dict[str, Any]:
+    """The learning curves side by side."""
     rows = [
         {
             "E-step": run["case"],

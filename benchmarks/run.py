@@ -183,19 +183,19 @@ def _rounds(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _precision(options: argparse.Namespace) -> dict[str, Any]:
-    return precision.measure(*_trainings(options, precision.CASES))
+    return precision.table(_trained(options, precision.CASES))
 
 
 def _robust_time(options: argparse.Namespace) -> dict[str, Any]:
-    return robust_time.measure(*_trainings(options, robust_time.CASES))
+    return robust_time.table(_trained(options, robust_time.CASES))
 
 
-def _trainings(options: argparse.Namespace, known: dict[str, learning.Case]) -> tuple[Any, ...]:
-    """Cases, seeds, and where finished trainings are kept."""
+def _trained(options: argparse.Namespace, known: dict[str, learning.Case]) -> list[learning.Run]:
+    """The chosen cases and seeds; what is not trained yet is trained now."""
     if options.tiny:
-        return (learning.TINY,), (0,), None
+        return [learning.learn(learning.TINY, 0, kept=None)]
     cases = [known[choose("case", name, known)] for name in options.case or known]
-    return tuple(cases), tuple(options.seed or (0, 1)), learning.KEPT
+    return [learning.learn(case, seed) for case in cases for seed in options.seed or (0, 1)]
 
 
 def _memory(options: argparse.Namespace) -> dict[str, Any]:
