@@ -117,6 +117,10 @@ def _mixed(composition: Composition, mean: float) -> float:
     return 1 - (1 - mean) * float(np.exp(-composition.budget))
 
 
+def _of_half(composition: Composition, mean: float) -> float:
+    return composition._replace(budget=composition.budget / 2).bound(mean)
+
+
 BOTH: tuple[Metric, ...] = ("rate", "mean")
 CHECKS = (
     Check(
@@ -129,9 +133,7 @@ CHECKS = (
             "overruns forgotten": Rule(values=_shares),
             "(1 - delta) P + delta": Rule(bound=_mixed),
             "hazards multiplied along benign paths": Rule(_along_paths, lambda c, mean: mean),
-            "half of the hazard": Rule(
-                bound=lambda c, mean: c._replace(budget=c.budget / 2).bound(mean)
-            ),
+            "half of the hazard": Rule(bound=_of_half),
             "twice the hazard": Rule(
                 bound=lambda c, mean: c._replace(budget=2 * c.budget).bound(mean)
             ),
@@ -162,9 +164,7 @@ CHECKS = (
         Rule(),
         {
             "overruns forgotten": Rule(values=_shares),
-            "half of the budget": Rule(
-                bound=lambda c, mean: c._replace(budget=c.budget / 2).bound(mean)
-            ),
+            "half of the budget": Rule(bound=_of_half),
         },
     ),
     Check(
