@@ -21,6 +21,8 @@ class Method(NamedTuple):
     """A name of `safer-gym train`, and of the task's recipe."""
     options: Options = {}
     """Constructor arguments beside the recipe's, or in their place."""
+    recipe: str = ""
+    """The recipe, where a task has one of this name; otherwise the algorithm's own."""
 
 
 PAPER_XI = {"ball-circle": 0.05, "car-circle": 0.012, "drone-run": 0.06, "ant-run": 0.06}
@@ -36,6 +38,7 @@ PAPER_STEP: Options = {
     "attacked_share": 0.0,
 }
 PAPER_SAFER = "SAFER-paper"
+PAPER_RECIPE = "safer-paper"
 
 METHODS: dict[str, Method] = {
     "PPOL-vanilla": Method("ppol"),
@@ -50,10 +53,10 @@ METHODS: dict[str, Method] = {
     "ADV-CVPO": Method("cvpo", {"collection_attack": "mc"}),
     "ADV-EM-CVPO": Method("cvpo", {"batch_attack": "mc"}),
     "SAFER": Method("safer"),
-    PAPER_SAFER: Method("safer", PAPER_STEP),
-    "without-VM": Method("safer", PAPER_STEP | {"vanilla_step": False}),
-    "without-KL": Method("safer", PAPER_STEP | {"adversarial_kl": False}),
-    "without-MLE": Method("safer", PAPER_STEP | {"adversarial_mle": False}),
+    PAPER_SAFER: Method("safer", PAPER_STEP, PAPER_RECIPE),
+    "without-VM": Method("safer", PAPER_STEP | {"vanilla_step": False}, PAPER_RECIPE),
+    "without-KL": Method("safer", PAPER_STEP | {"adversarial_kl": False}, PAPER_RECIPE),
+    "without-MLE": Method("safer", PAPER_STEP | {"adversarial_mle": False}, PAPER_RECIPE),
 }
 
 _SWEEP = re.compile(r"SAFER\(xi_tilde=(\d*\.?\d+)\)")

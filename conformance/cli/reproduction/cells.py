@@ -54,8 +54,11 @@ class Cell(NamedTuple):
         Raises:
             ValueError: the method can not be trained on this task.
         """
+        from safer_gym.agents.recipes import RECIPES
+
         method, task = find_method(self.method, self.task), find_task(self.task)
-        run = planned(task, method.algorithm, self.folder, self.timesteps, self.seed)
+        recipe = method.recipe if method.recipe in RECIPES[self.task] else ""
+        run = planned(task, method.algorithm, self.folder, self.timesteps, self.seed, recipe)
         return run._replace(kwargs={**run.kwargs, **method.options}, command=self.command(run))
 
     def command(self, run: Run) -> str:
