@@ -109,11 +109,12 @@ def _add_compositions(ledger: Ledger, row: Row) -> None:
     bounds = {metric: getattr(row, metric).upper_every for metric in metrics}
     n = max(len(bound.spent) for bound in bounds.values())
     columns = [np.array(bound.spent or [np.inf] * n, dtype=float) for bound in bounds.values()]
+    spent = np.stack(columns, axis=1)
     for column, (metric, bound) in enumerate(bounds.items()):
         if bound.promises is not None:
             ledger.promises[row.eps, metric] = bound.promises
         if bound.spent and bound.options is not None:
-            ledger.spent[row.eps] = np.stack(columns, axis=1)
+            ledger.spent[row.eps] = spent
             budget, order = bound.options["budget"], bound.options.get("order")
             ledger.compositions[row.eps, metric] = Composition(
                 bound.method, metric, column, budget, order
