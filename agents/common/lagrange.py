@@ -31,7 +31,7 @@ class MultiplierRule(NamedTuple):
     """How a multiplier moves.
 
     Args:
-        kind: "gradient" (one projected dual step) or "pid" (Eq. 69).
+        kind: "gradient" (one projected dual step) or "pid" (SAFER, appendix B.2.2).
         learning_rate: step of the gradient rule.
         gains: of the PID rule.
         max_lam: bound of the multiplier.

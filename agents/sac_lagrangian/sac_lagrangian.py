@@ -38,8 +38,8 @@ class SACLagrangian(CostLearner, SAC):
     Args:
         policy, env, and any argument of Stable-Baselines3's SAC by position or name.
         cost_limit: undiscounted cost that an episode may have.
-        multiplier: "gradient" (a projected dual step of `multiplier_lr`) or "pid" (Eq. 69, with
-            `pid_gains`: proportional, integral, derivative).
+        multiplier: "gradient" (a projected dual step of `multiplier_lr`) or "pid" (the
+            controller of SAFER's B.2.2, with `pid_gains`: proportional, integral, derivative).
         max_lam: bound of the multiplier.
         multiplier_signal: what is held against the limit: the mean cost of the "episodes" that
             ended since the last update, exploration included, or, at each gradient step, what the
