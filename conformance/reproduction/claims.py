@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.stats import spearmanr
 
-from safer_gym.conformance.reproduction.figure import cost_to_reach
+from safer_gym.conformance.reproduction.figure import cost_to_reach, frontier
 from safer_gym.conformance.reproduction.paper import published, table_methods
 from safer_gym.conformance.reproduction.records import Record, select
 from safer_gym.conformance.reproduction.summary import WORST, summary_of
@@ -32,6 +32,7 @@ RISES = 0.5
 """Rank correlation of the cost with xi-tilde."""
 SAME_REWARD = 0.9
 """Of the lower of two methods' highest rewards."""
+NATURAL = "CVPO-vanilla's"
 
 
 class Finding(NamedTuple):
@@ -107,8 +108,8 @@ def _fails(method: str) -> Test:
     def test(look: Look) -> tuple[bool, str]:
         reward, base = (look(m, "natural", "reward") for m in (method, "CVPO-vanilla"))
         cost = max(look(method, a, "cost") for a in ("natural", "mc", "mr"))
-        names = ["natural reward", "CVPO-vanilla's", "highest cost"]
-        return reward < FAILING * base or cost > COST_LIMIT, _say(names, [reward, base, cost])
+        numbers = f"{_share('natural reward', reward, NATURAL, base)}, highest cost {cost:.1f}"
+        return reward < FAILING * base or cost > COST_LIMIT, numbers
 
     return test
 
@@ -116,14 +117,16 @@ def _fails(method: str) -> Test:
 def _safer(look: Look) -> tuple[bool, str]:
     cost = max(look("SAFER", a, "cost") for a in ("mc", "mr"))
     reward, base = (look(m, "natural", "reward") for m in ("SAFER", "CVPO-vanilla"))
-    names = ["worse of MC and MR cost", "natural reward", "CVPO-vanilla's"]
-    return cost <= NEAR_ZERO and reward >= CLOSE * base, _say(names, [cost, reward, base])
+    numbers = f"worse of MC and MR cost {cost:.1f}, "
+    numbers += _share("natural reward", reward, NATURAL, base)
+    return cost <= NEAR_ZERO and reward >= CLOSE * base, numbers
 
 
 def _less_reward(method: str) -> Test:
     def test(look: Look) -> tuple[bool, str]:
         without, full = (look(m, "average", "reward") for m in (method, "SAFER-paper"))
-        return without < (1 - HURT) * full, _say(["average reward", "with it"], [without, full])
+        numbers = _share("average reward", without, "that with it", full)
+        return without < (1 - HURT) * full, numbers
 
     return test
 
@@ -192,11 +195,18 @@ def _efficiency(records: Sequence[Record], tasks: Sequence[str]) -> Iterator[Cla
 def _cheaper(safer: Sequence[Record], others: Sequence[Record], rival: str) -> Finding:
     reached = cost_to_reach(safer, others, SAME_REWARD)
     if reached is None:
-        missing = "SAFER" if not any(r.total("total_cost") for r in safer) else rival
-        return Finding("not run", f"no cumulative cost of {missing}")
+        has_cost = any(len(frontier(record)) for record in safer)
+        missing, runs = (rival, others) if has_cost else ("SAFER", safer)
+        why = f"the runs of {missing} recorded no costs" if runs else f"no numbers of {missing}"
+        return Finding("not run", why)
     level, ours, theirs = reached
     numbers = f"for {level:.0f}: SAFER {ours:,.0f}, {rival} {theirs:,.0f}"
     return Finding("holds" if ours < theirs else "does not hold", numbers)
+
+
+def _share(name: str, value: float, of: str, whole: float) -> str:
+    share = f", {value / whole:.0%}" if whole > 0 else ""
+    return f"{name} {value:.1f}{share} of {of} {whole:.1f}"
 
 
 def _say(names: Sequence[str], values: Sequence[float] | np.ndarray) -> str:

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safer_gym.conformance.report.charts import series
-from safer_gym.conformance.report.svg import Chart, Span, mark, span_of
+from safer_gym.conformance.report.svg import Chart, Span, mark, short, span_of
 from safer_gym.conformance.reproduction.paper import FIGURE_METHODS
 from safer_gym.conformance.reproduction.records import Record, select
+from safer_gym.conformance.reproduction.tables import NOT_RUN
 
 SIZE = (720.0, 330.0)
-RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+ROOM = 0.04
+"""Decades to the left and right of the curves."""
+FEW_DECADES = 2.5
+"""Up to which 2 and 5 times a power of ten have ticks, too."""
 
 
 def frontier(record: Record) -> NDArray[np.float64]:
@@ -62,7 +66,7 @@ def figure(records: Sequence[Record], task: str) -> str:
         return ""
     everything = np.concatenate([curve for _, curve in curves])
     costs = np.log10(np.maximum(everything[:, 0], 1.0))
-    x = Span(float(np.floor(costs.min())), float(np.ceil(costs.max() + 1e-9)))
+    x = Span(float(costs.min()) - ROOM, float(costs.max()) + ROOM)
     chart = Chart(
         "Highest reward so far against cumulative cost",
         x,
@@ -70,9 +74,10 @@ def figure(records: Sequence[Record], task: str) -> str:
         size=SIZE,
     )
     chart.axes("Highest reward so far", "cumulative cost of training, log scale", x_ticks=False)
-    for power in range(int(x.low), int(x.high) + 1):
-        chart.line([(power, chart.y.low), (power, chart.y.high)], "grid")
-        chart.text((power, chart.y.low), _power(power), "middle", shift=(0, 17))
+    for cost in log_ticks(x):
+        at = float(np.log10(cost))
+        chart.line([(at, chart.y.low), (at, chart.y.high)], "grid")
+        chart.text((at, chart.y.low), short(cost), "middle", shift=(0, 17))
     for index, curve in curves:
         points = [(float(np.log10(max(cost, 1.0))), float(reward)) for cost, reward in curve]
         chart.line(points, series(index))
@@ -80,21 +85,26 @@ def figure(records: Sequence[Record], task: str) -> str:
     return chart.render()
 
 
-def _power(exponent: int) -> str:
-    """A power of ten as an axis shows it.
+def log_ticks(span: Span) -> list[float]:
+    """Round values whose logarithms lie inside the span.
 
-    >>> _power(0), _power(5)
-    ('1', '10⁵')
+    >>> log_ticks(Span(2.6, 4.1)), log_ticks(Span(0.0, 3.0))
+    ([500, 1000, 2000, 5000, 10000], [1, 10, 100, 1000])
     """
-    return f"10{str(exponent).translate(RAISED)}" if exponent else "1"
+    steps = (1, 2, 5) if span.high - span.low < FEW_DECADES else (1,)
+    powers = range(int(np.floor(span.low)), int(np.ceil(span.high)) + 1)
+    values = [step * 10**power for power in powers for step in steps]
+    return [value for value in values if span.low <= np.log10(value) <= span.high]
 
 
 def key(records: Sequence[Record], task: str) -> str:
     """The figure's methods beside their marks; those that have no curve say so."""
     items = []
     for index, method in enumerate(FIGURE_METHODS):
-        runs = [r for r in select(records, task, method) if len(frontier(r))]
-        words = f"{len(runs)} seed{'s' if len(runs) != 1 else ''}" if runs else "not run"
+        found = select(records, task, method)
+        runs = [r for r in found if len(frontier(r))]
+        missing = "its costs were not recorded" if found else NOT_RUN
+        words = f"{len(runs)} seed{'s' if len(runs) != 1 else ''}" if runs else missing
         items.append(
             f'<li><svg viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">'
             f"{mark(index, series(index))}</svg>{escape(method)}"

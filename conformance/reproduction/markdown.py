@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from safer_gym.conformance.report.certificate.markdown import table
 from safer_gym.conformance.report.certificate.tables import Table
-from safer_gym.conformance.reproduction.claims import claims
+from safer_gym.conformance.reproduction.claims import Claim, claims
 from safer_gym.conformance.reproduction.page import MARKS, READING, TITLES, Shown, lead
 from safer_gym.conformance.reproduction.page_parts import (
     AIM,
@@ -24,9 +24,11 @@ from safer_gym.conformance.reproduction.tables import (
     COLUMNS,
     METRICS,
     NOT_MET,
+    NOT_RUN,
     Block,
     attacks_of,
     blocks_of,
+    has_run,
     strongest_names,
     words,
 )
@@ -49,12 +51,16 @@ def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
     found = claims(shown.records, shown.tasks)
     yield f"# Results\n\n{lead(shown, found)} Made by `safer-gym reproduce`.\n\n{READING}\n"
     yield f"{AIM}\n\n{table(_aims(standings(shown.records, shown.tasks)))}\n\n{AIM_READING}\n"
+    yield f"## The paper's claims\n\n{_claims(found)}\n"
     for task in shown.tasks:
         yield f"## {TASKS[task].paper_name}, ε = {TASKS[task].eps:g}\n"
         for number in shown.tables:
             blocks = blocks_of(shown.records, number, task, shown.states)
-            if blocks:
-                yield f"Table {number}. {TITLES[number]}\n\n{table(_table(blocks))}\n"
+            title = f"Table {number}. {TITLES[number]}"
+            if has_run(blocks):
+                yield f"{title}\n\n{table(_table(blocks))}\n"
+            elif blocks:
+                yield f"{title}: {NOT_RUN}.\n"
         name = TASKS[task].paper_name
         if curves_name(task) in figures:
             yield f"Learning curves. {CURVES}\n"
@@ -62,7 +68,10 @@ def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
         if figure_name(task) in figures:
             yield f"Figure 2. Highest reward so far against cumulative cost ({KEY})\n"
             yield f"![Reward against cumulative cost on {name}]({figure_name(task)})\n"
-    yield "## The paper's claims\n"
+
+
+def _claims(found: Sequence[Claim]) -> str:
+    """Those that could be tried; the page has the others, too."""
     rows = [
         (
             c.text,
@@ -71,8 +80,10 @@ def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
             f"{MARKS[c.paper.verdict]} {c.paper.verdict}: {c.paper.numbers}",
         )
         for c in found
+        if c.ours.verdict != "not run"
     ]
-    yield table(Table(("claim", "task", "ours", "the paper's own numbers"), rows))
+    tried = table(Table(("claim", "task", "ours", "the paper's own numbers"), rows))
+    return f"{tried}\n\n{len(found) - len(rows)} more can not be tried yet; the page says why."
 
 
 def figure_name(task: str) -> str:
@@ -89,7 +100,12 @@ def _aims(rows: Sequence[Standing]) -> Table:
     head = ["task"]
     for name, goal in AIMS.items():
         head += [name, goal]
-    return Table(tuple(head), [(TASKS[row.task].paper_name, *_goals(row)) for row in rows])
+    return Table(tuple(head), [(_named(row), *_goals(row)) for row in rows])
+
+
+def _named(row: Standing) -> str:
+    name = TASKS[row.task].paper_name
+    return f"{name} (seed {row.seeds})" if row.seeds else name
 
 
 def _goals(row: Standing) -> Iterator[str]:

@@ -24,6 +24,7 @@ from safer_gym.conformance.reproduction.tables import (
     States,
     attacks_of,
     blocks_of,
+    has_run,
     over,
     strongest_names,
     words,
@@ -43,7 +44,9 @@ READING = (
     "battery (critics and an adversary learned apart from the agent, iterated MC, MAD, random "
     "search, restarts), with the highest mean cost. “Best” is each run's best policy by the "
     "paper's score, chosen on other episodes; “last” is the one that training ended with. Red: a "
-    f"mean cost above the limit of {COST_LIMIT:g}."
+    f"mean cost above the limit of {COST_LIMIT:g}. SAFER is ours; SAFER-paper, from which Tables 7 "
+    "and 8 start, has the paper's own robust M-step. Training cost is the sum of the costs of all "
+    "environment steps, time that of training on one core; both are means over seeds."
 )
 MARKS = {"holds": "✓", "does not hold": "✕", "not run": "–", "no numbers": "–"}
 
@@ -81,7 +84,7 @@ def _sections(shown: Shown) -> Iterator[str]:
         for table in shown.tables:
             blocks = blocks_of(shown.records, table, task, shown.states)
             if blocks:
-                yield f"<h3>Table {table}. {TITLES[table]}</h3>{_table(blocks)}"
+                yield _titled(f"Table {table}. {TITLES[table]}", blocks)
         yield f"<h3>Learning curves</h3>{learning_curves(panels(shown.records, task))}"
         yield _figure(shown.records, task)
     yield f"<h2>Every run</h2>{_runs(shown)}"
@@ -132,6 +135,15 @@ def _mark(finding: Finding) -> str:
     return f'<span aria-hidden="true">{MARKS[finding.verdict]}</span>'
 
 
+def _titled(title: str, blocks: Sequence[Block]) -> str:
+    """A table under its title; folded where it would hold the paper's numbers alone."""
+    if has_run(blocks):
+        return f"<h3>{title}</h3>{_table(blocks)}"
+    states = ", ".join(dict.fromkeys(b.state for b in blocks if not b.is_reference))
+    empty = f'<span class="empty">{escape(states)}</span>'
+    return f"<details><summary>{title}: {empty}</summary>{_table(blocks)}</details>"
+
+
 def _table(blocks: Sequence[Block]) -> str:
     attacks = attacks_of(blocks[0].table)
     names = "".join(f'<th colspan="2">{escape(COLUMNS[attack])}</th>' for attack in attacks)
@@ -140,7 +152,8 @@ def _table(blocks: Sequence[Block]) -> str:
     return (
         '<div class="scroll"><table class="ours"><thead>'
         f'<tr><th rowspan="2">method</th><th rowspan="2">policy</th>{names}'
-        '<th rowspan="2">steps</th><th rowspan="2">training cost</th><th rowspan="2">time</th></tr>'
+        '<th rowspan="2">environment steps</th><th rowspan="2">training cost</th>'
+        '<th rowspan="2">time</th></tr>'
         f"<tr>{metrics}</tr></thead><tbody>{rows}</tbody></table></div>{_warnings(blocks)}"
     )
 
@@ -159,7 +172,7 @@ def _rows(block: Block) -> Iterator[str]:
     cells = "".join(
         _cell(block.paper(attack, metric), metric, "") for attack in attacks for metric in METRICS
     )
-    steps = f"≈ {paper_steps(block.task, block.method):,}"
+    steps = f"≈ {paper_steps(block.task, block.method) / 1e6:g} M"
     yield f'<tr class="paper"><td></td><td>paper</td>{cells}<td>{steps}</td><td></td><td></td></tr>'
 
 
@@ -192,7 +205,8 @@ def _by(block: Block, attack: str, metric: str, policy: str) -> str:
     """What a column does not say: which attack it was."""
     if metric == "reward" or policy == "last" or attack not in (STRONGEST, WORST):
         return ""
-    return f"<small>{escape(strongest_names(block.records))}</small>" if attack == STRONGEST else ""
+    names = escape(strongest_names(block.records))
+    return f'<small class="by">{names}</small>' if attack == STRONGEST else ""
 
 
 def _warnings(blocks: Sequence[Block]) -> str:
@@ -211,7 +225,8 @@ def _figure(records: Sequence[Record], task: str) -> str:
         f"<h3>Figure 2. Reward against cumulative cost</h3>{key(records, task)}"
         f"<figure>{inside}<figcaption>A line for each seed. The reward is the mean of the latest "
         "20 training episodes, exploration and all; the cost is that of every environment step so "
-        "far.</figcaption></figure>"
+        "far. Until the radius of its attack grows, an attacked agent learns as an unattacked one "
+        "of the same seed does: such lines begin as one.</figcaption></figure>"
     )
 
 

@@ -53,7 +53,8 @@ def aim_table(rows: Sequence[Standing]) -> str:
 
 
 def _cells(row: Standing) -> Iterator[str]:
-    yield f"<td>{TASKS[row.task].paper_name}</td>"
+    seeds = f"<small>seed {row.seeds}</small>" if row.seeds else ""
+    yield f"<td>{TASKS[row.task].paper_name}{seeds}</td>"
     for goal, digits in zip((row.reward, row.cost, row.steps), AIM_DIGITS, strict=True):
         words = aim_words(goal, digits)
         kind = {None: "empty", True: "reached", False: "over"}[goal.reached]
@@ -61,15 +62,16 @@ def _cells(row: Standing) -> Iterator[str]:
 
 
 def learning_curves(drawn: Sequence[Panel]) -> str:
-    """A figure for each method; those without a curve say so."""
+    """A figure for each method that has a curve, and the names of the others."""
     if not drawn:
         return f'<p class="empty">{NOT_RUN}</p>'
-    return f'<p><small>{CURVES}</small></p><div class="curves">{"".join(map(_panel, drawn))}</div>'
+    figures = "".join(_panel(panel) for panel in drawn if panel.svg)
+    names = ", ".join(escape(panel.method) for panel in drawn if not panel.svg)
+    empty = f'<p class="empty">{NOT_RUN}: {names}</p>' if names else ""
+    return f'<p><small>{CURVES}</small></p><div class="curves">{figures}</div>{empty}'
 
 
 def _panel(panel: Panel) -> str:
-    if not panel.svg:
-        return f'<figure class="empty">{escape(panel.method)}: {NOT_RUN}</figure>'
     word = "seeds" if len(panel.seeds) > 1 else "seed"
     seeds = ", ".join(map(str, panel.seeds))
     return f"<figure>{panel.svg}<figcaption>{word} {seeds}</figcaption></figure>"

@@ -106,6 +106,11 @@ def read_records(folder: Path) -> list[Record]:
     return [found[key] for key in sorted(found)]
 
 
+def seeds_of(records: Iterable[Record]) -> str:
+    """Their seeds, in words."""
+    return ", ".join(str(record.seed) for record in records)
+
+
 def select(records: Iterable[Record], task: str, method: str) -> list[Record]:
     """The runs of a method on a task, under any of its names, by seed."""
     return sorted(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from safer_gym.conformance.reproduction.paper import STEPS, published
-from safer_gym.conformance.reproduction.records import STRONGEST, Record, select
+from safer_gym.conformance.reproduction.records import STRONGEST, Record, seeds_of, select
 from safer_gym.conformance.reproduction.summary import summary_of
 
 METHOD = "SAFER"
@@ -37,6 +37,8 @@ class Standing(NamedTuple):
     """
     steps: Goal
     """Environment steps of the longest run, at or below a tenth of the paper's."""
+    seeds: str
+    """Those that ran, in words."""
 
 
 def standings(records: Sequence[Record], tasks: Sequence[str]) -> list[Standing]:
@@ -54,6 +56,7 @@ def _standing(runs: Sequence[Record], task: str) -> Standing:
         Goal(reward, goal, None if reward is None else reward >= goal),
         _at_most(cost, allowed),
         _at_most(steps, SHARE * STEPS[task]),
+        seeds_of(runs),
     )
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from safer_gym.conformance.reproduction.paper import (
+    REFERENCES,
     TABLES,
     Published,
     published,
     table_methods,
 )
-from safer_gym.conformance.reproduction.records import STRONGEST, Record, select
+from safer_gym.conformance.reproduction.records import STRONGEST, Record, seeds_of, select
 from safer_gym.conformance.reproduction.summary import WORST, Summary, summary_of
 from safer_gym.wrappers.adapters.tasks import COST_LIMIT
 
@@ -49,9 +50,14 @@ class Block(NamedTuple):
         """The paper's number."""
         return published(self.task, self.method, attack, metric)
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is another table's row, here to be read against."""
+        return self.method in REFERENCES[self.table]
+
     def seeds(self) -> str:
         """The seeds that ran."""
-        return ", ".join(str(record.seed) for record in self.records)
+        return seeds_of(self.records)
 
 
 def attacks_of(table: int) -> tuple[str, ...]:
@@ -72,6 +78,11 @@ def blocks_of(
         Block(table, task, name, select(records, task, name), states.get((task, name), NOT_RUN))
         for name in names
     ]
+
+
+def has_run(blocks: Sequence[Block]) -> bool:
+    """Whether a table has numbers of ours in a row of its own."""
+    return any(block.records for block in blocks if not block.is_reference)
 
 
 def words(number: Summary | Published | None, digits: int = 1) -> str:

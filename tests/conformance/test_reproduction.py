@@ -74,6 +74,12 @@ def test_pooled_and_seed_deviations_add_up(parts: list[np.ndarray]) -> None:
     assert found.episodes == 5 * n
 
 
+def test_the_mean_is_over_episodes_and_not_over_seeds() -> None:
+    found = summarise([np.zeros(1), np.ones(3)])
+    assert found is not None
+    assert (found.mean, found.seeds, found.episodes) == (0.75, 2, 4)
+
+
 def test_no_seed_is_no_number() -> None:
     assert summarise([]) is None
 
@@ -139,7 +145,7 @@ def test_what_has_not_run_stays_empty(tmp_path: Path) -> None:
     assert "failed: &lt;boom&gt;" in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
-    assert '<td class="over">7.0 ± 0.0<small>mc iterated</small></td>' in page
+    assert '<td class="over">7.0 ± 0.0<small class="by">mc iterated</small></td>' in page
 
 
 def test_everything_is_written_and_the_csv_holds_the_numbers(tmp_path: Path) -> None:
@@ -203,7 +209,12 @@ def test_unsafe_means_under_both_attacks(tmp_path: Path, mr: float, expected: st
 
 @pytest.mark.parametrize(
     ("reward", "cost", "expected"),
-    [(20.0, 0.0, "holds"), (300.0, 9.0, "holds"), (300.0, 1.0, "does not hold")],
+    [
+        (59.0, 0.0, "holds"),
+        (61.0, 0.0, "does not hold"),
+        (300.0, 5.1, "holds"),
+        (300.0, 5.0, "does not hold"),
+    ],
 )
 def test_failing_is_no_reward_or_too_much_cost(
     tmp_path: Path, reward: float, cost: float, expected: str
@@ -215,7 +226,11 @@ def test_failing_is_no_reward_or_too_much_cost(
 
 @pytest.mark.parametrize(
     ("reward", "cost", "expected"),
-    [(580.0, 1.0, "holds"), (580.0, 2.5, "does not hold"), (300.0, 0.0, "does not hold")],
+    [
+        (481.0, 1.9, "holds"),
+        (481.0, 2.1, "does not hold"),
+        (479.0, 0.0, "does not hold"),
+    ],
 )
 def test_safer_has_to_keep_the_reward(
     tmp_path: Path, reward: float, cost: float, expected: str
@@ -235,12 +250,39 @@ def test_ablations_are_held_against_the_papers_step(tmp_path: Path) -> None:
     assert verdict(tmp_path, "likelihood") == "does not hold"
 
 
+@pytest.mark.parametrize(("reward", "expected"), [(539.0, "holds"), (541.0, "does not hold")])
+def test_an_ablation_hurts_by_a_tenth_of_the_reward(
+    tmp_path: Path, reward: float, expected: str
+) -> None:
+    put(tmp_path, "SAFER-paper")
+    everywhere = dict.fromkeys(("natural", "mc", "mr"), (reward, 0.0))
+    put(tmp_path, "without-VM", **everywhere)
+    put(tmp_path, "without-MLE", **everywhere)
+    assert verdict(tmp_path, "vanilla M-step") == expected
+    assert verdict(tmp_path, "likelihood") == expected
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(2.6, "holds"), (2.4, "does not hold")])
+def test_an_ablation_hurts_by_half_a_cost(tmp_path: Path, cost: float, expected: str) -> None:
+    """Of the average over three attacks, of which one costs."""
+    put(tmp_path, "SAFER-paper", mc=(600.0, 1.0))
+    put(tmp_path, "without-KL", mc=(600.0, cost))
+    assert verdict(tmp_path, "KL bound") == expected
+
+
 @pytest.mark.parametrize(
     ("costs", "expected"),
-    [((1.0, 2.0, 4.0), "holds"), ((4.0, 2.0, 1.0), "does not hold"), ((1.0, 2.0), "not run")],
+    [
+        ((1.0, 2.0, 4.0), "holds"),
+        ((4.0, 2.0, 1.0), "does not hold"),
+        ((1.0, 2.0), "not run"),
+        ((2.0, 1.0, 4.0, 3.0), "holds"),
+        ((1.0, 4.0, 2.0, 3.0), "does not hold"),
+    ],
 )
 def test_the_sweep_is_about_order(tmp_path: Path, costs: tuple[float, ...], expected: str) -> None:
-    for xi, cost in zip((0.03, 0.07, 0.11), costs, strict=False):
+    """Rank correlations of 1, -1, none, 0.6 and 0.4."""
+    for xi, cost in zip((0.03, 0.07, 0.09, 0.11), costs, strict=False):
         put(tmp_path, f"SAFER(xi_tilde={xi})", mc=(600.0, cost))
     assert verdict(tmp_path, "xi-tilde") == expected
 
@@ -252,6 +294,33 @@ def test_efficiency_needs_both_curves(tmp_path: Path, cost: float, expected: str
     assert verdict(tmp_path, words) == "not run"
     put(tmp_path, "ADV-PPOL", curve=((300.0, 100.0),))
     assert verdict(tmp_path, words) == expected
+
+
+@pytest.mark.parametrize(("reward", "expected"), [(91.0, "holds"), (89.0, "does not hold")])
+def test_the_same_reward_is_nine_tenths(tmp_path: Path, reward: float, expected: str) -> None:
+    """Both end at 100; where SAFER's cheap part is below 90, its dear one counts."""
+    put(tmp_path, "SAFER", curve=((10.0, reward), (900.0, 100.0)))
+    put(tmp_path, "ADV-PPOL", curve=((300.0, 100.0),))
+    assert verdict(tmp_path, "than ADV-PPOL for the same reward") == expected
+
+
+def test_runs_that_recorded_no_costs_have_run(tmp_path: Path) -> None:
+    put(tmp_path, "SAFER")
+    put(tmp_path, "ADV-PPOL", curve=((300.0, 100.0),))
+    shown = Shown(read_records(tmp_path), (5,), (BALL,), {})
+    page = render_page(shown)
+    assert 'SAFER<span class="muted">its costs were not recorded</span>' in page
+    assert f'SA-PPOL<span class="muted">{NOT_RUN}</span>' in page
+    assert "the runs of SAFER recorded no costs" in page
+
+
+def test_a_table_of_the_papers_numbers_alone_is_folded(tmp_path: Path) -> None:
+    """SAFER is in Table 6 to be read against; its own row is ADV-EM-CVPO."""
+    put(tmp_path, "SAFER")
+    folded = f'buffer: <span class="empty">{NOT_RUN}</span></summary>'
+    assert folded in render_page(Shown(read_records(tmp_path), (6,), (BALL,), {}))
+    put(tmp_path, "ADV-EM-CVPO")
+    assert folded not in render_page(Shown(read_records(tmp_path), (6,), (BALL,), {}))
 
 
 def test_the_papers_own_numbers_are_tried_too() -> None:

@@ -33,8 +33,10 @@ def stand(folder: Path) -> Standing:
 
 def test_nothing_is_reached_before_it_has_run(tmp_path: Path) -> None:
     for row in standings([], PAPER_TASKS):
-        assert [goal.ours for goal in row[1:]] == [None] * 3
-        assert [goal.reached for goal in row[1:]] == [None] * 3
+        goals = (row.reward, row.cost, row.steps)
+        assert [goal.ours for goal in goals] == [None] * 3
+        assert [goal.reached for goal in goals] == [None] * 3
+        assert row.seeds == ""
     assert stand(tmp_path).reward.bound == PAPER_REWARD
     assert stand(tmp_path).cost.bound == PAPER_COST
 
@@ -88,7 +90,7 @@ def test_the_page_and_the_text_say_what_is_missing(tmp_path: Path) -> None:
     page, text = render_page(shown), render_markdown(shown)
     assert '<td class="reached">✓ 700.0</td><td>610.0</td>' in page
     assert f'<td class="empty">{NOT_MET}</td><td>2.0</td>' in page
-    assert f"| Ball-Circle | ✓ 700.0 | 610.0 | {NOT_MET} | 2.0 | ✓ 1,000 | 360,000 |" in text
+    assert f"| Ball-Circle (seed 0) | ✓ 700.0 | 610.0 | {NOT_MET} | 2.0 | ✓ 1,000 | 360,000 |" in text
 
 
 def curve_of(folder: Path, seed: int, steps: np.ndarray, values: np.ndarray) -> Record:
@@ -141,8 +143,8 @@ def test_every_method_of_the_table_has_a_panel_run_or_not(tmp_path: Path) -> Non
     assert found["SAFER"].seeds == (2,)
     assert found["ADV-PPOL"].svg == ""
     page = render_page(Shown(records, (5,), (BALL,), {}))
-    assert f'<figure class="empty">ADV-PPOL: {NOT_RUN}</figure>' in page
-    assert page.count(f": {NOT_RUN}</figure>") == 6
+    others = "SA-PPOL, SA-PPOL(MC), ADV-PPOL, CVPO-vanilla, CVPO-random, ADV-CVPO"
+    assert f'</div><p class="empty">{NOT_RUN}: {others}</p>' in page
     ElementTree.fromstring(found["SAFER"].svg)
     ElementTree.fromstring(sheet(list(found.values())))
     assert panels([], BALL) == []
