@@ -174,7 +174,9 @@ def _claim(run: Run, *, resume: bool) -> None:
 
 
 def _trained(run: Run) -> int:
-    return int(json.loads(run.model.with_suffix(".json").read_text()).get("timesteps", 0))
+    """Steps of the finished policy; 0 where a kill left it without its record."""
+    record = run.model.with_suffix(".json")
+    return int(json.loads(record.read_text()).get("timesteps", 0)) if record.exists() else 0
 
 
 def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:

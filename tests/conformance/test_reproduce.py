@@ -40,7 +40,14 @@ from safer_gym.conformance.cli.reproduction.cells import (
 from safer_gym.conformance.cli.reproduction.fleet import drive
 from safer_gym.conformance.cli.reproduction.local import Processes
 from safer_gym.conformance.cli.reproduction.progress_file import ProgressFile, read_progress
-from safer_gym.conformance.cli.reproduction.work import BUSY, FAILURE, LOCK, STOPPED, work
+from safer_gym.conformance.cli.reproduction.work import (
+    BUSY,
+    FAILURE,
+    LOCK,
+    STOPPED,
+    finished,
+    work,
+)
 from safer_gym.conformance.cli.stopping import handlers_kept, stop_flag
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.reproduction.records import Record
@@ -155,6 +162,40 @@ def test_a_killed_training_goes_on_from_its_checkpoint(
     assert costs == sorted(costs)
     agent = CVPO.load(cell.folder / "last.zip", device="cpu")
     assert costs[-1] == pytest.approx(agent.cost_monitor.total_cost)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_kill_between_policy_and_record_loses_neither(tmp_path: Path) -> None:
+    cell = cell_of(tmp_path)
+    assert do(cell) == ""
+    data = data_of(cell)
+    for path in (cell.record, cell.folder / "model.json"):
+        path.unlink()
+    assert do(cell) == ""
+    again = data_of(cell)
+    assert again["timesteps"] == data["timesteps"]
+    assert again["evaluation"] == data["evaluation"]
+    assert len(Record(cell.record, again).curve()) == 2
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_a_record_lacks_is_measured_and_not_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = cell_of(tmp_path, "CVPO-vanilla", episodes=1)
+    assert do(cell) == ""
+    before = data_of(cell)
+    monkeypatch.setattr(train_module, "_learn", lambda *_: pytest.fail("trained again"))
+    more = cell._replace(episodes=2, battery="quick")
+    assert finished(more) is None
+    assert do(more) == ""
+    evaluation = data_of(more)["evaluation"]
+    assert {len(met["costs"]) for met in evaluation.values()} == {2}
+    assert evaluation["natural"]["costs"][:1] == before["evaluation"]["natural"]["costs"]
+    assert "strongest" in evaluation
+    assert finished(cell) is not None  # fewer are asked for than it has met
+    elsewhere = more._replace(episodes=9, work=tmp_path / "elsewhere")
+    assert finished(elsewhere) is not None  # where its policy is not, nothing can be measured
 
 
 @pytest.mark.usefixtures("tiny")

@@ -63,7 +63,8 @@ def work(cell: Cell, bar: Reporter) -> str:
 
 
 def finished(cell: Cell) -> Record | None:
-    """The record of a run, whatever its file is called; None: there is none yet.
+    """The record of a run, whatever its file is called; None: there is none yet, or its policy is
+    here and has met less than is asked.
 
     Raises:
         ValueError: it was made with other settings.
@@ -81,7 +82,15 @@ def finished(cell: Cell) -> Record | None:
             f"{record.path} is of a run with other {' and '.join(changed)}; delete it, or pass "
             "another --records"
         )
-    return record
+    is_here = (cell.folder / "model.json").exists()
+    return None if is_here and not _has_met(record, cell) else record
+
+
+def _has_met(record: Record, cell: Cell) -> bool:
+    """Whether a record holds as many episodes as are asked for, and a battery if one is."""
+    evaluation = record.data["evaluation"]
+    enough = all(len(met["costs"]) >= cell.episodes for met in evaluation.values())
+    return enough and (cell.battery == "none" or STRONGEST in evaluation)
 
 
 def _complete(cell: Cell, bar: Reporter) -> None:
