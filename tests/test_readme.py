@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
+from conformance_envs import Ladder
+from stable_baselines3 import SAC
 from test_layout import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -24,6 +27,15 @@ def test_what_an_example_imports_exists(block: str) -> None:
         if isinstance(node, ast.ImportFrom):
             module = import_module(node.module or "")
             assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+def test_the_example_of_an_attack_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a model of SAC, as it says, which has no critic of cost."""
+    small = {"policy_kwargs": {"net_arch": [8]}, "buffer_size": 10, "device": "cpu"}
+    SAC("MlpPolicy", Ladder(), **small).save(tmp_path / "my_policy.zip")
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in BLOCKS if "evaluate(model" in block)
+    exec(block, {"make_env": Ladder})
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
