@@ -49,6 +49,9 @@ def test_pid_by_hand() -> None:
     assert (value, state) == (pytest.approx(0.2 + 0.02 + 1.0), PIDState(2.0, 2.0))
     value, state = pid_multiplier_step(state, -3.0, gains)  # a falling error: integral part alone
     assert (value, state) == (0.0, PIDState(0.0, -3.0))
+    # An error that falls, above the limit and below it: no derivative part, and no negative one.
+    assert pid_multiplier_step(PIDState(50.0, 2.0), 1.0, gains)[0] == pytest.approx(0.1 + 0.51)
+    assert pid_multiplier_step(PIDState(50.0, 0.0), -1.0, gains)[0] == pytest.approx(0.49)
     assert pid_multiplier_step(PIDState(50.0, 1.0), 1.0, gains, cap=0.3)[0] == 0.3
 
 

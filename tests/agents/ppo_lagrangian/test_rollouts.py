@@ -12,6 +12,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import Tensor
 
+from safer_gym.agents.ppo_lagrangian.collection import values_at_time_limits
 from safer_gym.agents.ppo_lagrangian.rollouts import CostRolloutBuffer
 from safer_gym.types import AttackResult
 
@@ -129,17 +130,41 @@ def test_normalised_observations_are_seen_and_true_ones_stored() -> None:
     assert abs(agent.rollout_buffer.observations).max() <= 10.5
 
 
+def test_behind_a_time_limit_lies_the_value_of_the_cost() -> None:
+    agent = small_ppol(vectorised(Pendulum, 3))
+    last = np.ones(1, np.float32)
+    infos: list[dict[str, Any]] = [
+        {},
+        {"TimeLimit.truncated": True, "terminal_observation": last},
+        {"TimeLimit.truncated": False, "terminal_observation": last},
+    ]
+    found = values_at_time_limits(
+        agent.policy, np.zeros((3, 1), np.float32), infos, np.array([False, True, True])
+    )
+    reward, cost = agent.policy.state_values(torch.ones(1, 1))[0].tolist()
+    assert found.tolist() == pytest.approx([0.0, cost, 0.0])
+    assert abs(reward - cost) > 1e-3  # the specimen
+
+
+class Dear(Pendulum):
+    """A state costs twice what it brings, so that the two can not be taken for one another."""
+
+    def judge(self, action: np.ndarray) -> tuple[float, float | None]:
+        reward, cost = super().judge(action)
+        return 0.5 * reward, cost
+
+
 @pytest.mark.parametrize(
     ("terminates", "expected"),
-    [(False, [[4 / 3, 4 / 3], [2 / 3, 2 / 3]]), (True, [[1.0, 1.0], [0.0, 0.0]])],
+    [(False, [[2 / 3, 4 / 3], [1 / 3, 2 / 3]]), (True, [[0.5, 1.0], [0.0, 0.0]])],
     ids=["clock", "terminal"],
 )
 def test_both_values_and_both_critics_learn_what_is_known(
     terminates: bool, expected: list[list[float]]
 ) -> None:
-    """Pendulum, gamma = 1/2: a time limit cuts neither value, a termination both."""
+    """Gamma = 1/2: a time limit cuts neither value, a termination both."""
     agent = small_ppol(
-        DummyVecEnv([lambda: Pendulum(terminates)] * 2),
+        DummyVecEnv([lambda: Dear(terminates)] * 2),
         gamma=0.5,
         critic_learning_rate=1e-2,
         n_epochs=5,
