@@ -111,6 +111,7 @@ def test_a_run_leaves_its_record_and_is_not_repeated(
     assert set(data["evaluation_last"]) == {"natural", "mc", "mr"}
     assert data["evaluation"]["strongest"]["attack"] in data["evaluation"]["strongest"]["screened"]
     assert '--methods "CVPO-random" --seeds 0 --timesteps 48' in data["command"]
+    assert "--seeds 7 " in cell._replace(seed=7).run().command
     monkeypatch.setattr(work_module, "train_policy", lambda *_: pytest.fail("trained again"))
     assert do(cell) == ""
     assert data_of(cell) == data
@@ -199,12 +200,57 @@ def test_what_a_record_lacks_is_measured_and_not_trained(
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_run_with_other_settings_is_not_taken_for_this_one(tmp_path: Path) -> None:
+def test_a_run_with_other_settings_is_not_taken_for_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cell = cell_of(tmp_path)
     assert do(cell) == ""
     before = cell.record.read_bytes()
     assert "other asked_timesteps" in do(cell._replace(timesteps=ROUND))
+    own = TINY | {"kwargs": TINY["kwargs"] | {"gamma": 0.5}}  # type: ignore[operator]
+    monkeypatch.setitem(recipes.RECIPES, "ball-circle", {"cvpo": own})
+    assert "other kwargs" in do(cell)
+    monkeypatch.setitem(recipes.RECIPES, "ball-circle", {"cvpo": TINY | {"n_envs": 3}})
+    assert "other n_envs" in do(cell)
     assert cell.record.read_bytes() == before
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_best_and_the_last_policy_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best is a copy of the first that was kept; what attacks the last does not attack it."""
+    met: list[bytes] = []
+    measure = work_module.measure
+
+    def note(file: Any, *arguments: Any) -> Any:
+        met.append(file.path.read_bytes())
+        return measure(file, *arguments)
+
+    def first(paths: Any, *_: Any) -> Any:
+        return selection_module.Choice(paths[0], [])
+
+    monkeypatch.setattr(train_module, "choose_policy", first)
+    monkeypatch.setattr(work_module, "measure", note)
+    cell = cell_of(tmp_path, "CVPO-vanilla", timesteps=4 * ROUND)
+    assert do(cell) == ""
+    assert met == [(cell.folder / name).read_bytes() for name in ("model.zip", "last.zip")]
+    assert met[0] != met[1]
+
+
+def test_every_method_has_a_seed_before_any_has_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, int]] = []
+
+    def note(cells: Any, *_: Any) -> dict[Cell, str]:
+        given.extend((cell.method, cell.seed) for cell in cells)
+        return {}
+
+    monkeypatch.setattr("safer_gym.conformance.cli.reproduction.run.drive", note)
+    arguments = ["--methods", "SAFER,CVPO-vanilla", "--seeds", "0,1", "--out", str(tmp_path)]
+    assert runner.invoke(app, ["reproduce", *arguments]).exit_code == 0
+    assert given == [(name, seed) for seed in (0, 1) for name in ("SAFER", "CVPO-vanilla")]
 
 
 @pytest.mark.usefixtures("tiny")

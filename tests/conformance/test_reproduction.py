@@ -28,8 +28,9 @@ from safer_gym.conformance.reproduction.records import (
     read_records,
     select,
 )
+from safer_gym.conformance.reproduction.runs import effort
 from safer_gym.conformance.reproduction.summary import WORST, summarise, summary_of
-from safer_gym.conformance.reproduction.tables import NOT_RUN, blocks_of
+from safer_gym.conformance.reproduction.tables import NOT_RUN, blocks_of, over
 from safer_gym.wrappers.adapters.tasks import PAPER_TASKS
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -198,6 +199,33 @@ def test_cost_for_the_same_reward(tmp_path: Path) -> None:
     other = [put(tmp_path, "ADV-PPOL", curve=((100.0, 50.0), (300.0, 100.0)))]
     assert cost_to_reach(one, other, 0.9) == (90.0, 10.0, 300.0)
     assert cost_to_reach(one, [], 0.9) is None
+
+
+def test_the_cost_of_a_reward_is_the_median_of_the_seeds(tmp_path: Path) -> None:
+    """One seed never gets there, which is no reason to forget it."""
+    costs = (10.0, 30.0, 70.0)
+    one = [put(tmp_path, "SAFER", i, curve=((cost, 100.0),)) for i, cost in enumerate(costs)]
+    low = put(tmp_path, "ADV-PPOL", 0, curve=((1.0, 80.0),))
+    high = put(tmp_path, "ADV-PPOL", 1, curve=((50.0, 120.0),))
+    assert cost_to_reach(one, [high], 1.0) == (100.0, 30.0, 50.0)
+    assert cost_to_reach(one, [low, high], 1.0) == (100.0, 30.0, math.inf)
+
+
+def test_what_runs_took_is_their_mean(tmp_path: Path) -> None:
+    put(tmp_path, "SAFER", 0, curve=((10.0, 1.0), (100.0, 5.0)))
+    put(tmp_path, "SAFER", 1, curve=((20.0, 1.0), (200.0, 4.0), (500.0, 4.0)), timesteps=3000)
+    (block,) = (b for b in blocks_of(read_records(tmp_path), 5, BALL) if b.method == "SAFER")
+    assert effort(block) == ("1,000, 3,000", "300", "2 s")
+    page = render_page(Shown(block.records, (5,), (BALL,), {}))
+    assert "SAFER: its seeds differ in timesteps, too." in page
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(5.0, False), (5.1, True)])
+def test_red_is_a_cost_above_the_limit(cost: float, expected: bool) -> None:
+    number = summarise([np.full(2, cost)])
+    assert over(number, "cost") is expected
+    assert not over(number, "reward")
+    assert not over(None, "cost")
 
 
 @pytest.mark.parametrize(("mr", "expected"), [(30.0, "holds"), (4.9, "does not hold")])
