@@ -30,6 +30,9 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
 from safer_gym.agents import PPOLagrangian
+from safer_gym.agents.ppo_lagrangian import ppo_lagrangian as module
+from safer_gym.agents.ppo_lagrangian.losses import scaled
+from safer_gym.agents.ppo_lagrangian.rollouts import CostRolloutBuffer
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.wrappers import as_victim
@@ -318,6 +321,43 @@ def test_target_kl_stops_the_policy_and_not_the_values() -> None:
     assert steps == [(1, 10), (10, 10)]
     for name, value in agent.policy.state_values.state_dict().items():
         assert torch.equal(value, free.policy.state_values.state_dict()[name])
+
+
+@pytest.mark.parametrize(("kl", "steps"), [(0.014, 10), (0.016, 0)])
+def test_the_policy_stops_at_one_and_a_half_times_the_target(
+    kl: float, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "approximate_kl", lambda log_ratio: torch.tensor(kl))
+    agent = small_ppol(n_epochs=10, target_kl=0.01).learn(20)
+    taken = agent.policy.actor.optimizer.state_dict()["state"]
+    assert (int(taken[0]["step"]) if taken else 0) == steps
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ("standardised", "raw")),
+        ({"normalize_advantage": False, "cost_advantage": "centred"}, ("raw", "centred")),
+    ],
+)
+def test_each_advantage_has_its_own_scale(
+    options: dict[str, Any], expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str]] = []
+    scale = CostRolloutBuffer.scale_advantages
+
+    def note(self: CostRolloutBuffer, reward: str, cost: str) -> None:
+        before = [torch.as_tensor(part) for part in (self.advantages, self.cost_advantages)]
+        scale(self, reward, cost)
+        for part, how, now in zip(
+            before, (reward, cost), (self.advantages, self.cost_advantages), strict=True
+        ):
+            np.testing.assert_array_equal(now, scaled(part, how).numpy())
+        seen.append((reward, cost))
+
+    monkeypatch.setattr(CostRolloutBuffer, "scale_advantages", note)
+    small_ppol(**options).learn(20)
+    assert seen == [expected]
 
 
 def test_the_schedule_of_the_radius_follows_progress() -> None:

@@ -18,7 +18,9 @@ from safer_gym.agents.ppo_lagrangian.losses import (
     robustness_distance,
     scaled,
 )
-from safer_gym.divergences import gaussian_kl
+from safer_gym.agents.ppo_lagrangian.objective import Weights, policy_loss
+from safer_gym.agents.ppo_lagrangian.rollouts import CostRolloutSamples
+from safer_gym.divergences import gaussian_entropy, gaussian_kl
 from safer_gym.types import Gaussian
 
 LAMS = st.floats(0.0, 50.0)
@@ -112,6 +114,24 @@ def test_both_distances_by_definition() -> None:
     )
     squared = (benign.mean - attacked.mean).square().sum(-1)
     torch.testing.assert_close(robustness_distance(benign, attacked, "mean"), squared)
+
+
+@given(SEEDS, st.floats(0.0, 3.0), st.floats(0.0, 3.0))
+def test_the_loss_is_what_is_weighed(seed: int, ent_coef: float, kl_coef: float) -> None:
+    """Less surrogate, less entropy, more distance; and nothing of what has no weight."""
+    new, attacked = policies(seed)
+    reward, cost, log_ratio, unused = drawn(seed + 2, 4, 5)
+    data = CostRolloutSamples(
+        unused, unused, unused, unused, reward, unused, cost, unused, attacked=None
+    )
+    weights = Weights(2.0, 0.2, "clipped", ent_coef, "mean", kl_coef)
+    surrogate = lagrangian_surrogate(log_ratio.exp(), reward, cost, 2.0, 0.2, "clipped").mean()
+    expected = -surrogate - ent_coef * gaussian_entropy(new).mean()
+    torch.testing.assert_close(policy_loss(new, None, log_ratio, data, weights)[0], expected)
+    distance = robustness_distance(new, attacked, "mean").mean()
+    found, record = policy_loss(new, attacked, log_ratio, data, weights)
+    torch.testing.assert_close(found, expected + kl_coef * distance)
+    torch.testing.assert_close(record["loss"], found)
 
 
 @given(SEEDS)

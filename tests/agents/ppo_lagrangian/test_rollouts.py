@@ -20,11 +20,14 @@ GAMMA, LAM = 0.9, 0.8
 
 
 class Shift:
-    """An attack that adds a half to everything."""
+    """An attack that adds the same to everything."""
+
+    def __init__(self, by: float = 0.5) -> None:
+        self.by = by
 
     def __call__(self, victim: Any, obs: Tensor, ball: Any, generator: Any = None) -> AttackResult:
         nothing = torch.zeros(len(obs))
-        return AttackResult(obs + 0.5, nothing, nothing)
+        return AttackResult(obs + self.by, nothing, nothing)
 
 
 SHIFTED: dict[str, Any] = {"eps": 0.5, "eps_schedule": "constant"}
@@ -188,7 +191,8 @@ def test_both_values_and_both_critics_learn_what_is_known(
     ("policy", "env"), [("MultiInputPolicy", Mixed), ("CnnPolicy", Camera)], ids=["dict", "cnn"]
 )
 def test_the_regulariser_attacks_every_kind_of_observation(policy: str, env: type[Timed]) -> None:
-    agent = small_ppol(env(), policy=policy, regulariser=Shift(), batch_size=10, **SHIFTED)
+    attacks = {"regulariser": Shift(), "collection_attack": Shift(-0.25)}
+    agent = small_ppol(env(), policy=policy, batch_size=10, **attacks, **SHIFTED)
     agent.learn(20)
     for data in agent.rollout_buffer.get(7):
         shown, seen = data.attacked, data.observations
