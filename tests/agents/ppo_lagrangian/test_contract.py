@@ -272,6 +272,16 @@ def test_the_controller_by_hand() -> None:
     assert small_ppol(Pendulum(), cost_limit=1.0, max_lam=0.2).learn(20).lam == 0.2
 
 
+def test_the_controller_hears_of_each_episode_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An episode a rollout, each with a cost of its own."""
+    agent = small_ppol(n_steps=Timed.horizon, batch_size=Timed.horizon)
+    heard: list[float | None] = []
+    monkeypatch.setattr(agent, "_control", heard.append)
+    agent.learn(5 * Timed.horizon)
+    assert heard == list(agent.cost_monitor.recent)
+    assert len(set(heard)) > 1
+
+
 @forms
 def test_without_a_ball_every_form_is_ppol_bit_by_bit(form: str) -> None:
     agents = [
@@ -331,6 +341,25 @@ def test_the_policy_stops_at_one_and_a_half_times_the_target(
     agent = small_ppol(n_epochs=10, target_kl=0.01).learn(20)
     taken = agent.policy.actor.optimizer.state_dict()["state"]
     assert (int(taken[0]["step"]) if taken else 0) == steps
+
+
+def test_the_norm_of_the_gradient_is_bounded_for_the_actor_alone() -> None:
+    """Plain gradient steps of rate one: no step of the actor is longer than the bound."""
+    sgd = {"net_arch": [8], "optimizer_class": torch.optim.SGD}
+    bound, rates = 1e-5, {"learning_rate": 1.0, "critic_learning_rate": 0.1}
+    agent = small_ppol(n_epochs=1, max_grad_norm=bound, policy_kwargs=sgd, **rates)
+    parts = [list(net.parameters()) for net in (agent.policy.actor, agent.policy.state_values)]
+    before = [[weight.detach().clone() for weight in part] for part in parts]
+    agent.learn(20)
+    moved = [
+        float(
+            torch.cat([(a - b).detach().flatten() for a, b in zip(part, old, strict=True)]).norm()
+        )
+        for part, old in zip(parts, before, strict=True)
+    ]
+    steps = agent.n_steps // agent.batch_size
+    assert 0.0 < moved[0] <= 1.01 * steps * bound
+    assert moved[1] > 100 * steps * bound
 
 
 @pytest.mark.parametrize(
