@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
 from safer_gym.agents import PPOLagrangian
+from safer_gym.agents.ppo_lagrangian import attackers_critics
 from safer_gym.agents.ppo_lagrangian import ppo_lagrangian as module
 from safer_gym.agents.ppo_lagrangian.losses import scaled
 from safer_gym.agents.ppo_lagrangian.rollouts import CostRolloutBuffer
@@ -270,6 +272,43 @@ def test_the_controller_by_hand() -> None:
     short = small_ppol(Pendulum(), n_steps=4, batch_size=4, cost_limit=1.0).learn(4)
     assert (short.lam, short.cost_monitor.episodes) == (0.0, 0)  # no episode, no step
     assert small_ppol(Pendulum(), cost_limit=1.0, max_lam=0.2).learn(20).lam == 0.2
+
+
+def test_the_attackers_critics_follow_the_deterministic_policy() -> None:
+    """Other draws, the same targets."""
+    agent = small_ppol().learn(20)
+    data = agent.replay_buffer.sample(8)
+    losses = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        losses.append(agent.critic_rule.update(copy.deepcopy(agent.policy), data))
+    assert losses[0] == losses[1]
+
+
+def test_ensembles_err_on_the_bad_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lowest reward and the highest cost, in the targets and for an attacker."""
+    told: list[Any] = []
+    fit = attackers_critics.fit_critics
+
+    def note(nets: Any, data: Any, actions: Any, both: Any, *rest: Any) -> Any:
+        told.append(both)
+        return fit(nets, data, actions, both, *rest)
+
+    monkeypatch.setattr(attackers_critics, "fit_critics", note)
+    agent = small_ppol(policy_kwargs={"net_arch": [8], "n_critics": 3, "n_cost_critics": 3})
+    agent.learn(20)
+    assert set(told) == {("min", "max")}
+    obs, actions, policy = torch.randn(5, 1), torch.zeros(5, 1), agent.policy
+    known = policy.critic.values(obs, actions).amin(0), policy.cost_critic.values(obs, actions)
+    torch.testing.assert_close(agent.victim().q_reward(obs, actions), known[0])
+    torch.testing.assert_close(agent.victim().q_cost(obs, actions), known[1].amax(0))
+
+
+def test_both_attacks_take_as_many_steps_as_are_asked_for() -> None:
+    agent = small_ppol(collection_attack="mc", regulariser="mr", attack_steps=7)
+    for corruption in (agent.collection_attack, agent.regulariser):
+        assert corruption is not None
+        assert corruption.attack.steps == 7  # type: ignore[attr-defined]
 
 
 def test_the_controller_hears_of_each_episode_once(monkeypatch: pytest.MonkeyPatch) -> None:
