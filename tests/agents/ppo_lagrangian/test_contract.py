@@ -34,6 +34,7 @@ from safer_gym.agents import PPOLagrangian
 from safer_gym.agents.ppo_lagrangian import attackers_critics
 from safer_gym.agents.ppo_lagrangian import ppo_lagrangian as module
 from safer_gym.agents.ppo_lagrangian.losses import scaled
+from safer_gym.agents.ppo_lagrangian.objective import Weights
 from safer_gym.agents.ppo_lagrangian.rollouts import CostRolloutBuffer
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
@@ -302,6 +303,23 @@ def test_ensembles_err_on_the_bad_side(monkeypatch: pytest.MonkeyPatch) -> None:
     known = policy.critic.values(obs, actions).amin(0), policy.cost_critic.values(obs, actions)
     torch.testing.assert_close(agent.victim().q_reward(obs, actions), known[0])
     torch.testing.assert_close(agent.victim().q_cost(obs, actions), known[1].amax(0))
+
+
+def test_options_reach_the_loss_and_the_critics(monkeypatch: pytest.MonkeyPatch) -> None:
+    own: dict[str, Any] = {"cost_surrogate": "linear", "regulariser_distance": "kl"}
+    own |= {"kl_coef": 0.3, "ent_coef": 0.2, "clip_range": 0.1}
+    agent = small_ppol(**own, critic_batch_size=6, critic_updates=3)
+    assert agent._weights() == Weights(0.0, 0.1, "linear", 0.2, "kl", 0.3)
+    sizes: list[int] = []
+    sample = agent.replay_buffer.sample
+
+    def note(size: int, **kwargs: Any) -> Any:
+        sizes.append(size)
+        return sample(size, **kwargs)
+
+    monkeypatch.setattr(agent.replay_buffer, "sample", note)
+    agent.learn(20)
+    assert sizes == [6] * 3
 
 
 def test_both_attacks_take_as_many_steps_as_are_asked_for() -> None:

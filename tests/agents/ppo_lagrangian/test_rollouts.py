@@ -107,6 +107,7 @@ def test_each_cost_is_that_of_its_own_step(attack: Any) -> None:
     following = stored.next_observations[:13]
     np.testing.assert_array_equal(following[..., 2], clean[..., 2] + 1)  # also at the ends
     np.testing.assert_array_equal(stored.timeouts[:13], buffer.ends)
+    np.testing.assert_array_equal(buffer.end_cost_values != 0.0, buffer.ends > 0)
 
 
 def test_last_observations_are_attacked_for_the_value_and_stored_as_they_were() -> None:
