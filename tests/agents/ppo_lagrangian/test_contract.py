@@ -74,6 +74,7 @@ def test_the_arguments_of_ppo_are_taken_by_position_and_by_name() -> None:
     assert (agent.learning_rate, agent.n_steps, agent.batch_size) == (1e-4, 40, 10)
     assert agent.gae_lambda == 0.5
     assert isinstance(agent, PPO)
+    assert agent.policy.actor.covariance == "constant"  # B.3.2
     for name, parameter in inspect.signature(PPOLagrangian.__init__).parameters.items():
         if name not in ("self", "policy", "env", "args", "kwargs"):
             assert parameter.default is not inspect.Parameter.empty, name
