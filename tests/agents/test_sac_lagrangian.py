@@ -144,6 +144,16 @@ def test_the_signal_moves_the_multiplier(signal: str) -> None:
     assert dear.multiplier.lam > 0.0
 
 
+def test_the_critic_is_held_against_the_bound_on_q_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = small(multiplier_signal="critic")
+    told: list[float] = []
+    monkeypatch.setattr(agent, "_cost_of", lambda obs, actions: torch.ones(len(actions)))
+    monkeypatch.setattr(agent, "_step_multiplier", told.append)
+    agent.learn(60)
+    assert set(told) == {1.0 - agent.threshold}
+    assert agent.threshold != agent.cost_limit  # the specimen
+
+
 def test_episodes_count_once() -> None:
     agent = small(multiplier_lr=0.01, cost_limit=0.0, learning_starts=0)
     agent.learn(60)  # three episodes, one at the end of each round
