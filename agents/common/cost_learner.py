@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.type_aliases import RolloutReturn
+from stable_baselines3.common.vec_env import VecEnv
 
+from safer_gym.agents.common.ahead import AheadVecEnv, require_fit
 from safer_gym.agents.common.arguments import require_not_negative
 from safer_gym.agents.common.buffer_choice import choose_buffer, with_costs
 from safer_gym.agents.common.buffers import CostSamples
@@ -102,6 +106,32 @@ class CostLearner(Constrained, OffPolicyAlgorithm):
         assert self.episode_length is not None
         transform = COST_THRESHOLDS[self.threshold_horizon]
         return transform(self.cost_limit, self.episode_length, self.gamma)
+
+    # ------------------------------------------------------------------ collection
+
+    def _setup_learn(self, *args: Any, **kwargs: Any) -> Any:
+        require_fit(self)
+        return super()._setup_learn(*args, **kwargs)
+
+    def collect_rollouts(self, env: VecEnv, *args: Any, **kwargs: Any) -> RolloutReturn:
+        """As in Stable-Baselines3; an AheadVecEnv then gathers the next rollout, if one follows."""
+        rollout = super().collect_rollouts(env, *args, **kwargs)
+        follows = rollout.continue_training and self.num_timesteps < self._total_timesteps
+        if isinstance(env, AheadVecEnv) and follows:
+            env.gather(self)
+        return rollout
+
+    def _sample_action(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
+        """An action, or what the copy in an AheadVecEnv did; subclasses extend `_act`."""
+        if not isinstance(self.env, AheadVecEnv):
+            return self._act(*args, **kwargs)
+        step = self.env.act(self)
+        self._last_obs = step.obs
+        return step.actions, step.buffer_actions
+
+    def _act(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Actions at `_last_obs`, for the environments and for the replay buffer, each [E, A]."""
+        return super()._sample_action(*args, **kwargs)
 
     # ------------------------------------------------------------------ learning
 

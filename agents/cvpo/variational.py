@@ -274,13 +274,13 @@ class VariationalPolicyOptimization(CostLearner, ABC):
         nets = ("actor", "critic", "cost_critic")
         return ["policy", *(f"{net}.optimizer" for net in nets)], []
 
-    def _sample_action(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _act(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
         if self.collection_attack is not None and self._last_obs is not None:
             # The behaviour policy acts on, and the buffer stores, what the attacker shows.
             self._last_obs = attacked_array(self, self._last_obs, self.collection_attack)
             if self._vec_normalize_env is not None:
                 self._last_original_obs = self._vec_normalize_env.unnormalize_obs(self._last_obs)
-        return super()._sample_action(*args, **kwargs)
+        return super()._act(*args, **kwargs)
 
     # ------------------------------------------------------------------ learning
 

@@ -120,14 +120,14 @@ class SAFER(VariationalPolicyOptimization):
         self.adversarial_betas = as_pair(self.adversarial_betas)  # saved as a list
         super()._setup_model()
 
-    def _sample_action(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _act(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
         clean: Any = self._last_obs
         count = self._n_attacked()
         if count == 0:
-            return super()._sample_action(*args, **kwargs)
+            return super()._act(*args, **kwargs)
         self._last_obs = attacked_first(self, clean, self.adversary, count)
         try:
-            return super()._sample_action(*args, **kwargs)
+            return super()._act(*args, **kwargs)
         finally:
             self._last_obs = clean
 

@@ -53,6 +53,10 @@ def train(
     resume: Annotated[
         bool, typer.Option(help="Go on from the checkpoint in the folder, where there is one.")
     ] = True,
+    overlap: Annotated[
+        bool,
+        typer.Option("--overlap", help="Collect in a second process during the updates."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a policy; a checkpoint every half minute, and running it again resumes."""
@@ -60,7 +64,14 @@ def train(
 
     folder = Path(out or f"runs/{task}-{algorithm}-{seed}")
     run_train(
-        task, algorithm, timesteps=timesteps, seed=seed, out=folder, resume=resume, as_json=as_json
+        task,
+        algorithm,
+        timesteps=timesteps,
+        seed=seed,
+        out=folder,
+        resume=resume,
+        overlap=overlap,
+        as_json=as_json,
     )
 
 

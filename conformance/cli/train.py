@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +13,10 @@ import typer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
+from safer_gym.agents.common.ahead import AheadVecEnv
 from safer_gym.agents.common.checkpoint import (
     CheckpointCallback,
     latest_checkpoint,
@@ -49,11 +52,15 @@ class Run(NamedTuple):
     out: Path
     command: str = ""
     """What makes the same policy again; "" is the command `train`."""
+    overlap: bool = False
+    """Collect in a second process during the updates."""
 
     def settings(self) -> dict[str, Any]:
         """What must be equal for a run to be resumed."""
         settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
         del settings["command"]
+        if not self.overlap:
+            del settings["overlap"]  # as in the folders of runs from before there was a choice
         return json.loads(json.dumps(settings, default=repr))
 
     @property
@@ -63,20 +70,33 @@ class Run(NamedTuple):
 
 
 def planned(
-    task: Task, algorithm: str, out: Path, timesteps: int = 0, seed: int = 0, recipe: str = ""
+    task: Task,
+    algorithm: str,
+    out: Path,
+    timesteps: int = 0,
+    seed: int = 0,
+    recipe: str = "",
+    *,
+    overlap: bool = False,
 ) -> Run:
     """A run of the task's recipe for `algorithm`, or of the one called `recipe`.
 
     Args:
         timesteps: Environment steps; 0 is the recipe's own number.
+        overlap: Collect during the updates; for off-policy algorithms.
 
     Raises:
-        ValueError: no recipe for the task or for the algorithm.
+        ValueError: no recipe for the task or for the algorithm; or it can not overlap.
     """
     from safer_gym.agents.recipes import RECIPES
 
     recipes = RECIPES[choose("task", task.name, RECIPES)]
     chosen = recipes[choose("algorithm", recipe or algorithm, recipes)]
+    if overlap and not issubclass(algorithm_class(algorithm), OffPolicyAlgorithm):
+        raise ValueError(
+            f"overlap needs an off-policy algorithm (safer, cvpo, sac-lagrangian); {algorithm} "
+            "learns from the rollouts of its present policy alone."
+        )
     return Run(
         task=task,
         algorithm=algorithm,
@@ -85,6 +105,7 @@ def planned(
         kwargs=dict(chosen["kwargs"]),
         seed=seed,
         out=out,
+        overlap=overlap,
     )
 
 
@@ -96,13 +117,14 @@ def run_train(
     seed: int,
     out: Path,
     resume: bool,
+    overlap: bool,
     as_json: bool,
 ) -> None:
     """Train, or go on training, and say where the model is."""
     one_thread()
     if timesteps < 0:
         raise ValueError(f"timesteps must be >= 0, got {timesteps}")
-    run = planned(find_task(task), algorithm, out, timesteps, seed)
+    run = planned(find_task(task), algorithm, out, timesteps, seed, overlap=overlap)
     with Bar() as bar:
         curve = train_policy(run, bar, resume=resume)
     result = {"model": str(run.model), "timesteps": run.timesteps, **_last(curve)}
@@ -128,9 +150,8 @@ def train_policy(run: Run, bar: Reporter, *, resume: bool = True) -> list[CurveP
     if run.model.exists() and _trained(run) >= run.timesteps:
         bar.update("training", 1.0, "already done")
         return read_curve(run.out / CURVE)
-    envs = make_vec_env(env_maker(run.task), n_envs=run.n_envs, seed=run.seed)
-    model, curve = _start(run, envs)
-    with stop_flag() as stop:
+    with closing(_environments(run)) as envs, stop_flag() as stop:
+        model, curve = _start(run, envs)
         callback = CheckpointCallback(
             run.out / "checkpoints",
             curve=curve,
@@ -140,7 +161,6 @@ def train_policy(run: Run, bar: Reporter, *, resume: bool = True) -> list[CurveP
         )
         kept = SnapshotCallback(run.out / POLICIES, candidate_steps(run.timesteps))
         _learn(run, model, CallbackList([callback, kept]), bar)
-    envs.close()
     if stop():
         stderr.print(f"stopped at {model.num_timesteps} steps; the same command goes on from here")
         raise typer.Exit(INTERRUPTED)
@@ -179,6 +199,11 @@ def _trained(run: Run) -> int:
     return int(json.loads(record.read_text()).get("timesteps", 0)) if record.exists() else 0
 
 
+def _environments(run: Run) -> VecEnv:
+    kind: Any = AheadVecEnv if run.overlap else DummyVecEnv
+    return make_vec_env(env_maker(run.task), run.n_envs, run.seed, vec_env_cls=kind)
+
+
 def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
     algorithm = algorithm_class(run.algorithm)
     checkpoint = latest_checkpoint(run.out / "checkpoints")
@@ -211,6 +236,7 @@ def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Report
         "timesteps": model.num_timesteps,
         "n_envs": run.n_envs,
         "kwargs": run.settings()["kwargs"],
+        "overlap": run.overlap,
         **_last(curve),
         "chosen": choice.path.stem,
         "candidates": choice.table,
@@ -223,7 +249,8 @@ def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Report
 def _command(run: Run) -> str:
     """The command that trains the same policy again, whatever folder it went to."""
     words = ["safer-gym train", run.task.name, "--algorithm", run.algorithm]
-    return " ".join([*words, "--timesteps", str(run.timesteps), "--seed", str(run.seed)])
+    words += ["--timesteps", str(run.timesteps), "--seed", str(run.seed)]
+    return " ".join([*words, *(["--overlap"] if run.overlap else [])])
 
 
 def _show(bar: Reporter, run: Run, callback: CheckpointCallback, done: int) -> None:
