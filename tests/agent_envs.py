@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -138,6 +140,23 @@ class Encoded(Timed):
     @staticmethod
     def cost_at(obs: np.ndarray) -> float:
         return float(100.0 * obs[..., 0] + 10.0 * (obs[..., 1] % 7) + obs[..., 2])
+
+
+class Troubled(Encoded):
+    """Tells what action it took; goes wrong on request (`set_attr("trouble", ...)`)."""
+
+    trouble = ""
+    """"error" raises, "exit" ends the process with code 7, "slow" takes a moment."""
+
+    def step(self, action: np.ndarray) -> Step:
+        if self.trouble == "error":
+            raise OSError("the simulator is gone")
+        if self.trouble == "exit":
+            os._exit(7)
+        if self.trouble == "slow":
+            time.sleep(0.002)
+        obs, reward, terminated, truncated, info = super().step(action)
+        return obs, reward, terminated, truncated, {**info, "took": action.copy()}
 
 
 class Steep(Timed):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from agent_envs import ALGORITHMS, Costless, Steep, Timed, small_agent, vectorised
+from same_learner import assert_same_data, assert_same_learner
 from stable_baselines3 import PPO, SAC, TD3
 
 from safer_gym.agents import CVPO, SAFER
@@ -28,34 +29,6 @@ def trained(algorithm: str, n_envs: int = 2, **options: Any) -> VariationalPolic
     """After 120 steps per environment: in the middle of nothing round, past many updates."""
     agent = small_agent(algorithm, vectorised(Timed, n_envs), **options)
     return agent.learn(120 * n_envs)
-
-
-def all_tensors(agent: VariationalPolicyOptimization) -> dict[str, torch.Tensor]:
-    found = dict(agent.policy.state_dict())
-    for name in ("actor", "critic", "cost_critic"):
-        state = getattr(agent, name).optimizer.state_dict()["state"]
-        for index, moments in state.items():
-            found |= {f"{name}.{index}.{key}": value for key, value in moments.items()}
-    return found
-
-
-def assert_same_learner(
-    one: VariationalPolicyOptimization, other: VariationalPolicyOptimization
-) -> None:
-    """Bit for bit: networks, targets, optimisers, duals, multipliers, counters."""
-    theirs = all_tensors(other)
-    assert all_tensors(one).keys() == theirs.keys()
-    for name, tensor in all_tensors(one).items():
-        assert torch.equal(tensor, theirs[name]), name
-    assert one.dual == other.dual
-    assert one.betas == other.betas
-    betas = [getattr(agent, "adversarial_betas", None) for agent in (one, other)]
-    assert betas[0] == betas[1]
-    assert list(one.cost_monitor.recent) == list(other.cost_monitor.recent)
-    for name in ("total_cost", "episodes", "violations"):
-        assert getattr(one.cost_monitor, name) == getattr(other.cost_monitor, name)
-    for name in ("num_timesteps", "_n_updates", "_episode_num", "episode_length", "threshold"):
-        assert getattr(one, name) == getattr(other, name), name
 
 
 @algorithms
@@ -123,9 +96,7 @@ def test_a_resumed_run_equals_an_unbroken_one(
     twins.append(agent.learn(100, reset_num_timesteps=False))
     assert agent._n_updates > 10
     assert_same_learner(*twins)
-    buffers = [twin.replay_buffer for twin in twins]
-    for name in ("observations", "actions", "rewards", "costs", "timeouts"):
-        np.testing.assert_array_equal(getattr(buffers[0], name), getattr(buffers[1], name))
+    assert_same_data(*twins)
 
 
 def _reset_draws(agent: VariationalPolicyOptimization, folder: Path) -> None:
