@@ -7,6 +7,7 @@ python -m benchmarks engine                  # enclosures and gates: how fast?
 python -m benchmarks gates                   # errors and early stopping of the gate
 python -m benchmarks imports                 # what a user waits for before the first line
 python -m benchmarks live                    # one environment under attack: how long is a step?
+python -m benchmarks overlap                 # collecting during the updates, beside not
 python -m benchmarks rounds                  # what a round of training is made of
 python -m benchmarks precision robust_time   # trainings: is bfloat16 harmless? quality by time
 python -m benchmarks memory                  # a million transitions; many episodes
@@ -41,6 +42,7 @@ from benchmarks import (
     learning,
     live,
     memory,
+    overlap,
     precision,
     robust_time,
     rounds,
@@ -63,6 +65,7 @@ NAMES = (
     "imports",
     "live",
     "memory",
+    "overlap",
     "rounds",
     "theory",
     "updates",
@@ -75,6 +78,9 @@ _HEAD = """# Measured
 Made by `{command}`; commit, machine, versions and all digits are in the JSON file beside this one.
 
 """
+
+
+_SHORT_ROUNDS = {"train_freq": 2, "gradient_steps": 1, "learning_starts": 20}
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -175,11 +181,13 @@ def _live(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _rounds(options: argparse.Namespace) -> dict[str, Any]:
-    tiny: dict[str, Any] = {}
-    if options.tiny:
-        small = {"train_freq": 2, "gradient_steps": 1, "learning_starts": 20}
-        tiny = {"tasks": ("ball-circle",), "rounds": 2, **small}
-    return rounds.measure(**tiny)
+    tiny: dict[str, Any] = {"tasks": ("ball-circle",), "rounds": 2, **_SHORT_ROUNDS}
+    return rounds.measure(**(tiny if options.tiny else {}))
+
+
+def _overlap(options: argparse.Namespace) -> dict[str, Any]:
+    tiny: dict[str, Any] = {"tasks": ("ball-circle",), "methods": ("SAFER",), **_SHORT_ROUNDS}
+    return overlap.measure(**(tiny if options.tiny else {}), **_repeated(options))
 
 
 def _precision(options: argparse.Namespace) -> dict[str, Any]:
@@ -270,6 +278,7 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "imports": _imports,
     "live": _live,
     "memory": _memory,
+    "overlap": _overlap,
     "precision": _precision,
     "robust_time": _robust_time,
     "rounds": _rounds,
