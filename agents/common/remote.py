@@ -18,6 +18,8 @@ Build = Callable[[Callable[[], bool]], Any]
 CLOSING_SECONDS = 10.0
 """How long the object may take to close before its process is ended."""
 
+NOT_BEGUN = ' before it began; a script that starts it needs `if __name__ == "__main__":`'
+
 
 class Remote:
     """Calls methods of `build(wanted)` in another process, which has one torch thread.
@@ -33,7 +35,7 @@ class Remote:
         self._process = context.Process(target=_serve, args=(end, build), daemon=True)
         self._process.start()
         end.close()
-        self._owed = False
+        self._owed = self._began = False
 
     def send(self, method: str, *args: Any, **kwargs: Any) -> None:
         """Begin a call; an earlier one whose answer was not received is waited for."""
@@ -53,7 +55,7 @@ class Remote:
         with self._end_told():
             self._pipe.poll(None)  # Ctrl-C may break the waiting, but not a message
             error, value = self._pipe.recv()
-        self._owed = False
+        self._owed, self._began = False, True
         if error:
             raise RuntimeError(f"in the other process:\n{error}")
         return value
@@ -72,10 +74,9 @@ class Remote:
             yield
         except (EOFError, OSError) as lost:
             self._process.join(1.0)
-            raise RuntimeError(
-                f"the other process has ended (exit code {self._process.exitcode}). If it never "
-                'began: the script that starts it needs `if __name__ == "__main__":`.'
-            ) from lost
+            hint = "" if self._began else NOT_BEGUN
+            code = self._process.exitcode
+            raise RuntimeError(f"the other process has ended (exit code {code}){hint}") from lost
 
 
 def _serve(pipe: Connection, build: Build) -> None:
