@@ -93,6 +93,8 @@ def test_the_data_are_what_the_environments_gave(algorithm: str, options: dict[s
     agent.learn(200, callback=watch)
     obs, following, rewards, costs = stored(agent)
     np.testing.assert_array_equal(watch.took, watch.actions)
+    rounds = {each.tobytes() for each in np.split(np.array(watch.actions), 5)}
+    assert len(rounds) == 5  # none repeats another's draws
     np.testing.assert_array_equal(costs, 100 * obs[..., 0] + 10 * (obs[..., 1] % 7) + obs[..., 2])
     np.testing.assert_array_equal(rewards, -costs)
     steps = np.arange(100)
@@ -162,6 +164,39 @@ def test_each_rollout_is_by_the_weights_from_before_the_updates(pickled: list[by
     steps = [step for each in pickled for step in again.gather(each)]
     np.testing.assert_array_equal([step.obs for step in steps], stored(agent)[0])
     np.testing.assert_array_equal([step.actions for step in steps], watch.actions)
+
+
+def test_the_actions_are_those_of_the_ordered_weights(pickled: list[bytes]) -> None:
+    """A policy almost without noise: its mean actions, and not those of other weights."""
+    quiet = {"min_std": 1e-6, "init_std": 1e-5, "max_std": 2e-5}
+    options = {"policy_kwargs": {"net_arch": [8], "actor_kwargs": quiet}, "learning_starts": 0}
+    agent, watch = small_agent("CVPO", troubled(), learning_rate=0.05, **options), Watch()
+    agent.learn(200, callback=watch)
+    taken = np.split(np.array(watch.actions), 5)
+    seen = np.split(stored(agent)[0], 5)
+
+    def means(order: int, rollout: int) -> np.ndarray:
+        agent.policy.load_state_dict(cloudpickle.loads(pickled[order]).weights)
+        return np.array([agent.predict(obs, deterministic=True)[0] for obs in seen[rollout]])
+
+    for index in range(5):
+        np.testing.assert_allclose(taken[index], means(index, index), atol=1e-4)
+    assert np.abs(taken[4] - means(0, 4)).max() > 5e-3
+
+
+def test_a_change_of_the_agent_reaches_the_next_rollout() -> None:
+    class Peace(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_rollout_end(self) -> None:
+            if self.num_timesteps == 80:
+                self.model.collection_attack = None
+
+    agent = small_agent("CVPO", troubled(), collection_attack="gaussian", learning_starts=0)
+    agent.learn(160, callback=Peace())
+    whole = [np.array_equal(obs, np.round(obs)) for obs in np.split(stored(agent)[0], 4)]
+    assert whole == [False, False, True, True]
 
 
 def test_learning_on_begins_with_the_present_weights(pickled: list[bytes]) -> None:
