@@ -142,7 +142,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "safer": _recipe(360_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | LATE),
         "safer-paper": _recipe(240_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
         "sac-lagrangian": SAC_LAGRANGIAN,
-        "demo": _recipe(240_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
+        "demo": _recipe(300_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
         "full": _recipe(3_600_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | PAPER_SIZE),
         **_ppo_family(400_000, 20, 200, 0.05),
     },

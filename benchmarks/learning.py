@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import DummyVecEnv
 
+from safer_gym.agents import AheadVecEnv
 from safer_gym.agents.recipes import RECIPES
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import algorithm_class, find_model
@@ -50,6 +52,8 @@ class Case(NamedTuple):
     """Of each attack and policy."""
     n_envs: int = 0
     """Environments side by side; 0 is the recipe's number."""
+    overlap: bool = False
+    """Collect in a second process during the updates; the CPU clock then counts one process."""
 
 
 TINY = Case(
@@ -116,9 +120,9 @@ def learn(case: Case, seed: int, kept: Path | None = KEPT) -> Run:
 
 def _learn(case: Case, seed: int) -> Run:
     recipe, load = RECIPES[TASK][case.recipe], os.getloadavg()[0]
-    envs = make_vec_env(
-        env_maker(find_task(TASK)), n_envs=case.n_envs or recipe["n_envs"], seed=seed
-    )
+    kind: Any = AheadVecEnv if case.overlap else DummyVecEnv
+    n_envs = case.n_envs or recipe["n_envs"]
+    envs = make_vec_env(env_maker(find_task(TASK)), n_envs, seed, vec_env_cls=kind)
     options = recipe["kwargs"] | case.options
     model = algorithm_class(case.algorithm)("MlpPolicy", envs, seed=seed, device="cpu", **options)
     with TemporaryDirectory() as folder, Bar() as bar:

@@ -28,6 +28,7 @@ CASES = {
         _demo("margin 1.0, early attack", eps=0.05, eps_start=0.2, eps_end=0.35),
         _demo("margin 1.0, 300k", 300_000, eps=0.05),
         _demo("margin 1.1, 300k", 300_000, eps=0.055),
+        _demo("margin 1.1, 300k, overlap", 300_000, eps=0.055)._replace(overlap=True),
     )
 }
 

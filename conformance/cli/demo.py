@@ -99,7 +99,7 @@ def _packaged(demo: _Demo) -> list[Subject]:
 def _fresh(demo: _Demo, *, full: bool, seed: int) -> Subject:
     recipe = FULL if full else QUICK
     out = demo.out / f"training-{recipe}-{seed}"
-    run = planned(demo.task, "safer", out, seed=seed, recipe=recipe)
+    run = planned(demo.task, "safer", out, seed=seed, recipe=recipe, overlap=True)
     curve = train_policy(run, demo.bar)
     for suffix in (".zip", ".json"):
         shutil.copyfile(run.model.with_suffix(suffix), demo.out / f"model{suffix}")

@@ -372,8 +372,10 @@ def test_the_demo_reports_then_trains_and_resumes(
 ) -> None:
     monkeypatch.setattr(demo_module, "RADII", (0.05,))
     monkeypatch.setattr(
-        demo_module, "planned", lambda task, name, out, seed, recipe: small_run(out, 600)
-    )
+        demo_module, "planned", lambda task, name, out, **own: small_run(out, 600)._replace(
+            overlap=own["overlap"]
+        )
+    )  # fmt: skip
     arguments = ["demo", "--out", str(tmp_path), "--episodes", "1", "--json"]
     code, out, err = run(*arguments, "--no-train")
     assert code == 0, err
