@@ -79,7 +79,7 @@ class LpBall:
 
     def gauge(self, delta: Tensor) -> Tensor:
         """||delta / eps||_p as [B]: at most 1 inside; infinite where a frozen dimension moves."""
-        eps = self._eps_of(delta)
+        eps = self.radius(delta)
         moved = torch.where(delta == 0, 0.0, math.inf)
         ratio = torch.where(eps > 0, delta / torch.where(eps > 0, eps, 1.0), moved)
         return self.norm(ratio)
@@ -100,7 +100,7 @@ class LpBall:
         It does not depend on the gradient's length. linf: eps sign(g); l2: eps^2 g / ||eps g||;
         l1: the whole radius on the coordinate with the largest |eps g|. Zero for a zero gradient.
         """
-        eps = self._eps_of(gradient)
+        eps = self.radius(gradient)
         if self.p == math.inf:
             return eps * gradient.sign()
         gain = (eps * gradient).flatten(1)
@@ -135,8 +135,18 @@ class LpBall:
         """`project` with the center fixed, for many projections around the same points."""
         if self.p != math.inf or self.is_point:
             return lambda points: self.project(center, points)
-        low, high = self._linf_bounds(center)
+        low, high = self.bounds(center)
         return lambda points: torch.clamp(points, low, high)
+
+    def bounds(self, center: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends [B, *O] of a linf set, which is a box, rounded toward the center."""
+        exact, eps = center.double(), self.radius(center.double())
+        reach = torch.stack((-eps, eps)).view(2, *[1] * (center.dim() - eps.dim()), *eps.shape)
+        ends = (exact + reach).to(center.dtype)
+        too_far = (exact - ends.double()).abs() > eps
+        ends = torch.where(too_far, torch.nextafter(ends, center), ends)
+        low, high = self._box(center)
+        return _clip(ends[0], low, None), _clip(ends[1], None, high)
 
     def offsets(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Uniform draws from the ball around zero, shaped and typed as `like` [B, *O]."""
@@ -159,13 +169,14 @@ class LpBall:
             sign = torch.where(draws[:, d : 2 * d] < 0.5, -1.0, 1.0)
             unit = sign * spacings[:, :d] / spacings.sum(1, keepdim=True)
         unit = unit.view(shape).to(like)
-        return self._eps_of(unit) * unit
+        return self.radius(unit) * unit
 
     def sample(self, center: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Uniform draws from the ball around each row of `center`, then projected to the set."""
         return self.project(center, center + self.offsets(center, generator))
 
-    def _eps_of(self, like: Tensor) -> Tensor:
+    def radius(self, like: Tensor) -> Tensor:
+        """`eps` in the type of observations `like` [B, *O], and on their device."""
         if self.eps.dim() > 0:
             try:
                 torch.broadcast_shapes(self.eps.shape, like.shape[1:])
@@ -182,22 +193,12 @@ class LpBall:
             bounds.append(None if value is None else widen(value.to(center), center))
         return bounds[0], bounds[1]
 
-    def _linf_bounds(self, center: Tensor) -> tuple[Tensor, Tensor]:
-        """Ends of the set, a box itself, rounded toward the center."""
-        eps = self._eps_of(center.double())
-        exact = center.double()
-        low, high = (exact - eps).to(center.dtype), (exact + eps).to(center.dtype)
-        low = torch.where(exact - low.double() > eps, torch.nextafter(low, center), low)
-        high = torch.where(high.double() - exact > eps, torch.nextafter(high, center), high)
-        valid_low, valid_high = self._box(center)
-        return _clip(low, valid_low, None), _clip(high, None, valid_high)
-
     def _project_lp(
         self, center: Tensor, points: Tensor, low: Tensor | None, high: Tensor | None
     ) -> Tensor:
         exact = center.double()
         wanted = points.double() - exact
-        eps = self._eps_of(wanted).expand_as(wanted)
+        eps = self.radius(wanted).expand_as(wanted)
         radius = float(self.eps.max())
         size = wanted.abs()
         room = _room(exact, wanted, low, high)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
+from operator import add
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from safer_gym.mlp import CriticAt, MlpAction, MlpCritic
+from safer_gym.mlp_blocks import BlockAction, BlockCritic, block_size
 from safer_gym.types import QFn, Victim
+
+EIGHT = 8
+"""Rows of a vector unit: torch's products of a multiple mostly treat each row alike."""
 
 
 @dataclass(frozen=True)
 class AnalyticScore:
     """sum_i weight_i Q_i(s, mu(s~)) for fixed clean states s, without autograd."""
 
-    action: MlpAction
-    critics: Sequence[tuple[float, CriticAt]]
+    action: MlpAction | BlockAction
+    critics: Sequence[tuple[float, CriticAt | BlockCritic]]
+    granule: int
+    """A batch of a multiple of this many rows, cut down to another one, keeps the rows' bits."""
 
     def __call__(self, points: Tensor) -> Tensor:
         """Values [B] at `points`, forward alone."""
@@ -34,15 +42,15 @@ class AnalyticScore:
 
     def rows(self, index: Tensor) -> AnalyticScore:
         """The score of some of the rows; `index` [b]."""
-        return AnalyticScore(self.action, [(weight, q.rows(index)) for weight, q in self.critics])
+        return replace(self, critics=[(weight, q.rows(index)) for weight, q in self.critics])
 
 
-def _times(weight: float, value: Tensor) -> Tensor:
+def _times(weight: float, value: Any) -> Any:
     return value if weight == 1.0 else weight * value
 
 
-def _total(parts: Sequence[Tensor]) -> Tensor:
-    return reduce(torch.add, parts)
+def _total(parts: Sequence[Any]) -> Any:
+    return reduce(add, parts)
 
 
 def analytic_score(
@@ -59,8 +67,12 @@ def analytic_score(
     for weight, critic in terms:
         if not isinstance(critic, MlpCritic) or not _same_box(action, critic):
             return None
-        critics.append((weight, critic.at(obs)))
-    return AnalyticScore(action, critics)
+        critics.append((weight, critic))
+    size = block_size(obs, action.layers, *(critic.layers for _, critic in critics))
+    if size == 0:
+        return AnalyticScore(action, [(weight, q.at(obs)) for weight, q in critics], EIGHT)
+    in_blocks = [(weight, BlockCritic(q, obs, size)) for weight, q in critics]
+    return AnalyticScore(BlockAction(action, size), in_blocks, size)
 
 
 def _same_box(action: MlpAction, critic: MlpCritic) -> bool:

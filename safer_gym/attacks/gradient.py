@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,14 +12,12 @@ import torch
 from torch import Tensor
 
 from safer_gym.attacks.analytic import AnalyticScore
+from safer_gym.attacks.box_walk import Box, box_walk
 from safer_gym.attacks.inputs import as_rows, checked_scores, draw_seed, prepare
 from safer_gym.attacks.objectives import Objective, Score
 from safer_gym.attacks.step_rules import Steepest, StepRule, Visit
 from safer_gym.balls import LpBall
 from safer_gym.types import AttackResult, Victim
-
-EIGHT = 8
-"""Rows of a vector unit; see `_awake`."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +80,18 @@ class GradientAttack:
     def _walk(
         self, score: Score, obs: Tensor, ball: LpBall, start: _Place, jumps: Callable[[], Tensor]
     ) -> _Place:
-        """The best place of one walk. `jumps()[k]` is where flat rows go at step k."""
+        """The best place of one walk. `jumps()[k]` is how far flat rows go at step k."""
+        if isinstance(score, AnalyticScore) and _in_a_box(self.step_rule, obs, ball):
+            low, high = ball.bounds(obs)
+            box = Box(low.numpy(), high.numpy(), ball.radius(obs).numpy())
+            rule: Any = self.step_rule
+            found = box_walk(score, start, box, rule, self.steps, lambda: obs + jumps()[:, None])
+            return _Place(*found, start.gradient)
         here = best = start
         state: Any = None
         improved = torch.ones_like(start.values, dtype=torch.bool)
         settled: Tensor | None = None
         n_settled = 0
-        awake = _Awake(score, None)
         project = ball.around(obs)
         for k in range(self.steps):
             wanted, state = self.step_rule(Visit(here.points, here.gradient, improved), ball, state)
@@ -104,8 +108,7 @@ class GradientAttack:
                 if n_settled == len(obs):
                     break
                 points = torch.where(as_rows(settled, obs), here.points, points)
-                awake = _awake(score, settled, n_settled, awake)
-            here = awake.look(here, points, last=k + 1 == self.steps)
+            here = _look(score, points)
             improved = here.values > best.values
             best = best.where(improved, here)
             if flat is not None:
@@ -134,39 +137,9 @@ class _Place(NamedTuple):
         )
 
 
-class _Awake(NamedTuple):
-    """The rows that are still looked at: those that settled stay what they are."""
-
-    score: Score
-    rows: Tensor | None
-    """Their numbers [b]; None where they are all."""
-
-    def look(self, here: _Place, points: Tensor, *, last: bool) -> _Place:
-        """The places `points` [B, *O]; nobody needs the gradient of the `last` ones."""
-        seen = points if self.rows is None else points.index_select(0, self.rows)
-        place = here._replace(values=self.score(seen)) if last else _look(self.score, seen)
-        if self.rows is None:
-            return place._replace(points=points)
-        values = here.values.index_copy(0, self.rows, place.values)
-        if last:
-            return _Place(points, values, here.gradient)
-        return _Place(points, values, here.gradient.index_copy(0, self.rows, place.gradient))
-
-
-def _awake(score: Score, settled: Tensor, n_settled: int, now: _Awake) -> _Awake:
-    """Leave settled rows out, where that saves a quarter of the work or more.
-
-    Only for batches of a multiple of eight rows, which stay one: such products mostly treat each
-    row alike, so no row sees in its last bits how many others are left.
-    """
-    if not isinstance(score, AnalyticScore) or len(settled) % EIGHT != 0:
-        return now
-    size = -(-(len(settled) - n_settled) // EIGHT) * EIGHT
-    looked_at = len(settled) if now.rows is None else len(now.rows)
-    if 4 * size > 3 * looked_at:
-        return now
-    rows = settled.byte().argsort(stable=True)[:size]
-    return _Awake(score.rows(rows), rows)
+def _in_a_box(rule: StepRule, obs: Tensor, ball: LpBall) -> bool:
+    """Whether `box_walk` walks the same way."""
+    return type(rule) is Steepest and ball.p == math.inf and obs.device.type == "cpu"
 
 
 def _rows_without(gradient: Tensor) -> Tensor | None:

@@ -1,0 +1,124 @@
+"""The walk of `GradientAttack` in a box by `Steepest` steps, for scores that know their gradient.
+
+What `GradientAttack` does in general, written for tensors so small that each operation costs more
+than it computes: a NumPy call takes a third of a torch one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from safer_gym.attacks.analytic import AnalyticScore
+from safer_gym.attacks.step_rules import Steepest
+
+
+class Box(NamedTuple):
+    """Where the rows may go."""
+
+    low: NDArray
+    high: NDArray
+    """Ends [B, O]."""
+    eps: NDArray
+    """Length of a step of unit gauge, [] or [O]."""
+
+
+class _Rows(NamedTuple):
+    """The rows that still move: one that no longer does never will."""
+
+    number: NDArray
+    """Where each row is in the batch [b]."""
+    score: AnalyticScore
+    low: NDArray
+    high: NDArray
+    size: NDArray
+    """Gauge of the next step [b, 1]."""
+
+    def only(self, kept: NDArray) -> _Rows:
+        parts = (part[kept] for part in (self.number, self.low, self.high, self.size))
+        number, low, high, size = parts
+        return _Rows(number, self.score.rows(torch.from_numpy(kept)), low, high, size)
+
+
+def box_walk(
+    score: AnalyticScore,
+    start: tuple[Tensor, Tensor, Tensor],
+    box: Box,
+    rule: Steepest,
+    steps: int,
+    jumps: Callable[[], Tensor],
+) -> tuple[Tensor, Tensor]:
+    """The best points [B, O] of the walk and their values [B].
+
+    Args:
+        score: of all rows.
+        start: points [B, O], values [B] and gradients [B, O] to start from.
+        box: holds the points.
+        rule: how long the steps are.
+        steps: how many.
+        jumps: gives points [steps, B, O] where rows with a gradient of zero go at each step.
+    """
+    points, values, gradient = (part.numpy() for part in start)
+    best_points, best_values = points.copy(), values.copy()
+    size = np.full((len(points), 1), rule.step_size, points.dtype)
+    now = _Rows(np.arange(len(points)), score, box.low, box.high, size)
+    for k in range(steps):
+        direction = np.sign(gradient)
+        flat = None if np.vdot(direction, direction) == direction.size else _flat(direction)
+        wanted = now.size * (box.eps * direction)
+        wanted += points
+        if flat is not None:
+            wanted[flat] = jumps()[k].numpy()[now.number[flat]]
+        np.maximum(wanted, now.low, out=wanted)
+        np.minimum(wanted, now.high, out=wanted)
+        moving = (wanted != points).any(1)
+        if flat is not None:
+            moving |= flat
+        kept = _worth_keeping(moving, score.granule)
+        if kept is not None:
+            if not len(kept):
+                break
+            now, wanted, flat = now.only(kept), wanted[kept], None if flat is None else flat[kept]
+        points = wanted
+        values, gradient = _seen(now.score, points, last=k + 1 == steps)
+        better = values > best_values[now.number]
+        won = now.number[better]
+        best_values[won], best_points[won] = values[better], points[better]
+        better = better if flat is None else better | flat
+        now.size[~better] *= rule.shrink
+    return torch.from_numpy(best_points), torch.from_numpy(best_values)
+
+
+def _flat(direction: NDArray) -> NDArray | None:
+    """Rows without a slope [b], if any; entries that are not a number become zero."""
+    np.nan_to_num(direction, copy=False, nan=0.0)
+    flat = ~direction.any(1)
+    return flat if flat.any() else None
+
+
+def _worth_keeping(moving: NDArray, granule: int) -> NDArray | None:
+    """Which rows to go on with, where that saves a quarter of them or more; None for all.
+
+    They stay a multiple of `granule`, or all: no row sees in its last bits how many others move.
+    """
+    n_moving, n_rows = np.count_nonzero(moving), len(moving)
+    if n_moving == 0:
+        return np.flatnonzero(moving)
+    size = -(-n_moving // granule) * granule
+    if n_rows % granule != 0 or 4 * size > 3 * n_rows:
+        return None
+    return np.argsort(~moving, kind="stable")[:size]
+
+
+def _seen(score: AnalyticScore, points: NDArray, *, last: bool) -> tuple[NDArray, NDArray]:
+    """Values [b] and gradients [b, O]; nobody needs those of the `last` points."""
+    tensor = torch.from_numpy(points)
+    if last:
+        return score(tensor).numpy(), points
+    values, gradient = score.look(tensor)
+    return values.numpy(), gradient.numpy()

@@ -1,0 +1,187 @@
+"""The networks of `safer_gym.mlp` for a few rows at a time, multiplied by NumPy in small blocks.
+
+OpenBLAS multiplies a matrix with a few columns as it lies, on the calling thread: a third faster
+than torch does for 16 rows, and each call costs less. Every block is a product of its own, so the
+bits of a row do not depend on how many others there are.
+
+Shapes: K members, n blocks, b columns of a block, which are rows of the batch [B], filled up with
+zeros; I inputs and O outputs of a layer. Activations are [K, n, units, b].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from safer_gym.mlp import Layer, MlpAction, MlpCritic
+
+BLOCK = 4
+"""Rows of a block; fewer only where a batch has fewer."""
+_MOST_ROWS = 64
+"""Larger batches gain little, and torch can use several threads for them."""
+_SMALL = 10**6
+"""Multiplications of a product up to which OpenBLAS neither packs nor starts threads."""
+
+
+def block_size(rows: Tensor, *networks: Sequence[Layer]) -> int:
+    """How wide the blocks are for a batch [B, I] and networks like these; 0 where torch is better.
+
+    It depends on the machine and on sizes, never on a clock: the same run has the same bits.
+    """
+    size = min(BLOCK, len(rows))
+    weights = [layer.weight for layers in networks for layer in layers]
+    if len(rows) > _MOST_ROWS or not _fast_when_small():
+        return 0
+    fits = all(size * w.shape[-1] * w.shape[-2] <= _SMALL for w in weights)
+    return size if fits and all(t.device.type == "cpu" for t in (rows, *weights)) else 0
+
+
+@cache
+def _fast_when_small() -> bool:
+    """Whether NumPy's library multiplies small matrices without packing them first."""
+    built: dict[str, Any] = getattr(np.__config__, "CONFIG", {}).get("Build Dependencies", {})
+    with_openblas = "openblas" in built.get("blas", {}).get("name", "")
+    return with_openblas and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+class BlockChain:
+    """`Chain` in blocks. Weights are views; biases are copied: make one for each attack."""
+
+    def __init__(self, layers: Sequence[Layer], activation: str, size: int) -> None:
+        self.turned = [_with_members(layer.weight)[:, None] for layer in layers]
+        self.weights = [turned.swapaxes(-1, -2) for turned in self.turned]
+        self.biases = [
+            _wide(layer.bias.numpy().reshape(len(turned), 1, -1, 1), size)
+            for layer, turned in zip(layers, self.turned, strict=True)
+        ]
+        self.of_last = _wide(self.turned[-1][..., :1], size)
+        self.activation, self.size, self.dtype = activation, size, self.biases[0].dtype
+
+    def blocks(self, rows: Tensor) -> NDArray:
+        """A batch [B, I] as [n, I, b]."""
+        array = rows.numpy().astype(self.dtype, copy=False)
+        if missing := -len(array) % self.size:
+            array = np.concatenate([array, np.zeros((missing, array.shape[1]), self.dtype)])
+        return array.reshape(-1, self.size, array.shape[1]).swapaxes(-1, -2)
+
+    def forward(self, first: NDArray) -> list[NDArray]:
+        """Hidden activations and the output from the first layer's sums, which are overwritten."""
+        values = [first]
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            hidden = values[-1]
+            if self.activation == "relu":
+                np.maximum(hidden, 0, out=hidden)
+            else:
+                np.tanh(hidden, out=hidden)
+            sums = np.matmul(weight, hidden)
+            sums += bias
+            values.append(sums)
+        return values
+
+    def back(self, upstream: NDArray | None, values: Sequence[NDArray]) -> NDArray:
+        """Gradient by the first layer's sums from that by the output; None: ones for one output."""
+        for turned, hidden in zip(self.turned[:0:-1], values[-2::-1], strict=True):
+            pulled = self.of_last if upstream is None else np.matmul(turned, upstream)
+            upstream = np.sign(hidden) if self.activation == "relu" else 1 - hidden * hidden
+            upstream *= pulled
+        assert upstream is not None, "two layers at least"
+        return upstream
+
+
+class BlockAction:
+    """`MlpAction` in blocks: unit actions are [1, n, A, b] here."""
+
+    def __init__(self, action: MlpAction, size: int) -> None:
+        self.chain = BlockChain(action.layers, action.activation, size)
+
+    def unit(self, obs: Tensor) -> NDArray:
+        """Unit actions at `obs` [B, O]."""
+        return self._forward(obs)[-1]
+
+    def pull(self, obs: Tensor) -> tuple[NDArray, Any]:
+        """Unit actions at `obs` [B, O], and their pull-back, to a gradient [B, O]."""
+        values = self._forward(obs)
+        unit = values[-1]
+
+        def pull(upstream: NDArray) -> Tensor:
+            by_output = upstream * (1 - unit * unit)
+            by_obs = np.matmul(self.chain.turned[0], self.chain.back(by_output, values))
+            return _rows(by_obs[0].swapaxes(-1, -2), len(obs)).to(obs.dtype)
+
+        return unit, pull
+
+    def _forward(self, obs: Tensor) -> list[NDArray]:
+        first = np.matmul(self.chain.weights[0], self.chain.blocks(obs))
+        first += self.chain.biases[0]
+        values = self.chain.forward(first)
+        np.tanh(values[-1], out=values[-1])
+        return values
+
+
+class BlockCritic:
+    """`CriticAt` in blocks."""
+
+    def __init__(self, critic: MlpCritic, obs: Tensor, size: int) -> None:
+        self.critic, self.n_rows = critic, len(obs)
+        self.chain = chain = BlockChain(critic.layers, critic.activation, size)
+        first, width = chain.weights[0], obs.shape[1]
+        self.of_states = np.matmul(first[..., :width], chain.blocks(obs))
+        self.of_states += chain.biases[0]
+        self.by_action = first[..., width:]
+        self.turned = self.by_action.swapaxes(-1, -2)
+
+    def rows(self, index: Tensor) -> BlockCritic:
+        """The critic at some of its observations; `index` [m], whole blocks of them."""
+        part, chosen = copy(self), index.numpy()
+        by_row = self.of_states[..., chosen // self.chain.size, :, chosen % self.chain.size]
+        part.n_rows = len(chosen)
+        blocks = by_row.reshape(-1, self.chain.size, *by_row.shape[1:])
+        part.of_states = np.ascontiguousarray(np.moveaxis(blocks, (2, 0, 3, 1), (0, 1, 2, 3)))
+        return part
+
+    def value(self, unit: NDArray) -> Tensor:
+        """Values [B] of unit actions."""
+        return self._values(self._forward(unit))[0]
+
+    def slope(self, unit: NDArray) -> tuple[Tensor, NDArray]:
+        """Values [B] of unit actions, and their gradients by them, as blocks too."""
+        values = self._forward(unit)
+        by_unit = np.matmul(self.turned, self.chain.back(None, values))
+        result, share = self._values(values)
+        if share is not None:
+            by_unit = (share * by_unit).sum(0, keepdims=True)
+        return result, by_unit
+
+    def _values(self, values: Sequence[NDArray]) -> tuple[Tensor, NDArray | None]:
+        output = values[-1]
+        if len(output) == 1:
+            return _rows(output[0, :, 0, :, None], self.n_rows)[:, 0], None
+        result, share = self.critic.aggregate(torch.from_numpy(output.reshape(len(output), -1)))
+        return result[: self.n_rows], share.numpy().reshape(output.shape)
+
+    def _forward(self, unit: NDArray) -> list[NDArray]:
+        first = np.matmul(self.by_action, unit)
+        first += self.of_states
+        return self.chain.forward(first)
+
+
+def _with_members(weight: Tensor) -> NDArray:
+    array = weight.numpy()
+    return array if array.ndim == 3 else array[None]
+
+
+def _wide(column: NDArray, size: int) -> NDArray:
+    """[..., 1] as [..., b] in memory: sums with short rows that repeat are slow."""
+    return np.repeat(column, size, axis=-1)
+
+
+def _rows(blocks: NDArray, count: int) -> Tensor:
+    """[n, b, D] as the first `count` rows [B, D]."""
+    return torch.from_numpy(blocks.reshape(-1, blocks.shape[-1])[:count])
