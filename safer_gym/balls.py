@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -62,7 +63,7 @@ class LpBall:
         """The ball of a named norm: "l1", "l2" or "linf"."""
         return LpBall(_ORDER[choose("norm", norm, NORMS)], eps, low, high)
 
-    @property
+    @cached_property
     def is_point(self) -> bool:
         """True when the radius is zero everywhere, so that only the center is inside."""
         return not bool(self.eps.any())
@@ -135,18 +136,8 @@ class LpBall:
         """`project` with the center fixed, for many projections around the same points."""
         if self.p != math.inf or self.is_point:
             return lambda points: self.project(center, points)
-        low, high = self.bounds(center)
+        low, high = self._linf_bounds(center)
         return lambda points: torch.clamp(points, low, high)
-
-    def bounds(self, center: Tensor) -> tuple[Tensor, Tensor]:
-        """Ends [B, *O] of a linf set, which is a box, rounded toward the center."""
-        exact, eps = center.double(), self.radius(center.double())
-        reach = torch.stack((-eps, eps)).view(2, *[1] * (center.dim() - eps.dim()), *eps.shape)
-        ends = (exact + reach).to(center.dtype)
-        too_far = (exact - ends.double()).abs() > eps
-        ends = torch.where(too_far, torch.nextafter(ends, center), ends)
-        low, high = self._box(center)
-        return _clip(ends[0], low, None), _clip(ends[1], None, high)
 
     def offsets(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Uniform draws from the ball around zero, shaped and typed as `like` [B, *O]."""
@@ -192,6 +183,16 @@ class LpBall:
         for value, widen in ((self.low, torch.minimum), (self.high, torch.maximum)):
             bounds.append(None if value is None else widen(value.to(center), center))
         return bounds[0], bounds[1]
+
+    def _linf_bounds(self, center: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends of the set, a box itself, rounded toward the center."""
+        eps = self.radius(center.double())
+        exact = center.double()
+        low, high = (exact - eps).to(center.dtype), (exact + eps).to(center.dtype)
+        low = torch.where(exact - low.double() > eps, torch.nextafter(low, center), low)
+        high = torch.where(high.double() - exact > eps, torch.nextafter(high, center), high)
+        valid_low, valid_high = self._box(center)
+        return _clip(low, valid_low, None), _clip(high, None, valid_high)
 
     def _project_lp(
         self, center: Tensor, points: Tensor, low: Tensor | None, high: Tensor | None

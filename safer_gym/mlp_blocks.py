@@ -35,9 +35,9 @@ def block_size(rows: Tensor, *networks: Sequence[Layer]) -> int:
 
     It depends on the machine and on sizes, never on a clock: the same run has the same bits.
     """
-    size = min(BLOCK, len(rows))
+    size = min(BLOCK, rows.shape[0])
     weights = [layer.weight for layers in networks for layer in layers]
-    if len(rows) > _MOST_ROWS or not _fast_when_small():
+    if rows.shape[0] > _MOST_ROWS or not _fast_when_small():
         return 0
     fits = all(size * w.shape[-1] * w.shape[-2] <= _SMALL for w in weights)
     return size if fits and all(t.device.type == "cpu" for t in (rows, *weights)) else 0
@@ -55,14 +55,15 @@ class BlockChain:
     """`Chain` in blocks. Weights are views; biases are copied: make one for each attack."""
 
     def __init__(self, layers: Sequence[Layer], activation: str, size: int) -> None:
-        self.turned = [_with_members(layer.weight)[:, None] for layer in layers]
+        weights = [layer.weight.numpy() for layer in layers]
+        weights = [w if w.ndim == 3 else w[None] for w in weights]
+        self.turned = [w[:, None] for w in weights]
         self.weights = [turned.swapaxes(-1, -2) for turned in self.turned]
-        self.biases = [
-            _wide(layer.bias.numpy().reshape(len(turned), 1, -1, 1), size)
-            for layer, turned in zip(layers, self.turned, strict=True)
-        ]
-        self.of_last = _wide(self.turned[-1][..., :1], size)
-        self.activation, self.size, self.dtype = activation, size, self.biases[0].dtype
+        # Wide in memory: sums with short rows that repeat are slow.
+        columns = [layer.bias.numpy().reshape(len(weights[0]), 1, -1, 1) for layer in layers]
+        self.biases = [column.repeat(size, axis=-1) for column in columns]
+        self.of_last = self.turned[-1][..., :1].repeat(size, axis=-1)
+        self.relu, self.size, self.dtype = activation == "relu", size, weights[0].dtype
 
     def blocks(self, rows: Tensor) -> NDArray:
         """A batch [B, I] as [n, I, b]."""
@@ -71,26 +72,26 @@ class BlockChain:
             array = np.concatenate([array, np.zeros((missing, array.shape[1]), self.dtype)])
         return array.reshape(-1, self.size, array.shape[1]).swapaxes(-1, -2)
 
-    def forward(self, first: NDArray) -> list[NDArray]:
-        """Hidden activations and the output from the first layer's sums, which are overwritten."""
-        values = [first]
+    def forward(self, first: NDArray) -> tuple[NDArray, list[NDArray]]:
+        """The output from the first layer's sums, which are overwritten; slopes of all hidden."""
+        slopes, sums = [], first
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            hidden = values[-1]
-            if self.activation == "relu":
-                np.maximum(hidden, 0, out=hidden)
+            if self.relu:
+                # Numbers, not truth values: products with those are slow.
+                slopes.append((sums > 0).astype(self.dtype))
+                sums *= slopes[-1]
             else:
-                np.tanh(hidden, out=hidden)
-            sums = np.matmul(weight, hidden)
+                np.tanh(sums, out=sums)
+                slopes.append(1 - sums * sums)
+            sums = np.matmul(weight, sums)
             sums += bias
-            values.append(sums)
-        return values
+        return sums, slopes
 
-    def back(self, upstream: NDArray | None, values: Sequence[NDArray]) -> NDArray:
+    def back(self, upstream: NDArray | None, slopes: Sequence[NDArray]) -> NDArray:
         """Gradient by the first layer's sums from that by the output; None: ones for one output."""
-        for turned, hidden in zip(self.turned[:0:-1], values[-2::-1], strict=True):
+        for turned, slope in zip(self.turned[:0:-1], slopes[::-1], strict=True):
             pulled = self.of_last if upstream is None else np.matmul(turned, upstream)
-            upstream = np.sign(hidden) if self.activation == "relu" else 1 - hidden * hidden
-            upstream *= pulled
+            upstream = pulled * slope
         assert upstream is not None, "two layers at least"
         return upstream
 
@@ -103,33 +104,33 @@ class BlockAction:
 
     def unit(self, obs: Tensor) -> NDArray:
         """Unit actions at `obs` [B, O]."""
-        return self._forward(obs)[-1]
+        return self._forward(obs)[0]
 
     def pull(self, obs: Tensor) -> tuple[NDArray, Any]:
         """Unit actions at `obs` [B, O], and their pull-back, to a gradient [B, O]."""
-        values = self._forward(obs)
-        unit = values[-1]
+        unit, slopes = self._forward(obs)
 
         def pull(upstream: NDArray) -> Tensor:
             by_output = upstream * (1 - unit * unit)
-            by_obs = np.matmul(self.chain.turned[0], self.chain.back(by_output, values))
-            return _rows(by_obs[0].swapaxes(-1, -2), len(obs)).to(obs.dtype)
+            (by_obs,) = np.matmul(self.chain.turned[0], self.chain.back(by_output, slopes))
+            rows = by_obs.swapaxes(-1, -2).reshape(-1, obs.shape[1])[: obs.shape[0]]
+            found = torch.from_numpy(rows)
+            return found if found.dtype == obs.dtype else found.to(obs.dtype)
 
         return unit, pull
 
-    def _forward(self, obs: Tensor) -> list[NDArray]:
+    def _forward(self, obs: Tensor) -> tuple[NDArray, list[NDArray]]:
         first = np.matmul(self.chain.weights[0], self.chain.blocks(obs))
         first += self.chain.biases[0]
-        values = self.chain.forward(first)
-        np.tanh(values[-1], out=values[-1])
-        return values
+        output, slopes = self.chain.forward(first)
+        return np.tanh(output, out=output), slopes
 
 
 class BlockCritic:
     """`CriticAt` in blocks."""
 
     def __init__(self, critic: MlpCritic, obs: Tensor, size: int) -> None:
-        self.critic, self.n_rows = critic, len(obs)
+        self.critic, self.n_rows = critic, obs.shape[0]
         self.chain = chain = BlockChain(critic.layers, critic.activation, size)
         first, width = chain.weights[0], obs.shape[1]
         self.of_states = np.matmul(first[..., :width], chain.blocks(obs))
@@ -139,49 +140,34 @@ class BlockCritic:
 
     def rows(self, index: Tensor) -> BlockCritic:
         """The critic at some of its observations; `index` [m], whole blocks of them."""
-        part, chosen = copy(self), index.numpy()
-        by_row = self.of_states[..., chosen // self.chain.size, :, chosen % self.chain.size]
-        part.n_rows = len(chosen)
-        blocks = by_row.reshape(-1, self.chain.size, *by_row.shape[1:])
-        part.of_states = np.ascontiguousarray(np.moveaxis(blocks, (2, 0, 3, 1), (0, 1, 2, 3)))
+        part, size = copy(self), self.chain.size
+        k, _, width, _ = self.of_states.shape
+        by_row = self.of_states.swapaxes(-1, -2).reshape(k, -1, width)[:, index.numpy()]
+        part.of_states = np.ascontiguousarray(by_row.reshape(k, -1, size, width).swapaxes(-1, -2))
+        part.n_rows = index.shape[0]
         return part
 
     def value(self, unit: NDArray) -> Tensor:
         """Values [B] of unit actions."""
-        return self._values(self._forward(unit))[0]
+        return self._values(self._forward(unit)[0])[0]
 
     def slope(self, unit: NDArray) -> tuple[Tensor, NDArray]:
         """Values [B] of unit actions, and their gradients by them, as blocks too."""
-        values = self._forward(unit)
-        by_unit = np.matmul(self.turned, self.chain.back(None, values))
-        result, share = self._values(values)
+        output, slopes = self._forward(unit)
+        by_unit = np.matmul(self.turned, self.chain.back(None, slopes))
+        result, share = self._values(output)
         if share is not None:
             by_unit = (share * by_unit).sum(0, keepdims=True)
         return result, by_unit
 
-    def _values(self, values: Sequence[NDArray]) -> tuple[Tensor, NDArray | None]:
-        output = values[-1]
+    def _values(self, output: NDArray) -> tuple[Tensor, NDArray | None]:
+        """Values [B], and each member's share of their slope; None: all of it, for one."""
         if len(output) == 1:
-            return _rows(output[0, :, 0, :, None], self.n_rows)[:, 0], None
+            return torch.from_numpy(output.reshape(-1)[: self.n_rows]), None
         result, share = self.critic.aggregate(torch.from_numpy(output.reshape(len(output), -1)))
         return result[: self.n_rows], share.numpy().reshape(output.shape)
 
-    def _forward(self, unit: NDArray) -> list[NDArray]:
+    def _forward(self, unit: NDArray) -> tuple[NDArray, list[NDArray]]:
         first = np.matmul(self.by_action, unit)
         first += self.of_states
         return self.chain.forward(first)
-
-
-def _with_members(weight: Tensor) -> NDArray:
-    array = weight.numpy()
-    return array if array.ndim == 3 else array[None]
-
-
-def _wide(column: NDArray, size: int) -> NDArray:
-    """[..., 1] as [..., b] in memory: sums with short rows that repeat are slow."""
-    return np.repeat(column, size, axis=-1)
-
-
-def _rows(blocks: NDArray, count: int) -> Tensor:
-    """[n, b, D] as the first `count` rows [B, D]."""
-    return torch.from_numpy(blocks.reshape(-1, blocks.shape[-1])[:count])

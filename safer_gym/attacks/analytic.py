@@ -8,6 +8,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +29,7 @@ class AnalyticScore:
     granule: int
     """A batch of a multiple of this many rows, cut down to another one, keeps the rows' bits."""
 
+    @np.errstate(all="ignore")
     def __call__(self, points: Tensor) -> Tensor:
         """Values [B] at `points`, forward alone."""
         unit = self.action.unit(points)

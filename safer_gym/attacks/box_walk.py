@@ -16,16 +16,32 @@ from torch import Tensor
 
 from safer_gym.attacks.analytic import AnalyticScore
 from safer_gym.attacks.step_rules import Steepest
+from safer_gym.balls import LpBall
 
 
 class Box(NamedTuple):
-    """Where the rows may go."""
+    """A linf ball around each row, [B, O]; points and ends are of the rows' type."""
 
     low: NDArray
     high: NDArray
-    """Ends [B, O]."""
     eps: NDArray
     """Length of a step of unit gauge, [] or [O]."""
+
+    @staticmethod
+    def around(obs: Tensor, ball: LpBall) -> Box:
+        """Where `ball.project` leads, bit for bit: rounded toward `obs`, which are always inside."""
+        center, eps = obs.numpy(), ball.eps.numpy()
+        exact = center.astype(np.float64)
+        low, high = ((exact + reach).astype(center.dtype) for reach in (-eps, eps))
+        for end in (low, high):
+            np.nextafter(end, center, out=end, where=np.abs(exact - end) > eps)
+        if ball.low is not None:
+            valid = ball.low.numpy().astype(center.dtype)
+            np.maximum(low, np.minimum(valid, center), out=low)
+        if ball.high is not None:
+            valid = ball.high.numpy().astype(center.dtype)
+            np.minimum(high, np.maximum(valid, center), out=high)
+        return Box(low, high, ball.radius(obs).numpy())
 
 
 class _Rows(NamedTuple):
@@ -36,13 +52,13 @@ class _Rows(NamedTuple):
     score: AnalyticScore
     low: NDArray
     high: NDArray
-    size: NDArray
-    """Gauge of the next step [b, 1]."""
+    reach: NDArray
+    """How far the next step goes in each dimension [b, O]."""
 
     def only(self, kept: NDArray) -> _Rows:
-        parts = (part[kept] for part in (self.number, self.low, self.high, self.size))
-        number, low, high, size = parts
-        return _Rows(number, self.score.rows(torch.from_numpy(kept)), low, high, size)
+        score = self.score.rows(torch.from_numpy(kept))
+        number, *arrays = (part[kept] for part in (self.number, self.low, self.high, self.reach))
+        return _Rows(number, score, *arrays)
 
 
 def box_walk(
@@ -65,12 +81,14 @@ def box_walk(
     """
     points, values, gradient = (part.numpy() for part in start)
     best_points, best_values = points.copy(), values.copy()
-    size = np.full((len(points), 1), rule.step_size, points.dtype)
-    now = _Rows(np.arange(len(points)), score, box.low, box.high, size)
+    one, shrink = points.dtype.type(1), points.dtype.type(rule.shrink)
+    reach = np.full_like(points, rule.step_size)
+    reach *= box.eps
+    now = _Rows(np.arange(len(points)), score, box.low, box.high, reach)
     for k in range(steps):
         direction = np.sign(gradient)
         flat = None if np.vdot(direction, direction) == direction.size else _flat(direction)
-        wanted = now.size * (box.eps * direction)
+        wanted = now.reach * direction
         wanted += points
         if flat is not None:
             wanted[flat] = jumps()[k].numpy()[now.number[flat]]
@@ -87,10 +105,11 @@ def box_walk(
         points = wanted
         values, gradient = _seen(now.score, points, last=k + 1 == steps)
         better = values > best_values[now.number]
-        won = now.number[better]
-        best_values[won], best_points[won] = values[better], points[better]
+        rows = better.nonzero()[0]
+        won = now.number[rows]
+        best_values[won], best_points[won] = values[rows], points[rows]
         better = better if flat is None else better | flat
-        now.size[~better] *= rule.shrink
+        now.reach[...] *= np.where(better, one, shrink)[:, None]
     return torch.from_numpy(best_points), torch.from_numpy(best_values)
 
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,7 +60,8 @@ class GradientAttack:
         ball: LpBall,
         generator: torch.Generator | None = None,
     ) -> AttackResult:
-        with torch.inference_mode(False), torch.no_grad():
+        quiet = np.errstate(all="ignore")  # what is not a number never wins
+        with torch.inference_mode(False), torch.no_grad(), quiet:
             obs = prepare(obs)
             score = checked_scores(self.objective(victim, obs), obs)
             if ball.is_point:
@@ -74,7 +76,8 @@ class GradientAttack:
                 if walk > 0 or self.random_start:
                     start = _look(score, ball.project(obs, obs + starts()[walk]))
                 jumps = _offsets(obs, ball, self.steps, seed + 1 + walk)
-                best = best.better(self._walk(score, obs, ball, start, jumps))
+                found = self._walk(score, obs, ball, start, jumps)
+                best = found if start is best else best.better(found)
             return AttackResult(best.points, best.values, clean.values)
 
     def _walk(
@@ -82,9 +85,7 @@ class GradientAttack:
     ) -> _Place:
         """The best place of one walk. `jumps()[k]` is how far flat rows go at step k."""
         if isinstance(score, AnalyticScore) and _in_a_box(self.step_rule, obs, ball):
-            low, high = ball.bounds(obs)
-            box = Box(low.numpy(), high.numpy(), ball.radius(obs).numpy())
-            rule: Any = self.step_rule
+            box, rule = Box.around(obs, ball), cast(Steepest, self.step_rule)
             found = box_walk(score, start, box, rule, self.steps, lambda: obs + jumps()[:, None])
             return _Place(*found, start.gradient)
         here = best = start

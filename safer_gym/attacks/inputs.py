@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -21,11 +23,12 @@ def prepare(obs: Tensor) -> Tensor:
         raise TypeError(f"obs must be a floating point tensor; got {got}")
     if obs.dim() < 2:
         raise ValueError(f"obs must be a batch [B, ...]; got shape {tuple(obs.shape)}")
-    bad = ~torch.isfinite(obs)
-    if bool(bad.any()):
-        row = int(bad.flatten(1).any(1).nonzero()[0])
+    copy = obs.detach().clone()
+    # A finite sum has finite terms; another one may have overflowed.
+    if not math.isfinite(copy.sum()) and not bool((finite := torch.isfinite(copy)).all()):
+        row = int((~finite).flatten(1).any(1).nonzero()[0])
         raise ValueError(f"obs must be finite; row {row} holds NaN or infinity")
-    return obs.detach().clone()
+    return copy
 
 
 def checked_scores(score: Score, obs: Tensor) -> Score:

@@ -14,12 +14,23 @@ from gymnasium import spaces
 from torch import nn
 
 from safer_gym.agents import CVPO
-from safer_gym.attacks import make_attack, make_objective
+from safer_gym.attacks import analytic, gradient, make_attack, make_objective
 from safer_gym.attacks.analytic import AnalyticScore
+from safer_gym.attacks.box_walk import Box
 from safer_gym.balls import LpBall
 from safer_gym.mlp import MlpAction, MlpCritic
 from safer_gym.types import Victim
 from safer_gym.wrappers.adversary import ObservationAdversary
+
+
+BLOCKS = {"blocks": lambda rows, *networks: min(4, len(rows)), "torch": lambda *sizes: 0}
+
+
+@pytest.fixture(params=BLOCKS, autouse=True)
+def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """All laws hold for both ways to multiply, whichever this machine prefers."""
+    monkeypatch.setattr(analytic, "block_size", BLOCKS[request.param])
+    return request.param
 
 
 class Still(gym.Env):
@@ -102,13 +113,12 @@ def test_an_attack_finds_the_same_points_either_way() -> None:
     torch.testing.assert_close(fast.objective, general.objective, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("rule", ["steepest", "adam"])
 def test_rows_that_settled_are_left_out_and_the_others_do_not_notice(
-    rule: str, monkeypatch: pytest.MonkeyPatch
+    products: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     victim, ball = make().victim(), LpBall.of("linf", 0.1)
     obs = torch.randn(24, 5, generator=torch.Generator().manual_seed(2))
-    attack = make_attack("mc", steps=8, step_rule=rule)
+    attack = make_attack("mc", steps=8)
     seen: list[int] = []
     look = AnalyticScore.look
 
@@ -120,13 +130,81 @@ def test_rows_that_settled_are_left_out_and_the_others_do_not_notice(
     many, general = attack(victim, obs, ball), attack(by_autograd(victim), obs, ball)
     assert seen[0] == 24
     assert seen[-1] < 24
-    assert all(size % 8 == 0 for size in seen)
+    assert all(size % (4 if products == "blocks" else 8) == 0 for size in seen)
     seen.clear()
     odd = attack(victim, obs[:23], ball)
     assert set(seen) == {23}
     for k, (all_rows, others, alone) in enumerate(zip(many, general, odd, strict=True)):
         torch.testing.assert_close(all_rows, others, rtol=1e-5, atol=1e-5, msg=f"field {k}")
         torch.testing.assert_close(all_rows[:23], alone, rtol=1e-5, atol=1e-5, msg=f"field {k}")
+
+
+def flat_in_places() -> Victim:
+    """Units that are all off far to one side: some rows have no slope, and some have NaN."""
+    agent = make()
+    with torch.no_grad():
+        first = next(part for part in agent.actor.latent if isinstance(part, nn.Linear))
+        first.weight[:, 0] = -first.weight[:, 0].abs() - 1.0
+    return agent.victim()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"restarts": 2}, {"random_start": True}, {"step_size": 0.3}, {"steps": 1}]
+)
+@pytest.mark.parametrize("eps", [0.3, [0.5, 0.0, 0.1, 0.2, 0.3]])
+def test_the_walk_in_a_box_is_the_general_one(
+    options: dict[str, Any], eps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim, ball = flat_in_places(), LpBall.of("linf", eps, low=-1.5, high=1.0)
+    obs = torch.randn(16, 5, generator=torch.Generator().manual_seed(3))
+    obs[::3, 0] = 40.0
+    slopes = make_objective("mc")(victim, obs).look(obs)[1]  # type: ignore[attr-defined]
+    assert 0 < int(slopes.any(1).sum()) < 16
+    attack = make_attack("mc", **options)
+    boxed = attack(victim, obs, ball, torch.Generator().manual_seed(0))
+    monkeypatch.setattr(gradient, "_in_a_box", lambda *_: False)
+    general = attack(victim, obs, ball, torch.Generator().manual_seed(0))
+    for one, other in zip(boxed, general, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+    assert bool(ball.contains(obs, boxed.obs, rtol=0).all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("eps", [0.1, 1e-9, [0.5, 0.0, 1e-3]])
+def test_the_box_is_where_the_ball_projects_to(dtype: torch.dtype, eps: Any) -> None:
+    obs = 30 * torch.randn(200, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    for limits in ({}, {"low": -20.0}, {"low": [-50.0, -1.0, 0.0], "high": 25.0}):
+        ball = LpBall.of("linf", eps, **limits)
+        box = Box.around(obs, ball)
+        for end, far in ((box.low, -1e6), (box.high, 1e6)):
+            assert torch.equal(torch.from_numpy(end), ball.project(obs, torch.full_like(obs, far)))
+
+
+def test_critics_that_are_not_numbers_leave_the_clean_observation() -> None:
+    victim, obs = make().victim(), torch.randn(8, 5)
+    assert isinstance(victim.q_cost, MlpCritic)
+    with torch.no_grad():
+        victim.q_cost.layers[0].weight.fill_(torch.inf)
+    result = make_attack("mc")(victim, obs, LpBall.of("linf", 0.1))
+    assert torch.equal(result.obs, obs)
+
+
+@pytest.mark.parametrize("n_critics", [1, 2])
+def test_in_blocks_no_bit_depends_on_the_number_of_rows(n_critics: int, products: str) -> None:
+    if products != "blocks":
+        pytest.skip("torch's products may add up in another order")
+    victim = make(n_critics=n_critics).victim()
+    obs, points = torch.randn(2, 64, 5, generator=torch.Generator().manual_seed(4))
+    whole = make_objective("mc")(victim, obs).look(points)  # type: ignore[attr-defined]
+    chosen = torch.tensor([3, 60, 17, 8, 9, 22, 40, 41])
+    score = make_objective("mc")(victim, obs)
+    assert isinstance(score, AnalyticScore)
+    for part in (
+        score.rows(chosen).look(points[chosen]),
+        make_objective("mc")(victim, obs[chosen]).look(points[chosen]),  # type: ignore[attr-defined]
+    ):
+        for some, every in zip(part, whole, strict=True):
+            assert torch.equal(some, every[chosen])
 
 
 def test_weights_are_read_as_they_are_now_and_never_touched() -> None:
