@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.mlp import CriticAt, MlpAction, MlpCritic
+from safer_gym.mlp import MlpAction, MlpCritic
 from safer_gym.mlp_blocks import BlockAction, BlockCritic, block_size
 from safer_gym.types import QFn, Victim
 
@@ -25,7 +25,8 @@ class AnalyticScore:
     """sum_i weight_i Q_i(s, mu(s~)) for fixed clean states s, without autograd."""
 
     action: MlpAction | BlockAction
-    critics: Sequence[tuple[float, CriticAt | BlockCritic]]
+    critics: Sequence[tuple[float, Any]]
+    """Weights, and a `CriticAt` or `BlockCritic` each, of the action's form."""
     granule: int
     """A batch of a multiple of this many rows, cut down to another one, keeps the rows' bits."""
 

@@ -29,7 +29,7 @@ class Box(NamedTuple):
 
     @staticmethod
     def around(obs: Tensor, ball: LpBall) -> Box:
-        """Where `ball.project` leads, bit for bit: rounded toward `obs`, which are always inside."""
+        """Where `ball.project` leads, bit for bit: rounded toward `obs`, always inside."""
         center, eps = obs.numpy(), ball.eps.numpy()
         exact = center.astype(np.float64)
         low, high = ((exact + reach).astype(center.dtype) for reach in (-eps, eps))
@@ -116,7 +116,7 @@ def box_walk(
 def _flat(direction: NDArray) -> NDArray | None:
     """Rows without a slope [b], if any; entries that are not a number become zero."""
     np.nan_to_num(direction, copy=False, nan=0.0)
-    flat = ~direction.any(1)
+    flat: NDArray = ~np.any(direction, axis=1)
     return flat if flat.any() else None
 
 

@@ -22,7 +22,6 @@ from safer_gym.mlp import MlpAction, MlpCritic
 from safer_gym.types import Victim
 from safer_gym.wrappers.adversary import ObservationAdversary
 
-
 BLOCKS = {"blocks": lambda rows, *networks: min(4, len(rows)), "torch": lambda *sizes: 0}
 
 
