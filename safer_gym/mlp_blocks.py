@@ -40,7 +40,11 @@ def block_size(rows: Tensor, *networks: Sequence[Layer]) -> int:
     if rows.shape[0] > _MOST_ROWS or not _fast_when_small():
         return 0
     fits = all(size * w.shape[-1] * w.shape[-2] <= _SMALL for w in weights)
-    return size if fits and all(t.device.type == "cpu" for t in (rows, *weights)) else 0
+    return size if fits and all(_in_numpy(tensor) for tensor in (rows, *weights)) else 0
+
+
+def _in_numpy(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
 
 
 @cache

@@ -60,6 +60,18 @@ class _Rows(NamedTuple):
         number, *arrays = (part[kept] for part in (self.number, self.low, self.high, self.reach))
         return _Rows(number, score, *arrays)
 
+    def inside(self, points: NDArray) -> NDArray:
+        np.maximum(points, self.low, out=points)
+        return np.minimum(points, self.high, out=points)
+
+    def look(self, points: NDArray, *, last: bool) -> tuple[NDArray, NDArray]:
+        """Values [b] and gradients [b, O]; nobody needs those of the `last` points."""
+        tensor = torch.from_numpy(points)
+        if last:
+            return self.score(tensor).numpy(), points
+        values, gradient = self.score.look(tensor)
+        return values.numpy(), gradient.numpy()
+
 
 def box_walk(
     score: AnalyticScore,
@@ -92,8 +104,7 @@ def box_walk(
         wanted += points
         if flat is not None:
             wanted[flat] = jumps()[k].numpy()[now.number[flat]]
-        np.maximum(wanted, now.low, out=wanted)
-        np.minimum(wanted, now.high, out=wanted)
+        wanted = now.inside(wanted)
         moving = (wanted != points).any(1)
         if flat is not None:
             moving |= flat
@@ -101,9 +112,10 @@ def box_walk(
         if kept is not None:
             if not len(kept):
                 break
-            now, wanted, flat = now.only(kept), wanted[kept], None if flat is None else flat[kept]
+            flat = None if flat is None else flat[kept]
+            now, wanted = now.only(kept), wanted[kept]
         points = wanted
-        values, gradient = _seen(now.score, points, last=k + 1 == steps)
+        values, gradient = now.look(points, last=k + 1 == steps)
         better = values > best_values[now.number]
         rows = better.nonzero()[0]
         won = now.number[rows]
@@ -132,12 +144,3 @@ def _worth_keeping(moving: NDArray, granule: int) -> NDArray | None:
     if n_rows % granule != 0 or 4 * size > 3 * n_rows:
         return None
     return np.argsort(~moving, kind="stable")[:size]
-
-
-def _seen(score: AnalyticScore, points: NDArray, *, last: bool) -> tuple[NDArray, NDArray]:
-    """Values [b] and gradients [b, O]; nobody needs those of the `last` points."""
-    tensor = torch.from_numpy(points)
-    if last:
-        return score(tensor).numpy(), points
-    values, gradient = score.look(tensor)
-    return values.numpy(), gradient.numpy()

@@ -140,7 +140,8 @@ class _Place(NamedTuple):
 
 def _in_a_box(rule: StepRule, obs: Tensor, ball: LpBall) -> bool:
     """Whether `box_walk` walks the same way."""
-    return type(rule) is Steepest and ball.p == math.inf and obs.device.type == "cpu"
+    in_numpy = obs.device.type == "cpu" and obs.dtype in (torch.float32, torch.float64)
+    return type(rule) is Steepest and ball.p == math.inf and in_numpy
 
 
 def _rows_without(gradient: Tensor) -> Tensor | None:
