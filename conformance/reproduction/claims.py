@@ -64,11 +64,11 @@ def claims(records: Sequence[Record], tasks: Sequence[str] = PAPER_TASKS) -> lis
     return [*found, *_sweeps(records, tasks), *_efficiency(records, tasks)]
 
 
-def our_look(records: Sequence[Record], task: str) -> Look:
-    """Looks numbers up in records; best policies."""
+def our_look(records: Sequence[Record], task: str, policy: str = "best") -> Look:
+    """Looks numbers up in records; of the "best" or of the "last" policies."""
 
     def look(method: str, attack: str, metric: str) -> float:
-        found = summary_of(select(records, task, method), attack, metric)
+        found = summary_of(select(records, task, method), attack, metric, policy)
         if found is None:
             raise KeyError(method)
         return found.mean
@@ -154,13 +154,19 @@ TESTS: dict[str, Test] = {
 }
 
 
+LAST_SWEEP = "The same sweep of the bound by the last policies, which no attack chose"
+UNKNOWN = Finding("no numbers", "does not say which policies it shows")
+
+
 def _sweeps(records: Sequence[Record], tasks: Sequence[str]) -> Iterator[Claim]:
     text = f"The larger xi-tilde, the larger the attacked cost (rank correlation above {RISES:g})"
     for task in tasks:
         methods = table_methods(7, task)
         if methods:
-            ours, paper = our_look(records, task), paper_look(task)
-            yield Claim(text, task, _sweep(methods, ours), _sweep(methods, paper))
+            best, last = (_sweep(methods, our_look(records, task, p)) for p in ("best", "last"))
+            yield Claim(text, task, best, _sweep(methods, paper_look(task)))
+            # The best policies were chosen by their attacked cost, which hides what is claimed.
+            yield Claim(LAST_SWEEP, task, last, UNKNOWN)
 
 
 def _sweep(methods: Sequence[str], look: Look) -> Finding:

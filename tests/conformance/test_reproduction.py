@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reproduction_records import BALL, put
+from reproduction_records import BALL, met, put
 
 from safer_gym.conformance.reproduction.claims import claims
 from safer_gym.conformance.reproduction.figure import cost_to_reach, figure, frontier
@@ -313,6 +314,16 @@ def test_the_sweep_is_about_order(tmp_path: Path, costs: tuple[float, ...], expe
     for xi, cost in zip((0.03, 0.07, 0.09, 0.11), costs, strict=False):
         put(tmp_path, f"SAFER(xi_tilde={xi})", mc=(600.0, cost))
     assert verdict(tmp_path, "xi-tilde") == expected
+    assert verdict(tmp_path, "last policies") == expected
+
+
+def test_the_last_policies_are_a_sweep_of_their_own(tmp_path: Path) -> None:
+    for xi, cost in zip((0.03, 0.07, 0.09), (1.0, 2.0, 4.0), strict=True):
+        record = put(tmp_path, f"SAFER(xi_tilde={xi})", mc=(600.0, cost))
+        record.data["evaluation_last"] = record.data["evaluation"] | {"mc": met(600.0, 4.0 - cost)}
+        record.path.write_text(json.dumps(record.data))
+    assert verdict(tmp_path, "xi-tilde") == "holds"
+    assert verdict(tmp_path, "last policies") == "does not hold"
 
 
 @pytest.mark.parametrize(("cost", "expected"), [(0.1, "holds"), (900.0, "does not hold")])
