@@ -31,13 +31,15 @@ _SMALL = 10**6
 
 
 def block_size(rows: Tensor, *networks: Sequence[Layer]) -> int:
-    """How wide the blocks are for a batch [B, I] and networks like these; 0 where torch is better.
+    """How wide the blocks are for a batch [B, I] and networks like these; 0: torch is to be used.
 
-    It depends on the machine and on sizes, never on a clock: the same run has the same bits.
+    Torch is faster elsewhere, and it is left to networks without a hidden layer. The choice depends
+    on the machine and on sizes, never on a clock: the same run has the same bits.
     """
     size = min(BLOCK, rows.shape[0])
     weights = [layer.weight for layers in networks for layer in layers]
-    if rows.shape[0] > _MOST_ROWS or not _fast_when_small():
+    linear = any(len(layers) < 2 for layers in networks)
+    if linear or rows.shape[0] > _MOST_ROWS or not _fast_when_small():
         return 0
     fits = all(size * w.shape[-1] * w.shape[-2] <= _SMALL for w in weights)
     return size if fits and all(_in_numpy(tensor) for tensor in (rows, *weights)) else 0
