@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -56,6 +57,9 @@ class Case(NamedTuple):
     """Collect in a second process during the updates; the CPU clock then counts one process."""
 
 
+TRAINING = ("algorithm", "recipe", "timesteps", "options", "n_envs", "overlap")
+"""What the policies depend on; the other fields say how they are met."""
+
 TINY = Case(
     "tiny",
     "safer",
@@ -101,13 +105,28 @@ class _Stopwatch(BaseCallback):
         )
 
 
-def learn(case: Case, seed: int, kept: Path | None = KEPT) -> Run:
-    """Train `case`, or read what an earlier call left in `kept`; None keeps nothing.
+def recorded(file: Path) -> list[Run]:
+    """The runs that a table of results was made of; none where there is no file."""
+    if not file.exists():
+        return []
+    (result,) = json.loads(file.read_text(encoding="utf-8"))["results"]
+    return list(result.get("runs", []))
+
+
+def learn(case: Case, seed: int, made: Sequence[Run] = (), kept: Path | None = KEPT) -> Run:
+    """Train `case`, unless it is among those `made`, or an earlier call left it in `kept`.
+
+    Args:
+        made: runs to take instead of training anew, where they are of the same training.
+        kept: where a finished run goes; None keeps nothing.
 
     Returns:
         The case, the seed, and `points`: one for each checkpoint, with its time in seconds and
         what every attack made of its policy.
     """
+    same = [run for run in made if _is_training_of(run, case, seed)]
+    if same:
+        return same[0]
     if kept is None:
         return _learn(case, seed)
     path = kept / f"{case.name.replace(' ', '-')}-{seed}.json"
@@ -116,6 +135,16 @@ def learn(case: Case, seed: int, kept: Path | None = KEPT) -> Run:
         write_json(path, _learn(case, seed))
     run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return run
+
+
+def _settings(case: Case) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads(json.dumps(case._asdict(), default=repr))
+    return settings
+
+
+def _is_training_of(run: Run, case: Case, seed: int) -> bool:
+    made, asked = ({**Case._field_defaults, **s} for s in (run["settings"], _settings(case)))
+    return run["seed"] == seed and all(made[key] == asked[key] for key in TRAINING)
 
 
 def _learn(case: Case, seed: int) -> Run:
@@ -133,7 +162,7 @@ def _learn(case: Case, seed: int) -> Run:
     return {
         "case": case.name,
         "seed": seed,
-        "settings": json.loads(json.dumps(case._asdict(), default=repr)),
+        "settings": _settings(case),
         "load_1min": load,
         "commit": commit(),
         "points": points,

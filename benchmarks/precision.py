@@ -32,4 +32,5 @@ def table(runs: Sequence[Run]) -> dict[str, Any]:
         for run in runs
         for point in run["points"]
     ]
-    return {"benchmark": "precision", "setting": {"task": "ball-circle"}, "rows": rows}
+    setting = {"task": "ball-circle"}
+    return {"benchmark": "precision", "setting": setting, "rows": rows, "runs": list(runs)}

@@ -191,19 +191,22 @@ def _overlap(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _precision(options: argparse.Namespace) -> dict[str, Any]:
-    return precision.table(_trained(options, precision.CASES))
+    return precision.table(_trained(options, "precision", precision.CASES))
 
 
 def _robust_time(options: argparse.Namespace) -> dict[str, Any]:
-    return robust_time.table(_trained(options, robust_time.CASES))
+    return robust_time.table(_trained(options, "robust_time", robust_time.CASES))
 
 
-def _trained(options: argparse.Namespace, known: dict[str, learning.Case]) -> list[learning.Run]:
-    """The chosen cases and seeds; what is not trained yet is trained now."""
+def _trained(
+    options: argparse.Namespace, name: str, known: dict[str, learning.Case]
+) -> list[learning.Run]:
+    """The chosen cases and seeds; what is not trained yet, here or in --results, is trained now."""
     if options.tiny:
         return [learning.learn(learning.TINY, 0, kept=None)]
     cases = [known[choose("case", name, known)] for name in options.case or known]
-    return [learning.learn(case, seed) for case in cases for seed in options.seed or (0, 1)]
+    made = learning.recorded(options.results / f"{name}.json") if options.results else []
+    return [learning.learn(case, seed, made) for case in cases for seed in options.seed or (0, 1)]
 
 
 def _memory(options: argparse.Namespace) -> dict[str, Any]:

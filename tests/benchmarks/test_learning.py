@@ -61,7 +61,24 @@ def test_a_finished_run_is_read_and_not_made_again(
     case = learning.TINY._replace(name="any name")
     (tmp_path / "any-name-7.json").write_text(json.dumps({"case": "kept"}))
     monkeypatch.setattr(learning, "_learn", lambda case, seed: {"case": "made", "seed": seed})
-    assert learning.learn(case, 7, tmp_path) == {"case": "kept"}
+    assert learning.learn(case, 7, kept=tmp_path) == {"case": "kept"}
     for _ in range(2):
-        assert learning.learn(case, 8, tmp_path) == {"case": "made", "seed": 8}
+        assert learning.learn(case, 8, kept=tmp_path) == {"case": "made", "seed": 8}
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_training_in_the_results_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = learning.TINY
+    run = {"seed": 3, "settings": {**json.loads(json.dumps(case._asdict())), "episodes": 99}}
+    del run["settings"]["overlap"]  # a file from before there was one
+    file = tmp_path / "table.json"
+    file.write_text(json.dumps({"results": [{"runs": [run]}]}))
+    monkeypatch.setattr(learning, "_learn", lambda case, seed: {"case": "made"})
+    made = learning.recorded(file)
+    assert learning.learn(case, 3, made, kept=None) == run
+    other = case._replace(options={**case.options, "eps": 0.01})
+    asked = [(case, 4), (other, 3), (case._replace(overlap=True), 3)]
+    assert [learning.learn(*pair, made, kept=None) for pair in asked] == [{"case": "made"}] * 3
+    assert learning.recorded(tmp_path / "none.json") == []
