@@ -69,7 +69,7 @@ class VariationalPolicyOptimization(CostLearner, ABC):
         estep_dtype: "float32", or "bfloat16" for the products between hidden layers of the target
             critics where they score the E-step's actions (on a CPU): two thirds of the time there
             at 256 units, where the processor multiplies bfloat16 in hardware, and nothing at 128.
-            One pair of learning curves ended alike (docs/benchmarks.md).
+            Learning curves of two seeds show no harm (docs/benchmarks.md).
         lam_warmup: share of training over which that bound grows linearly from 0 (0: no warm-up);
             for tasks where an early price of cost stops the exploration. While it grows, a batch
             whose limit would need a higher price is logged as infeasible.
