@@ -29,6 +29,7 @@ CASES = {
         _demo("margin 1.0, 300k", 300_000, eps=0.05),
         _demo("margin 1.1, 300k", 300_000, eps=0.055),
         _demo("margin 1.1, 300k, overlap", 300_000, eps=0.055)._replace(overlap=True),
+        _demo("margin 1.05, 300k, overlap", 300_000, eps=0.05 * 1.05)._replace(overlap=True),
     )
 }
 
