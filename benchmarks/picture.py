@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.learning import Run
 from safer_gym.conformance.report.charts import series
-from safer_gym.conformance.report.svg import Chart, Margins, side_by_side, span_of
+from safer_gym.conformance.report.svg import MARKS, Chart, Margins, side_by_side, span_of
 from safer_gym.conformance.reproduction.folder import alone
 
 SIZE = (400.0, 290.0)
@@ -30,9 +30,9 @@ def draw(runs: Sequence[Run], goals: tuple[float, float]) -> str:
     """
     reward = _chart("Natural reward", runs, lambda point: point["reward"], goals[0], 300.0)
     cost = _chart("Worst mean cost", runs, lambda point: point["worst_cost"], goals[1], 0.0)
-    for kind, name in enumerate(reversed(_settings(runs))):
-        shape = "●■▲◆"[(len(_settings(runs)) - 1 - kind) % 4]
-        reward.text((0.0, reward.y.low), f"{shape} {name}", shift=(10, -10 - 15 * kind))
+    keys = [f"{MARKS[i % len(MARKS)]} {name}" for i, name in enumerate(_settings(runs))]
+    for row, key in enumerate(reversed(keys)):
+        reward.text((0.0, reward.y.low), key, shift=(10, -10 - 15 * row))
     return side_by_side(
         [reward.render(), cost.render()], SIZE, 2, "Quality of the policy against training time"
     )

@@ -159,13 +159,19 @@ def side_by_side(
     )
 
 
+MARKS = "●■▲◆▼✚"
+"""The shapes of `mark`, in order."""
+
+
 def mark(kind: int, style: str) -> str:
-    """The mark of series `kind`, around the origin: circle, square, triangle, diamond."""
+    """The mark of series `kind`, around the origin: one of MARKS."""
     shapes = (
         '<circle class="mark {}" r="4"/>',
         '<rect class="mark {}" x="-3.7" y="-3.7" width="7.4" height="7.4"/>',
         '<path class="mark {}" d="M0-5 4.7 3.6-4.7 3.6z"/>',
         '<path class="mark {}" d="M0-5.2 5.2 0 0 5.2-5.2 0z"/>',
+        '<path class="mark {}" d="M0 5 4.7-3.6-4.7-3.6z"/>',
+        '<path class="mark {}" d="M-1.7-5h3.4v3.3h3.3v3.4h-3.3v3.3h-3.4v-3.3h-3.3v-3.4h3.3z"/>',
     )
     return shapes[kind % len(shapes)].format(style)
 
