@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from safer_gym.conformance.report.certificate.markdown import table
 from safer_gym.conformance.report.certificate.tables import Table
+from safer_gym.conformance.report.svg import MARKS as SHAPES
 from safer_gym.conformance.reproduction.claims import Claim, claims
 from safer_gym.conformance.reproduction.page import MARKS, READING, TITLES, Shown, lead
 from safer_gym.conformance.reproduction.page_parts import (
@@ -34,7 +35,7 @@ from safer_gym.conformance.reproduction.tables import (
 )
 from safer_gym.wrappers.adapters.tasks import TASKS
 
-KEY = ", ".join(f"{mark} {name}" for mark, name in zip("●■▲◆", FIGURE_METHODS, strict=True))
+KEY = ", ".join(f"{mark} {name}" for mark, name in zip(SHAPES, FIGURE_METHODS, strict=False))
 """The figure's marks, which stand in its page beside it."""
 
 
