@@ -88,6 +88,7 @@ PAPER_SIZE = {
 # cost critic of the attacked policy makes it keep a margin.
 MARGIN = 1.1
 DEMO_MARGIN = 1.05  # it may cost a little under attack, and earns more
+RUN_MARGIN = 1.2  # a run has reward to spare, and fewer steps to learn the limit in
 SAFER = {
     "learning_rate": LinearSchedule(1e-3, 2e-4, 1.0),
     "kl_bound_estep": 0.5,
@@ -154,12 +155,16 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "drone-run": {
         "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
-        "safer": _recipe(360_000, 40, 100, 0.025 * MARGIN, **SAFER | RUN),
+        "safer": _recipe(
+            140_000, 40, 100, 0.025 * RUN_MARGIN, **SAFER | RUN | {"gradient_steps": 600}
+        ),
         **_ppo_family(1_000_000, 40, 100, 0.025),
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
-        "safer": _recipe(360_000, 20, 200, 0.025 * MARGIN, **SAFER | RUN),
+        "safer": _recipe(
+            240_000, 20, 200, 0.025 * RUN_MARGIN, **SAFER | RUN | {"gradient_steps": 450}
+        ),
         **_ppo_family(1_000_000, 20, 200, 0.025),
     },
 }
