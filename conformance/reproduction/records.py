@@ -94,9 +94,7 @@ def read_records(folder: Path) -> list[Record]:
     found: dict[tuple[str, str, int], Record] = {}
     for path in sorted(folder.glob("*-[0-9]*.json")):
         data = json.loads(path.read_text())
-        if not (
-            isinstance(data, dict) and {"task", "algorithm", "seed", "evaluation"} <= set(data)
-        ):
+        if not (isinstance(data, dict) and set(data) >= NEEDED):
             continue
         record = Record(path, data)
         key = (record.task, record.method, record.seed)

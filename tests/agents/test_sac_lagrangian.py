@@ -11,16 +11,17 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from agent_envs import TINY, Camera, Gamble, Mixed, Steep, Timed, vectorised
+from agent_envs import TINY, Camera, Gamble, Mixed, Pendulum, Steep, Timed, vectorised
 from hypothesis import given
 from hypothesis import strategies as st
 from stable_baselines3 import SAC
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
 from safer_gym.agents import SACLagrangian
 from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
 from safer_gym.agents.common.lagrange import Multiplier, MultiplierRule
 from safer_gym.agents.common.random_state import load_random_state
+from safer_gym.agents.sac_lagrangian import sac_lagrangian as module
 from safer_gym.agents.sac_lagrangian.policies import LagrangianPolicy
 from safer_gym.agents.sac_lagrangian.price import priced
 from safer_gym.attacks import make_attack
@@ -162,6 +163,62 @@ def test_episodes_count_once() -> None:
     assert agent.multiplier.lam == pytest.approx(0.01 * sum(recent))
 
 
+# ---------------------------------------------------------------- the cost critic
+
+
+@pytest.mark.parametrize("interval", [1, 2, 4])
+def test_the_cost_critic_learns_between_the_steps_of_sac(
+    interval: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never more than `target_update_interval` steps apart, and as many of one as of the other."""
+    agent = small(target_update_interval=interval).learn(40)
+    calls: list[str] = []
+    update = agent._update_cost_critic
+
+    def noted(data: Any) -> torch.Tensor:
+        calls.append("cost")
+        return update(data)
+
+    monkeypatch.setattr(agent, "_update_cost_critic", noted)
+    monkeypatch.setattr(SAC, "train", lambda self, n, batch_size: calls.extend(["sac"] * n))
+    agent.train(5, 8)
+    rounds = [min(interval, 5 - start) for start in range(0, 5, interval)]
+    assert calls == [name for n in rounds for name in ["sac"] * n + ["cost"] * n]
+
+
+@pytest.mark.parametrize("cost_action", ["mean", "sample"])
+def test_the_cost_of_the_mean_or_of_a_sampled_action(cost_action: str) -> None:
+    agent, obs = small(cost_action=cost_action), torch.randn(6, 1)
+    first, again = (agent._action(obs) for _ in range(2))
+    assert torch.equal(first, again) == (cost_action == "mean")
+    assert torch.equal(first, agent.actor(obs, deterministic=True)) == (cost_action == "mean")
+
+
+@pytest.mark.parametrize("cost_bootstrap", ["always", "until_terminated"])
+def test_the_cost_behind_a_terminal_state(
+    cost_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next value is 10 everywhere; only "always" counts it behind the end."""
+    agent = small(Pendulum(terminates=True), cost_bootstrap=cost_bootstrap, gamma=0.5)
+    agent.learn(40)
+    told: list[torch.Tensor] = []
+
+    def noted(critic: Any, data: Any, target: torch.Tensor, limit: Any) -> torch.Tensor:
+        told.append(target)
+        return target.mean()
+
+    monkeypatch.setattr(module, "fit_critic", noted)
+    monkeypatch.setattr(module, "aggregate", lambda values, how: torch.full_like(values[0], 10.0))
+    data = agent.replay_buffer.sample(64)
+    agent._update_cost_critic(data)
+    ended = data.dones.squeeze(-1) > 0
+    assert ended.any()
+    assert not ended.all()
+    counted = torch.full_like(told[0], 5.0)
+    counted[ended] = 5.0 if cost_bootstrap == "always" else 0.0
+    torch.testing.assert_close(told[0], data.costs.squeeze(-1) + counted)
+
+
 # ---------------------------------------------------------------- contract
 
 
@@ -233,6 +290,14 @@ def test_normalised_parallel_environments() -> None:
     agent = small(VecNormalize(vectorised(Timed, 4), gamma=0.9))
     changed(agent, 240)
     assert len(agent.cost_monitor.running) == 4
+
+
+def test_environments_in_processes() -> None:
+    env = SubprocVecEnv([Timed, Timed], start_method="fork")
+    try:
+        changed(small(env), 120)
+    finally:
+        env.close()
 
 
 def test_a_resumed_learner_is_the_saved_one(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from safer_gym.conformance.reproduction.paper import (
 from safer_gym.conformance.reproduction.records import (
     Record,
     read_records,
+    seeds_of,
     select,
 )
 from safer_gym.conformance.reproduction.runs import effort
@@ -136,6 +137,12 @@ def test_a_run_that_stands_for_another_fills_its_row(tmp_path: Path) -> None:
     record.data["stands_for"] = ["SAFER(xi_tilde=0.05)"]
     found = select([record], BALL, "SAFER(xi_tilde=0.05)")
     assert [r.method for r in found] == ["SAFER-paper"]
+
+
+def test_runs_stand_in_the_order_of_their_seeds(tmp_path: Path) -> None:
+    records = [put(tmp_path, "SAFER", seed) for seed in (10, 2, 0)]
+    for runs in (records, read_records(tmp_path)):
+        assert seeds_of(select(runs, BALL, "SAFER")) == "0, 2, 10"
 
 
 def test_what_has_not_run_stays_empty(tmp_path: Path) -> None:
