@@ -236,6 +236,13 @@ def test_red_is_a_cost_above_the_limit(cost: float, expected: bool) -> None:
     assert not over(None, "cost")
 
 
+def test_claims_are_tried_by_the_best_policies(tmp_path: Path) -> None:
+    record = put(tmp_path, "CVPO-vanilla", mc=(600.0, 20.0), mr=(600.0, 20.0))
+    record.data["evaluation_last"] = {name: met(600.0, 0.0) for name in ("natural", "mc", "mr")}
+    record.path.write_text(json.dumps(record.data))
+    assert verdict(tmp_path, "CVPO is unsafe") == "holds"
+
+
 @pytest.mark.parametrize(("mr", "expected"), [(30.0, "holds"), (4.9, "does not hold")])
 def test_unsafe_means_under_both_attacks(tmp_path: Path, mr: float, expected: str) -> None:
     assert verdict(tmp_path, "CVPO is unsafe") == "not run"
@@ -333,7 +340,7 @@ def test_the_last_policies_are_a_sweep_of_their_own(tmp_path: Path) -> None:
     assert verdict(tmp_path, "last policies") == "does not hold"
 
 
-@pytest.mark.parametrize(("cost", "expected"), [(0.1, "holds"), (900.0, "does not hold")])
+@pytest.mark.parametrize(("cost", "expected"), [(299.0, "holds"), (300.0, "does not hold")])
 def test_efficiency_needs_both_curves(tmp_path: Path, cost: float, expected: str) -> None:
     words = "than ADV-PPOL for the same reward"
     put(tmp_path, "SAFER", curve=((cost, 100.0),))
