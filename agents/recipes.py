@@ -150,7 +150,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "car-circle": {
         "cvpo": _recipe(240_000, 20, 300, 0.05, **CAR),
-        "safer": _recipe(240_000, 20, 300, 0.05 * MARGIN, **SAFER | CAR),
+        "safer": _recipe(420_000, 20, 300, 0.05 * MARGIN, **SAFER | CAR),
         **_ppo_family(600_000, 20, 300, 0.05, policy_kwargs=CAR["policy_kwargs"]),
     },
     "drone-run": {
