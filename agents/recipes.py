@@ -155,9 +155,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "drone-run": {
         "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
-        "safer": _recipe(
-            140_000, 40, 100, 0.025 * RUN_MARGIN, **SAFER | RUN | {"gradient_steps": 600}
-        ),
+        "safer": _recipe(360_000, 40, 100, 0.025 * MARGIN, **SAFER | RUN),
         **_ppo_family(1_000_000, 40, 100, 0.025),
     },
     "ant-run": {
