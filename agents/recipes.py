@@ -88,7 +88,6 @@ PAPER_SIZE = {
 # cost critic of the attacked policy makes it keep a margin.
 MARGIN = 1.1
 DEMO_MARGIN = 1.05  # it may cost a little under attack, and earns more
-RUN_MARGIN = 1.2  # a run has reward to spare, and fewer steps to learn the limit in
 SAFER = {
     "learning_rate": LinearSchedule(1e-3, 2e-4, 1.0),
     "kl_bound_estep": 0.5,
@@ -160,9 +159,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
-        "safer": _recipe(
-            240_000, 20, 200, 0.025 * RUN_MARGIN, **SAFER | RUN | {"gradient_steps": 450}
-        ),
+        "safer": _recipe(360_000, 20, 200, 0.025 * MARGIN, **SAFER | RUN),
         **_ppo_family(1_000_000, 20, 200, 0.025),
     },
 }
