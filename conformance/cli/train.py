@@ -13,6 +13,7 @@ import typer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
@@ -170,6 +171,7 @@ def train_policy(run: Run, bar: Reporter, *, resume: bool = True) -> list[CurveP
 
 def _learn(run: Run, model: BaseAlgorithm, callback: BaseCallback, bar: Reporter) -> None:
     left = run.timesteps - model.num_timesteps
+    model.set_logger(Logger(None, []))  # or it would leave an empty folder in the system's /tmp
     try:
         model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
     except OSError as error:

@@ -302,6 +302,13 @@ def test_training_resumes_and_is_not_repeated(tmp_path: Path) -> None:
     assert find_model(str(tmp_path / "model.zip")).algorithm == "safer"
 
 
+def test_training_leaves_nothing_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SB3_LOGDIR", str(tmp_path / "elsewhere"))
+    with Bar() as bar:
+        train_policy(small_run(tmp_path / "run", 800), bar)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 def test_an_on_policy_training_resumes_under_its_own_name(tmp_path: Path) -> None:
     kwargs = {"n_steps": 50, "batch_size": 50, "n_epochs": 1, "critic_updates": 1}
     run = Run(find_task("ball-circle"), "ppol-random", 200, 2, kwargs, 0, tmp_path)
