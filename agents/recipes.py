@@ -170,7 +170,14 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
-        "safer": _recipe(360_000, 20, 200, 0.025 * MARGIN, cost_limit=3.0, **SAFER | RUN),
+        "safer": _recipe(
+            240_000,
+            20,
+            200,
+            0.025 * MARGIN,
+            cost_limit=2.0,
+            **SAFER | RUN | PAIR | {"gradient_steps": 450},
+        ),
         **_ppo_family(1_000_000, 20, 200, 0.025),
     },
 }
