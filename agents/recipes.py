@@ -170,14 +170,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
-        "safer": _recipe(
-            240_000,
-            20,
-            200,
-            0.025 * MARGIN,
-            cost_limit=2.0,
-            **SAFER | RUN | PAIR | {"gradient_steps": 450},
-        ),
+        "safer": _recipe(360_000, 20, 200, 0.025 * MARGIN, **SAFER | RUN),
         **_ppo_family(1_000_000, 20, 200, 0.025),
     },
 }

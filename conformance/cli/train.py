@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -210,8 +211,8 @@ def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
     algorithm = algorithm_class(run.algorithm)
     checkpoint = latest_checkpoint(run.out / "checkpoints")
     if checkpoint is None:
-        model = algorithm("MlpPolicy", envs, seed=run.seed, device="cpu", **run.kwargs)
-        return model, []
+        kwargs = copy.deepcopy(run.kwargs)  # Stable-Baselines3's SAC writes into policy_kwargs
+        return algorithm("MlpPolicy", envs, seed=run.seed, device="cpu", **kwargs), []
     model, curve = load_checkpoint(algorithm, checkpoint, envs, device="cpu")
     # Loading seeds everything as at the start; the same exploration twice would teach less.
     model.set_random_seed(run.seed + model.num_timesteps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import multiprocessing
 import os
@@ -50,7 +51,7 @@ from safer_gym.conformance.cli.reproduction.work import (
 )
 from safer_gym.conformance.cli.stopping import handlers_kept, stop_flag
 from safer_gym.conformance.evaluate import evaluate
-from safer_gym.conformance.reproduction.records import Record
+from safer_gym.conformance.reproduction.records import Record, read_records
 from safer_gym.conformance.strongest import strongest_attack
 
 runner = CliRunner()
@@ -197,6 +198,32 @@ def test_what_a_record_lacks_is_measured_and_not_trained(
     assert finished(cell) is not None  # fewer are asked for than it has met
     elsewhere = more._replace(episodes=9, work=tmp_path / "elsewhere")
     assert finished(elsewhere) is not None  # where its policy is not, nothing can be measured
+
+
+@pytest.mark.usefixtures("tiny")
+def test_training_writes_nothing_into_the_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stable-Baselines3's SAC adds to the `policy_kwargs` that it is given."""
+    own: Any = copy.deepcopy(TINY)
+    del own["kwargs"]["eps"]
+    before = copy.deepcopy(own)
+    monkeypatch.setitem(recipes.RECIPES, "ball-circle", {"sac-lagrangian": own})
+    cell = cell_of(tmp_path, "SAC-Lagrangian")
+    assert do(cell) == ""
+    assert own == before
+    assert data_of(cell)["kwargs"] == before["kwargs"]
+
+
+def test_the_committed_records_are_of_the_present_recipes() -> None:
+    """Or `reproduce --records results` would train them again, or refuse to."""
+    results = Path(__file__).parents[2] / "results"
+    for record in read_records(results):
+        where = {"work": results / "none", "records": results}
+        cell = cell_of(results, record.method, record.seed, episodes=50)
+        found = finished(cell._replace(task=record.task, **where))
+        assert found is not None, record.path
+        assert found.path == record.path
 
 
 @pytest.mark.usefixtures("tiny")
