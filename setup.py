@@ -26,7 +26,6 @@ setup(
         "safer_gym": ["py.typed", "zoo/**/*"],
         "safer_gym.conformance.report": ["*.css"],
         "safer_gym.conformance.report.certificate": ["*.css"],
-        "safer_gym.conformance.reproduction": ["*.css", "*.csv"],
-        "safer_gym.conformance.schema": ["*.json"],
+        "safer_gym.conformance.certificate.schema": ["*.json"],
     },
 )

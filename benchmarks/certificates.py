@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 
 import safer_gym.wrappers  # noqa: F401  (registers the tasks)
-from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.loading import load_policy
 from safer_gym.types import Attack

@@ -20,7 +20,7 @@ from safer_gym.balls import LpBall
 from safer_gym.bounds import GaussianEnclosure, PolicyLayers, enclose_policy, mean_shift
 from safer_gym.conformance.cli.models import find_model, load_model
 from safer_gym.types import DistributionFn
-from safer_gym.wrappers.policy_layers import policy_layers
+from safer_gym.wrappers.policies.layers import policy_layers
 
 Row = dict[str, Any]
 EPS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05)

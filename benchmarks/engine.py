@@ -15,7 +15,7 @@ from benchmarks.timing import interleave, lap_of
 from safer_gym.balls import LpBall
 from safer_gym.bounds import enclose_policy
 from safer_gym.conformance.cli.models import find_model, load_model
-from safer_gym.wrappers.policy_layers import policy_layers
+from safer_gym.wrappers.policies.layers import policy_layers
 
 Case = tuple[int, int, int]
 """Episodes, radii, attacks."""

@@ -14,6 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from safer_gym.conformance.statistics import dkw_cvar_upper, dkw_quantile_upper
+from safer_gym.conformance.statistics.baselines import (
+    fixed_size,
+    peeking_rule,
+    point_rule,
+    unsplit_rule,
+)
 from safer_gym.conformance.statistics.calibration import (
     Gates,
     Rule,
@@ -22,12 +28,6 @@ from safer_gym.conformance.statistics.calibration import (
     tolerated,
 )
 from safer_gym.conformance.statistics.mean_calibration import simulate_means
-from safer_gym.conformance.statistics.rivals import (
-    fixed_size,
-    peeking_rule,
-    point_rule,
-    unsplit_rule,
-)
 from safer_gym.conformance.statistics.tail_calibration import (
     cvar_ever_missed,
     quantile_ever_missed,

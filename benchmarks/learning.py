@@ -27,8 +27,8 @@ from safer_gym.conformance.cli.selection import EPISODES as CHOOSING_EPISODES
 from safer_gym.conformance.cli.selection import SEED as CHOOSING_SEED
 from safer_gym.conformance.cli.selection import score
 from safer_gym.conformance.cli.tasks import env_maker, find_task
+from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import write_json
-from safer_gym.conformance.outcomes import Outcomes
 from safer_gym.conformance.provenance import commit
 
 TASK = "ball-circle"

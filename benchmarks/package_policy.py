@@ -13,8 +13,8 @@ import json
 import shutil
 from pathlib import Path
 
+from experiments.harness.work import SEED, meet
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.reproduction.work import SEED, meet
 from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.learning import Run
+from experiments.harness.folder import alone
 from safer_gym.conformance.report.charts import series
 from safer_gym.conformance.report.svg import MARKS, Chart, Margins, side_by_side, span_of
-from safer_gym.conformance.reproduction.folder import alone
 
 SIZE = (400.0, 290.0)
 MARGINS = Margins(46, 14, 30, 40)

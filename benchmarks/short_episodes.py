@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.networks import BALL_CIRCLE, Blank, make_agent
 from safer_gym.attacks import make_attack
-from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify import certify
 
 LENGTH = 5

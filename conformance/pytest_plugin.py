@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from safer_gym.conformance.certificate import Certificate
+    from safer_gym.conformance.certificate.record import Certificate
 
 MARKER = "safe_policy"
 PROPERTY = "safer_gym"
@@ -32,7 +32,7 @@ CERTIFICATES: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 USAGE = (
     "safe_policy(policy, env, requirement, inconclusive='fail', trust=False, **options): fail "
     "unless the policy's worst-case cost meets the requirement; options are those of "
-    "safer_gym.conformance.certify.certify"
+    "safer_gym.conformance.certify.entry.certify"
 )
 
 
@@ -104,7 +104,7 @@ def certify_policy(request: pytest.FixtureRequest) -> Callable[..., Certificate]
         trust: bool = False,
         **options: Any,
     ) -> Certificate:
-        from safer_gym.conformance import gate
+        from safer_gym.conformance import pytest_gate
 
         config, folder = request.config, Path(request.node.path).parent
         options.setdefault("budget", config.getoption("--safe-policy-budget"))
@@ -112,16 +112,16 @@ def certify_policy(request: pytest.FixtureRequest) -> Callable[..., Certificate]
         trust = trust or bool(config.getoption("--safe-policy-trust"))
         known, key = (
             config.stash[CERTIFICATES],
-            gate.key_of(folder, policy, env, requirement, options),
+            pytest_gate.key_of(folder, policy, env, requirement, options),
         )
-        found = known.get(key) or gate.certified(
+        found = known.get(key) or pytest_gate.certified(
             policy, env, requirement, folder=folder, trust=trust, **options
         )
         known[key] = found
-        request.node.user_properties += gate.properties(found)
+        request.node.user_properties += pytest_gate.properties(found)
         target = config.getoption("--safe-policy-report")
         if target:
-            gate.write(found, Path(target), request.node.nodeid)
+            pytest_gate.write(found, Path(target), request.node.nodeid)
         if inconclusive is not None:
             _require(found, inconclusive)
         return found
@@ -138,13 +138,13 @@ def _cache_of(config: pytest.Config) -> Path | None:
 def _require(found: Certificate, inconclusive: str) -> None:
     __tracebackhide__ = True
     from safer_gym.choices import choose
-    from safer_gym.conformance import gate
+    from safer_gym.conformance import pytest_gate
 
     choose("inconclusive", inconclusive, INCONCLUSIVE)
     if found.verdict == "INCONCLUSIVE" and inconclusive == "skip":
-        pytest.skip(gate.explained(found))
+        pytest.skip(pytest_gate.explained(found))
     if found.verdict != "PASS":
-        pytest.fail(gate.explained(found), pytrace=False)
+        pytest.fail(pytest_gate.explained(found), pytrace=False)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

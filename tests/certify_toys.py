@@ -15,7 +15,7 @@ from safer_gym.balls import LpBall
 from safer_gym.bounds import Activation, Affine, PolicyLayers
 from safer_gym.bounds.heads import ExpStd
 from safer_gym.types import AttackResult, Victim
-from safer_gym.wrappers.stochastic import StochasticPolicy
+from safer_gym.wrappers.policies.stochastic import StochasticPolicy
 
 HORIZON = 10
 

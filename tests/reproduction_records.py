@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safer_gym.conformance.reproduction.records import STRONGEST, Record, file_name
+from experiments.harness.records import STRONGEST, Record, file_name
 
 BALL = "ball-circle"
 

@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from safer_gym.wrappers.cost_vec_env import VecCostTracker
     from safer_gym.wrappers.cost_vector import VectorCostTracker
     from safer_gym.wrappers.engine import AdversaryError
-    from safer_gym.wrappers.fitted_q import FittedCritics, fit_critics, iterate_mc
-    from safer_gym.wrappers.smoothing import SmoothedPolicy
-    from safer_gym.wrappers.victims import as_victim
+    from safer_gym.wrappers.fitted_critics.critics import FittedCritics, fit_critics, iterate_mc
+    from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
+    from safer_gym.wrappers.policies.victims import as_victim
 
 _HOMES = {
     "AdversaryError": "engine",
     "CostTracker": "cost",
-    "FittedCritics": "fitted_q",
+    "FittedCritics": "fitted_critics.critics",
     "ObservationAdversary": "adversary",
     "SafetyGymnasiumAdapter": "adapters.safety_gymnasium",
-    "SmoothedPolicy": "smoothing",
+    "SmoothedPolicy": "policies.smoothing",
     "TASKS": "adapters.tasks",
     "VecCostTracker": "cost_vec_env",
     "VecObservationAdversary": "adversary_vec_env",
     "VectorCostTracker": "cost_vector",
     "VectorObservationAdversary": "adversary_vector",
-    "as_victim": "victims",
-    "fit_critics": "fitted_q",
-    "iterate_mc": "fitted_q",
+    "as_victim": "policies.victims",
+    "fit_critics": "fitted_critics.critics",
+    "iterate_mc": "fitted_critics.critics",
     "make_task": "adapters.tasks",
 }
 

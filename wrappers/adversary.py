@@ -15,7 +15,7 @@ from safer_gym.types import Attack, Victim
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.obs_layout import batch_of, pick
 from safer_gym.wrappers.options import AdversaryOptions, complete
-from safer_gym.wrappers.victims import as_victim, attached_normaliser
+from safer_gym.wrappers.policies.victims import as_victim, attached_normaliser
 
 
 class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):

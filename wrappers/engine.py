@@ -20,8 +20,8 @@ from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, AttackResult, Victim
 from safer_gym.wrappers.obs_layout import ObsBatch, ObsLayout, pick, replace
 from safer_gym.wrappers.options import AdversaryOptions
+from safer_gym.wrappers.policies.victims import through
 from safer_gym.wrappers.units import make_ball, radius, unit_of
-from safer_gym.wrappers.victims import through
 
 INFO_KEY = "adversary"
 """The one key of `info` that belongs to the adversary."""

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from safer_gym.balls import LpBall
-from safer_gym.conformance.episodes import step_cost
+from safer_gym.conformance.evaluate.episodes import step_cost
 from safer_gym.types import Victim
 
 

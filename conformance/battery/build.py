@@ -16,7 +16,7 @@ from safer_gym.attacks import (
 from safer_gym.choices import choose
 from safer_gym.conformance.battery.learning import Lessons
 from safer_gym.conformance.battery.members import NULL, Member
-from safer_gym.conformance.certificate import Refusal
+from safer_gym.conformance.certificate.record import Refusal
 from safer_gym.types import Attack, Victim
 
 _QUICK = ("mc", "mr", "mad", "uniform")

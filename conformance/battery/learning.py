@@ -12,9 +12,9 @@ from safer_gym.attacks import WithCritics, make_attack
 from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.learned import PpoOptions, train_adversary
 from safer_gym.conformance.battery.store import Store
-from safer_gym.conformance.tamper import Draw
+from safer_gym.conformance.evaluate.attacked_policy import Draw
 from safer_gym.types import Attack, QFn, Victim
-from safer_gym.wrappers.fitted_q import fit_critics
+from safer_gym.wrappers.fitted_critics.critics import fit_critics
 
 LEARNING_SEED = 3_000_000
 """Where the seeds of learning begin: no episode of a certificate meets them."""
@@ -45,7 +45,7 @@ class Course(NamedTuple):
     """Learn critics of the attacked policy too, for iterated MC."""
 
 
-class School(NamedTuple):
+class TrainingContext(NamedTuple):
     """Whom and where to learn from."""
 
     victim: Victim
@@ -64,7 +64,7 @@ class School(NamedTuple):
     """How the policy acts, where it has no deterministic mode."""
 
 
-def attend(school: School, course: Course) -> Lessons:
+def attend(school: TrainingContext, course: Course) -> Lessons:
     """Learn one course; a stored result is taken as it is."""
     if course.name == "adversary":
         shape = school.shape
@@ -84,7 +84,7 @@ def merge(parts: list[Lessons], *, stand_in: bool, why_not: str) -> Lessons:
     return Lessons(attacks, q_reward, q_cost, stand_in, why_not, rates)
 
 
-def _adversary(school: School, course: Course) -> Any:
+def _adversary(school: TrainingContext, course: Course) -> Any:
     options = PpoOptions(timesteps=course.n_steps)
     seed = _seed(school)
     victim = school.victim if school.draw is None else _drawing(school.victim, school.draw, seed)
@@ -97,7 +97,7 @@ def _drawing(victim: Victim, draw: Draw, seed: int) -> Victim:
     return victim._replace(action=lambda obs: draw(obs, generator))
 
 
-def _critics(school: School, course: Course) -> Lessons:
+def _critics(school: TrainingContext, course: Course) -> Lessons:
     plain = make_attack("mc") if school.has_gradient else make_attack("random_search", rounds=8)
     inputs = list(course)
     alone = school.store.critics("alone", inputs, _fit(school, course, None))
@@ -115,7 +115,7 @@ def _critics(school: School, course: Course) -> Lessons:
     )
 
 
-def _fit(school: School, course: Course, attack: Attack | None) -> Callable[[], Any]:
+def _fit(school: TrainingContext, course: Course, attack: Attack | None) -> Callable[[], Any]:
     def fit() -> Any:
         return fit_critics(
             school.victim,
@@ -132,5 +132,5 @@ def _fit(school: School, course: Course, attack: Attack | None) -> Callable[[], 
     return fit
 
 
-def _seed(school: School) -> int:
+def _seed(school: TrainingContext) -> int:
     return school.seed + LEARNING_SEED

@@ -17,7 +17,11 @@ import torch
 
 from safer_gym.conformance.battery.learned import LearnedAttack, empty_attack
 from safer_gym.conformance.files import write_atomically
-from safer_gym.wrappers.fitted_q import FittedCritics, critics_from_state, critics_state
+from safer_gym.wrappers.fitted_critics.critics import (
+    FittedCritics,
+    critics_from_state,
+    critics_state,
+)
 
 
 class Store:

@@ -9,17 +9,17 @@ import gymnasium as gym
 import typer
 
 from safer_gym.choices import choose
-from safer_gym.conformance.certificate import Certificate, EpisodeOfNote
+from safer_gym.conformance.certificate.diff import diff, exit_code
+from safer_gym.conformance.certificate.record import Certificate, EpisodeOfNote
+from safer_gym.conformance.certificate.requirement import MODES
+from safer_gym.conformance.certify.replay import noted, recorded, replay
+from safer_gym.conformance.certify.verify import verify
 from safer_gym.conformance.cli.certify import environment_of
 from safer_gym.conformance.cli.output import print_json
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.diff import diff, exit_code
 from safer_gym.conformance.loading import load_policy
-from safer_gym.conformance.replay import noted, recorded, replay
 from safer_gym.conformance.report.certificate import FORMS, write_reports
-from safer_gym.conformance.requirement import MODES
-from safer_gym.conformance.verify import verify
 
 
 def run_diff(old: Path, new: Path, *, as_json: bool) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import gymnasium as gym
 import typer
 
-from safer_gym.conformance.certificate import Certificate
-from safer_gym.conformance.certify import certify
+from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.cli.measure import parse_numbers, parse_radii
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
@@ -17,8 +17,8 @@ from safer_gym.conformance.cli.summary import print_summary
 from safer_gym.conformance.cli.tasks import Task, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.loading import load_policy
+from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.certificate import write_reports
-from safer_gym.conformance.zoo import packaged_policies
 from safer_gym.wrappers.adapters.tasks import COST_LIMIT
 
 SHARES = (0.02, 0.04, 0.1, 0.2, 0.5, 1.0)

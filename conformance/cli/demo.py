@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from safer_gym.agents.common.curve import CurvePoint
 from safer_gym.conformance import provenance
-from safer_gym.conformance.cache import OutcomesCache
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import ModelFile, find_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes
@@ -17,9 +16,10 @@ from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.tasks import Task, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.cli.train import planned, train_policy
+from safer_gym.conformance.evaluate.cache import OutcomesCache
+from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.content import Content, Subject
 from safer_gym.conformance.report.folder import RESULTS, write_report
-from safer_gym.conformance.zoo import packaged_policies
 from safer_gym.wrappers.adapters.tasks import COST_LIMIT
 
 TASK = "ball-circle"

@@ -1,5 +1,5 @@
 """`safer-gym`: train, attack, evaluate, tasks, demo; certify, diff, verify, report, replay;
-selfcheck; reproduce.
+selfcheck.
 
 Each command's module is imported when it runs, so that `--help` answers at once.
 """
@@ -16,7 +16,6 @@ from safer_gym.conformance.cli.commands import (
     evaluate,
     replay,
     report,
-    reproduce,
     selfcheck,
     tasks,
     train,
@@ -49,7 +48,6 @@ app.command()(verify)
 app.command()(report)
 app.command()(replay)
 app.command()(selfcheck)
-app.command()(reproduce)
 
 
 def main() -> None:

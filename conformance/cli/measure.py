@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 import typer
 
 from safer_gym import __version__
-from safer_gym.conformance.cache import OutcomesCache
+from safer_gym.conformance.cli.fitted_critics import StandIns
 from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
-from safer_gym.conformance.cli.stand_in import StandIns
 from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.evaluate import NATURAL, evaluate, named_attacks
+from safer_gym.conformance.evaluate.cache import OutcomesCache
+from safer_gym.conformance.evaluate.evaluation import NATURAL, evaluate, named_attacks
+from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import digest
-from safer_gym.conformance.outcomes import Outcomes
 from safer_gym.types import Attack
 
 

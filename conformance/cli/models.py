@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from safer_gym.choices import choose
 from safer_gym.conformance.loading import algorithm_of, load_policy
-from safer_gym.conformance.zoo import packaged_path, packaged_policies, packaged_record
+from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies, packaged_record
 
 ALGORITHMS = {
     "safer": "safer_gym.agents:SAFER",

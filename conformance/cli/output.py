@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from safer_gym.conformance.outcomes import Outcomes
+from safer_gym.conformance.evaluate.outcomes import Outcomes
 
 stderr = Console(stderr=True)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certificate.evidence import Row, Sandwich
+from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.cli.output import print_table
-from safer_gym.conformance.evidence import Row, Sandwich
+from safer_gym.conformance.report.certificate.sentences import deviations
 from safer_gym.conformance.report.certificate.tables import allocation_summary
-from safer_gym.conformance.report.certificate.words import deviations
 
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 

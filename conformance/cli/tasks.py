@@ -9,7 +9,7 @@ import gymnasium as gym
 
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.output import print_json, print_table
-from safer_gym.conformance.zoo import packaged_policies
+from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.wrappers.adapters.tasks import TASKS, TaskGeometry
 
 FALLBACK_EPS = 0.05

@@ -20,7 +20,7 @@ from safer_gym.conformance.loading.sb3_algorithms import algorithm_named, read_d
 from safer_gym.conformance.loading.sb3_file import read_sb3_file
 from safer_gym.conformance.loading.sb3_policies import build_policy, refuse_recurrent
 from safer_gym.conformance.loading.sb3_unpickled import unpickle_model
-from safer_gym.conformance.zoo import packaged_path, packaged_policies
+from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
 
 CODE: Mapping[str, Callable[[Path], Any]] = {
     "torchscript": load_torchscript,

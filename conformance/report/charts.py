@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from safer_gym.conformance.outcomes import Outcomes
+from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.report.content import Content, Subject
 from safer_gym.conformance.report.svg import Chart, Point, mark, span_of
 

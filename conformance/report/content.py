@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from safer_gym.conformance.outcomes import Outcomes
+from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.wrappers.adapters.tasks import TaskGeometry
 
 

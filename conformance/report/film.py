@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from safer_gym.conformance.outcomes import Trace
+from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.conformance.report.maps import View
 from safer_gym.wrappers.adapters.tasks import TaskGeometry
 

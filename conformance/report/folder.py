@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import write_atomically, write_json
-from safer_gym.conformance.outcomes import Outcomes
 from safer_gym.conformance.report.content import Content
 from safer_gym.conformance.report.page import render_page
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from safer_gym.conformance.outcomes import Outcomes, Trace
+from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.conformance.report.content import Content
 from safer_gym.conformance.report.svg import Chart, Margins, Point, Span
 from safer_gym.wrappers.adapters.tasks import TaskGeometry

@@ -9,11 +9,11 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from safer_gym.conformance.outcomes import Outcomes
+from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.report.charts import attack_charts, learning_charts, legend
 from safer_gym.conformance.report.content import Content, Subject
 from safer_gym.conformance.report.maps import maps
-from safer_gym.conformance.report.words import ATTACK_WORDS, headline
+from safer_gym.conformance.report.sentences import ATTACK_WORDS, headline
 
 
 def render_page(content: Content, film: bytes | None = None) -> str:

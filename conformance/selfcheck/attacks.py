@@ -9,8 +9,8 @@ from torch import Tensor
 
 from safer_gym.attacks import GradientAttack, MaxCost, RawGradient, Steepest, make_attack
 from safer_gym.balls import NORMS, LpBall
-from safer_gym.conformance.kits import ContractError, check_attack
-from safer_gym.conformance.kits.toy_victim import (
+from safer_gym.conformance.contracts import ContractError, check_attack
+from safer_gym.conformance.contracts.toy_victim import (
     linear_optimum,
     linear_victim,
     observations,

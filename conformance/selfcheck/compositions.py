@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from safer_gym.conformance.certification.compositions import Composition
-from safer_gym.conformance.certification.divergence import HAZARD, TV, TV_LEFT
-from safer_gym.conformance.evidence import Method
-from safer_gym.conformance.outcomes import Floats
-from safer_gym.conformance.requirement import Metric
+from safer_gym.conformance.certificate.evidence import Method
+from safer_gym.conformance.certificate.requirement import Metric
+from safer_gym.conformance.certify.compositions import Composition
+from safer_gym.conformance.certify.divergence import HAZARD, TV, TV_LEFT
+from safer_gym.conformance.evaluate.outcomes import Floats
 from safer_gym.conformance.selfcheck.check import Check
 from safer_gym.conformance.selfcheck.exact_problems import tight
 from safer_gym.theory import Comparison

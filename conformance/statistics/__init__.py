@@ -12,7 +12,7 @@ from safer_gym.conformance.statistics.binomial import binomial_lower, binomial_u
 from safer_gym.conformance.statistics.bounds import Bounds
 from safer_gym.conformance.statistics.dkw import dkw_cvar_upper, dkw_quantile_upper
 from safer_gym.conformance.statistics.sequences import mean_sequence, rate_sequence
-from safer_gym.conformance.statistics.tails import cvar_upper, quantile_upper
+from safer_gym.conformance.statistics.tail_bounds import cvar_upper, quantile_upper
 from safer_gym.conformance.statistics.verdicts import (
     Decision,
     Verdict,

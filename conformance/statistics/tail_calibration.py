@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 
 from safer_gym.conformance.statistics.betting import bold_shares, log_wealth_of_counts
 from safer_gym.conformance.statistics.bounds import Floats
-from safer_gym.conformance.statistics.tails import THRESHOLDS, cvar_gains
+from safer_gym.conformance.statistics.tail_bounds import THRESHOLDS, cvar_gains
 
 CHUNK = 10
 """Measurements computed at once; few, so that they fit the processor's cache."""

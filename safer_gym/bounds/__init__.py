@@ -6,7 +6,7 @@
     bound = gaussian_filter(p, M)                        # M^2 = sum of m^2 over an episode
     bound = renyi_filter(p, rho_of_an_episode)
 
-`policy_layers`, which reads the network out of a model, is in `safer_gym.wrappers.policy_layers`:
+`policy_layers`, which reads the network out of a model, is in `safer_gym.wrappers.policies.layers`:
 this package needs torch, numpy and scipy alone. A bound speaks about one policy;
 `PolicyLayers.describe` says which.
 """

@@ -28,7 +28,7 @@ from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.conformance.loading import load_policy
 from safer_gym.multipliers import PIDGains
-from safer_gym.wrappers.victims import as_victim
+from safer_gym.wrappers.policies.victims import as_victim
 
 SMALL = {key: value for key, value in TINY.items() if key != "n_particles"}
 

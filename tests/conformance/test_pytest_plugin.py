@@ -12,8 +12,8 @@ import pytest
 from plugin_arguments import PLUGIN, arguments
 from sample_certificates import sample
 
-from safer_gym.conformance import gate
-from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance import pytest_gate as gate
+from safer_gym.conformance.certificate.record import Certificate
 
 ARGUMENTS = arguments()
 MARKED = """
@@ -181,7 +181,7 @@ def test_importing_the_plugin_is_cheap() -> None:
 
 
 def test_paths_count_from_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from safer_gym.conformance import gate as module
+    from safer_gym.conformance import pytest_gate as module
 
     seen: dict[str, Any] = {}
 

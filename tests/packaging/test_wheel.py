@@ -25,8 +25,6 @@ import safer_gym.conformance.evaluate
 from importlib.resources import files
 assert (files("safer_gym.conformance.report") / "style.css").is_file()
 assert (files("safer_gym.conformance.report.certificate") / "certificate.css").is_file()
-assert (files("safer_gym.conformance.reproduction") / "reproduction.css").is_file()
-assert (files("safer_gym.conformance.reproduction") / "paper_tables.csv").is_file()
 assert (files("safer_gym") / "py.typed").is_file()
 """
 

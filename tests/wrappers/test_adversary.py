@@ -29,7 +29,7 @@ from safer_gym.wrappers.adversary import ObservationAdversary
 from safer_gym.wrappers.adversary_vec_env import VecObservationAdversary
 from safer_gym.wrappers.adversary_vector import VectorObservationAdversary
 from safer_gym.wrappers.engine import AdversaryError
-from safer_gym.wrappers.victims import as_victim
+from safer_gym.wrappers.policies.victims import as_victim
 
 ENVS = [PointEnv, DictEnv, ImageEnv, lambda: ImageEnv(np.float32), lambda: PointEnv(np.float64)]
 NORMS = ["linf", "l2", "l1"]

@@ -8,7 +8,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormali
 
 from safer_gym.wrappers.adversary import ObservationAdversary
 from safer_gym.wrappers.adversary_vec_env import VecObservationAdversary
-from safer_gym.wrappers.victims import as_victim
+from safer_gym.wrappers.policies.victims import as_victim
 
 HORIZONS = (3, 5, 4)
 

@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from safer_gym.wrappers.adversary import ObservationAdversary
 from safer_gym.wrappers.adversary_vector import VectorObservationAdversary
 from safer_gym.wrappers.engine import AdversaryError
-from safer_gym.wrappers.victims import as_victim
+from safer_gym.wrappers.policies.victims import as_victim
 
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
 HORIZONS = (3, 5, 4)

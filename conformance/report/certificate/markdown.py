@@ -6,14 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from safer_gym.conformance.report.certificate.record import facts
-from safer_gym.conformance.report.certificate.tables import (
-    Table,
-    allocation_summary,
-    allocation_table,
-    bounds_table,
-)
-from safer_gym.conformance.report.certificate.view import Data, checked, modes_of, policy_name
-from safer_gym.conformance.report.certificate.words import (
+from safer_gym.conformance.report.certificate.sentences import (
     confidence,
     headline_words,
     lead,
@@ -21,6 +14,13 @@ from safer_gym.conformance.report.certificate.words import (
     policy_in,
     said,
 )
+from safer_gym.conformance.report.certificate.tables import (
+    Table,
+    allocation_summary,
+    allocation_table,
+    bounds_table,
+)
+from safer_gym.conformance.report.certificate.view import Data, checked, modes_of, policy_name
 
 SIGNS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#"})

@@ -14,8 +14,17 @@ from safer_gym.conformance.report.certificate.columns import (
     says_something,
 )
 from safer_gym.conformance.report.certificate.episodes import episode_card
+from safer_gym.conformance.report.certificate.histograms import cost_table
 from safer_gym.conformance.report.certificate.record import record_section
-from safer_gym.conformance.report.certificate.strips import cost_table
+from safer_gym.conformance.report.certificate.sentences import (
+    EVIDENCE,
+    confidence,
+    headline_words,
+    lead,
+    not_said,
+    policy_in,
+    said,
+)
 from safer_gym.conformance.report.certificate.tables import (
     Table,
     allocation_summary,
@@ -31,15 +40,6 @@ from safer_gym.conformance.report.certificate.view import (
     modes_of,
     policy_name,
     rows_of,
-)
-from safer_gym.conformance.report.certificate.words import (
-    EVIDENCE,
-    confidence,
-    headline_words,
-    lead,
-    not_said,
-    policy_in,
-    said,
 )
 
 _SAYS = "What this certificate says"

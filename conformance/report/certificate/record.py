@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from safer_gym.conformance.report.certificate.sentences import deviations
 from safer_gym.conformance.report.certificate.view import Data
-from safer_gym.conformance.report.certificate.words import deviations
 
 
 def facts(data: Data) -> list[tuple[str, str, bool]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from safer_gym.conformance.report.certificate.numbers import amount, percent, radius, share
+from safer_gym.conformance.report.certificate.sentences import bound_words, method_name
 from safer_gym.conformance.report.certificate.view import (
     Data,
     every_of,
@@ -14,7 +15,6 @@ from safer_gym.conformance.report.certificate.view import (
     name_of,
     rows_of,
 )
-from safer_gym.conformance.report.certificate.words import bound_words, method_name
 
 
 class Table(NamedTuple):

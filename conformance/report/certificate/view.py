@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Data = Mapping[str, Any]
-"""A part of the certificate's JSON; `conformance/schema/certificate.json` says what is in it."""
+"""A part of the certificate's JSON, whose schema is `conformance/certificate/schema`."""
 
 SCHEMA = "safer-gym/certificate/1"
 NO_ATTACK = ("null", "natural")

@@ -39,7 +39,7 @@ from safer_gym.agents.ppo_lagrangian.rollouts import CostRolloutBuffer
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.wrappers import as_victim
-from safer_gym.wrappers.policy_layers import policy_layers
+from safer_gym.wrappers.policies.layers import policy_layers
 
 FORMS: dict[str, dict[str, Any]] = {
     "PPOL": {},

@@ -16,7 +16,7 @@ from torch import nn
 
 from safer_gym.conformance.loading import FORMATS, UntrustedFile, load_policy
 from safer_gym.conformance.loading.rows import in_batches_of
-from safer_gym.wrappers.victims import as_victim
+from safer_gym.wrappers.policies.victims import as_victim
 
 
 def network() -> nn.Module:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from safer_gym.conformance.loading import load_policy
-from safer_gym.wrappers.victims import as_victim
+from safer_gym.wrappers.policies.victims import as_victim
 
 WEIGHT = np.float32([[1.0, 0.0, 2.0], [0.5, -1.0, 0.0]]).T
 

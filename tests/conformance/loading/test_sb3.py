@@ -21,8 +21,8 @@ from torch import nn
 
 from safer_gym.agents import CVPO, SAFER, SACLagrangian
 from safer_gym.conformance.loading import UntrustedFile, load_policy
-from safer_gym.conformance.zoo import packaged_path
-from safer_gym.wrappers.victims import as_victim
+from safer_gym.conformance.loading.zoo import packaged_path
+from safer_gym.wrappers.policies.victims import as_victim
 
 DICT = gym.spaces.Dict({"goal": gym.spaces.Box(-1.0, 1.0, (2,)), "mode": gym.spaces.Discrete(3)})
 CASES: dict[str, tuple[Any, str, dict[str, Any]]] = {

@@ -18,6 +18,12 @@ from safer_gym.conformance.statistics import (
     mean_sequence,
     worst_of,
 )
+from safer_gym.conformance.statistics.baselines import (
+    fixed_size,
+    peeking_rule,
+    point_rule,
+    unsplit_rule,
+)
 from safer_gym.conformance.statistics.calibration import (
     Gates,
     Rule,
@@ -26,12 +32,6 @@ from safer_gym.conformance.statistics.calibration import (
     tolerated,
 )
 from safer_gym.conformance.statistics.mean_calibration import Costs, simulate_means
-from safer_gym.conformance.statistics.rivals import (
-    fixed_size,
-    peeking_rule,
-    point_rule,
-    unsplit_rule,
-)
 
 ONE_SIDE = 0.025
 LIMIT = 0.05

@@ -17,11 +17,11 @@ from safer_gym.conformance.statistics import (
     rate_sequence,
 )
 from safer_gym.conformance.statistics.calibration import tolerated
+from safer_gym.conformance.statistics.tail_bounds import cvar_log_wealth
 from safer_gym.conformance.statistics.tail_calibration import (
     cvar_ever_missed,
     quantile_ever_missed,
 )
-from safer_gym.conformance.statistics.tails import cvar_log_wealth
 
 HIGH = 20.0
 POINTS = np.array([0.0, 1.0, 4.0, 20.0])

@@ -1,1 +1,0 @@
-"""How a certificate is made: jobs of episodes, bounds that wait for enough of them, decisions."""

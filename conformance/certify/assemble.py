@@ -1,0 +1,182 @@
+"""The certificate, from all that a run has found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from safer_gym.conformance import provenance
+from safer_gym.conformance.battery import NULL, Battery
+from safer_gym.conformance.battery.learning import Lessons
+from safer_gym.conformance.certificate.evidence import Benign, Row
+from safer_gym.conformance.certificate.record import (
+    Certificate,
+    Decision,
+    EpisodeOfNote,
+    Flag,
+    Refusal,
+)
+from safer_gym.conformance.certificate.requirement import Metric, Mode
+from safer_gym.conformance.certify.decide import decision, headline, overall
+from safer_gym.conformance.certify.inspect import (
+    battery_flags,
+    critic_flags,
+    enclosure_flags,
+    policy_flags,
+)
+from safer_gym.conformance.certify.ledger import Key, Ledger
+from safer_gym.conformance.certify.notes import is_same
+from safer_gym.conformance.certify.rows import make_row
+from safer_gym.conformance.certify.search import EPISODES, Found
+
+if TYPE_CHECKING:
+    from safer_gym.conformance.certify.run import Certification
+
+DETERMINISTIC = (
+    "a deterministic action moves surely with what is seen, and no divergence bounds it; the "
+    "stochastic rows have a bound over every adversary"
+)
+
+
+def certificate(
+    run: Certification,
+    battery: Battery,
+    lessons: Lessons,
+    found: Sequence[Found],
+    ledger: Ledger,
+    notes: tuple[EpisodeOfNote, ...],
+) -> Certificate:
+    """Everything in its place."""
+    plan, settings, subject = run.plan, run.settings, run.subject
+    refusals = {(mode, metric): reason for mode, metric, reason in _no_bounds(run)}
+    rows = tuple(make_row(ledger, mode, eps, refusals) for mode in plan.modes for eps in plan.eps)
+    decisions = _decisions(run, rows)
+    headlines = tuple(headline(plan, rows, mode) for mode in reversed(plan.modes))
+    record = provenance.record()
+    return Certificate(
+        created=str(record["made"]),
+        command=str(record["command"]),
+        versions=provenance.versions(),
+        policy=subject.policy,
+        environment=subject.environment,
+        norm=settings.norm,
+        scale=settings.scale,
+        limit=plan.limit,
+        delta=plan.delta,
+        seed=settings.seed,
+        battery=battery.name,
+        attacks=tuple(battery.members),
+        episodes={
+            "search": EPISODES,
+            "measure": settings.attack_episodes,
+            "benign": run.caps.benign,
+        },
+        allocation=tuple(ledger.shares),
+        rows=rows,
+        benign=_benign(ledger),
+        requirements=decisions,
+        headlines=headlines,
+        attacked_eps=headlines[0].attacked_eps,
+        certified_eps=headlines[0].certified_eps,
+        verdict=overall(decisions),
+        flags=_flags(run, battery, lessons, found, ledger, rows, notes),
+        refusals=_refusals(run, battery),
+        episodes_of_note=notes,
+        seconds=time.monotonic() - run.started,
+    )
+
+
+def _no_bounds(run: Certification) -> list[tuple[Mode, Metric, str]]:
+    reasons: dict[Mode, str] = {
+        "deterministic": run.subject.why_deterministic or DETERMINISTIC,
+        "stochastic": run.subject.why_no_bound,
+    }
+    metrics: tuple[Metric, ...] = ("rate", "mean")
+    return [(mode, metric, why) for mode, why in reasons.items() for metric in metrics if why]
+
+
+def _decisions(run: Certification, rows: Sequence[Row]) -> tuple[Decision, ...]:
+    by_place = {(row.mode, row.eps): row for row in rows}
+    made = []
+    for requirement in run.asked.requirements:
+        assert requirement.mode is not None
+        row = by_place.get((requirement.mode, requirement.eps))
+        if row is not None:
+            made.append(decision(requirement, row))
+            continue
+        # Asked of a mode that this policy does not have.
+        stand_in = decision(requirement, by_place[run.plan.modes[0], requirement.eps])
+        made.append(replace(stand_in, verdict="INCONCLUSIVE", why=run.missing[requirement.mode]))
+    return tuple(made)
+
+
+def _benign(ledger: Ledger) -> Benign | None:
+    cell = ledger.cells.get(Key.of("stochastic", NULL, 0.0))
+    if cell is None or cell.n == 0:
+        return None
+    return Benign(
+        cell.n,
+        tuple(cell.costs.tolist()),
+        tuple(cell.returns.tolist()),
+        tuple(cell.lengths.astype(int).tolist()),
+    )
+
+
+def _refusals(run: Certification, battery: Battery) -> tuple[Refusal, ...]:
+    refused = [
+        Refusal(f"{mode} policy, every adversary", why)
+        for mode, metric, why in _no_bounds(run)
+        if metric == "rate" and mode in run.plan.modes
+    ]
+    refused += [
+        Refusal(f"the {mode} policy", run.missing[mode])
+        for mode in run.asked.modes
+        if run.missing[mode]
+    ]
+    if run.subject.high is None:
+        refused.append(
+            Refusal(
+                "upper ends of the mean",
+                "the largest cost of an episode is not known: pass "
+                "max_step_cost, and an environment with a time limit in its spec",
+            )
+        )
+    return (*refused, *battery.left_out)
+
+
+def _flags(
+    run: Certification,
+    battery: Battery,
+    lessons: Lessons,
+    found: Sequence[Found],
+    ledger: Ledger,
+    rows: Sequence[Row],
+    notes: Sequence[EpisodeOfNote],
+) -> tuple[Flag, ...]:
+    victim = run.subject.victim
+    plain = next(f for f in found if f.job.attack == NULL)
+    costly = max(found, key=lambda f: float(f.result.costs.mean()) if f.result.traces else -1.0)
+    flags = policy_flags(victim, plain.result.traces)
+    flags += enclosure_flags(victim, run.subject.stochastic, plain.result.traces)
+    flags += critic_flags(victim, costly.result.traces)
+    flags += battery_flags(rows, battery.members)
+    if lessons.rates and not any(lessons.rates):
+        flags.append(
+            Flag(
+                "no-cost-learned",
+                "learning met no cost: the fitted critics are flat, and attacks led by them weak",
+                "warning",
+            )
+        )
+    if not all(is_same(ledger, note) for note in notes):
+        flags.append(
+            Flag(
+                "not-repeatable",
+                "an episode run again cost something else: the "
+                "environment does not repeat itself, and replays will differ",
+                "warning",
+            )
+        )
+    return tuple(flags)

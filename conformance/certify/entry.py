@@ -1,0 +1,136 @@
+"""Certify a policy's safety under attack: the one engine behind Python, shell and pytest.
+
+certificate = certify(model, make_env, requirement="P(cost > 5) <= 0.05 at eps = 0.05")
+assert certificate.verdict == "PASS", certificate.requirements
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.requirement import Mode, Requirement
+from safer_gym.conformance.certificate.requirement_files import as_requirements
+from safer_gym.conformance.certify.noise import check_modes, noise_of
+from safer_gym.conformance.certify.plan import make_plan, seconds_of
+from safer_gym.conformance.certify.run import Certification, Settings
+from safer_gym.conformance.certify.subject import make_subject
+from safer_gym.conformance.evaluate.attacked_policy import ROWS
+from safer_gym.types import Attack
+
+DEFAULT_EPISODES = 200
+BENIGN_FACTOR = 20
+"""Benign episodes at most, for each one that an attack may have."""
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done, and the share of it that is done, in [0, 1]."""
+
+Requirements = Requirement | str | Path | Sequence[Requirement | str] | None
+"""A requirement, its sentence, the path of a TOML file, or several of the first two."""
+
+
+def certify(
+    policy: Any,
+    make_env: Callable[[], gym.Env] | str,
+    *,
+    requirement: Requirements = None,
+    eps: float | Sequence[float] | None = None,
+    limit: float | None = None,
+    norm: str = "linf",
+    scale: Sequence[float] | None = None,
+    modes: Sequence[Mode] | None = None,
+    action_noise: float | Sequence[float] | None = None,
+    observation_noise: float | Sequence[float] | None = None,
+    battery: str | Mapping[str, Attack] = "standard",
+    budget: float | str | None = None,
+    episodes: int | None = None,
+    benign_episodes: int | None = None,
+    delta: float | None = None,
+    max_step_cost: float | None = None,
+    n_envs: int = 25,
+    workers: int = 1,
+    seed: int = 0,
+    cache: Path | str | None = None,
+    source: str | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Certificate:
+    """Bound the worst case of episodic cost over adversaries that tamper with observations.
+
+    Args:
+        policy: Whatever `as_victim` takes: a model, a torch module or a callable.
+        make_env: Makes one environment with `info["cost"]`, or a Gymnasium id.
+        requirement: What must hold; decides `eps`, `limit` and `modes` where they are not given.
+        eps: Radii of the ball around each observation.
+        limit: An episode with a cost above it is a violation.
+        norm: "linf", "l2" or "l1".
+        scale: Radius per dimension at eps = 1; None: the same for all.
+        modes: "deterministic", "stochastic" or both; default: those of the requirements.
+        action_noise: Certify another policy: the deterministic action plus Gaussian noise of this
+            deviation, one number or one for each action, in the environment's units, clipped by
+            the environment. It has to be deployed with it; there is no deterministic mode.
+        observation_noise: The same for a policy that adds noise to every observation it reads.
+        battery: "quick", "standard" or "full", or attacks of your own by label.
+        budget: Seconds, or a text like "120s" or "10m"; stops with what is known by then.
+        episodes: Most fresh episodes of each attack and radius; a decision may stop earlier.
+        benign_episodes: Most episodes without an attack, for the bound over every adversary;
+            default: 20 times `episodes`. Ten times as many allow a shift that is larger by about
+            half a deviation.
+        delta: Probability that any bound of the certificate is wrong; default: what the
+            strictest requirement allows, or 0.05.
+        max_step_cost: Largest cost of one step, where the environment does not say it. Bounds
+            of the mean need it.
+        n_envs: Environments alive at once in each worker.
+        workers: Processes; changes the speed and nothing else.
+        seed: Seed of everything.
+        cache: Folder for learned critics and adversaries; None keeps nothing.
+        source: Where the policy came from, for the record and for replay commands.
+        device: Where the policy computes.
+        progress: Called now and then.
+
+    Raises:
+        ValueError, TypeError: an argument that is wrong, named with what was expected.
+    """
+    started = time.monotonic()
+    requirements, noise = as_requirements(requirement), noise_of(action_noise, observation_noise)
+    if noise.is_any:
+        check_modes(requirements, modes)
+        modes = ("stochastic",)
+    plan = make_plan(requirements, eps=eps, limit=limit, modes=modes, delta=delta)
+    most = _count("episodes", episodes, DEFAULT_EPISODES)
+    settings = Settings(
+        battery=battery,
+        seconds=seconds_of(budget),
+        attack_episodes=most,
+        n_envs=min(_count("n_envs", n_envs, n_envs), ROWS),
+        workers=_count("workers", workers, workers),
+        seed=seed,
+        cache=None if cache is None else Path(cache),
+        norm=norm,
+        scale=None if scale is None else tuple(float(s) for s in scale),
+        device=device,
+        benign_episodes=_count("benign_episodes", benign_episodes, BENIGN_FACTOR * most),
+    )
+    subject = make_subject(
+        policy,
+        make_env,
+        norm=norm,
+        scale=scale,
+        max_step_cost=max_step_cost,
+        source=source,
+        device=device,
+        noise=noise,
+    )
+    return Certification(plan, settings, subject, progress, started).run()
+
+
+def _count(name: str, value: int | None, default: int) -> int:
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+    return value

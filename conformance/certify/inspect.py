@@ -1,0 +1,168 @@
+"""Reasons why an evaluation may be wrong, looked for after it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from safer_gym.conformance.battery.build import GRADIENT_FREE
+from safer_gym.conformance.battery.members import Member
+from safer_gym.conformance.certificate.evidence import Row
+from safer_gym.conformance.certificate.record import Flag
+from safer_gym.conformance.certify.divergence import Drawing
+from safer_gym.conformance.evaluate.outcomes import Trace
+from safer_gym.types import Victim
+from safer_gym.wrappers.policies.stochastic import StochasticPolicy
+
+LOOK_AHEAD = 50
+"""Steps over which a critic's word is held against the cost that followed."""
+
+
+def has_gradient(victim: Victim, obs: torch.Tensor) -> bool:
+    """Whether the action is a differentiable function of the observation."""
+    with torch.enable_grad():
+        leaf = obs.detach().clone().requires_grad_(True)
+        try:
+            return bool(victim.action(leaf).requires_grad)
+        except RuntimeError:  # numpy of a tensor that needs gradients
+            return False
+
+
+def policy_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
+    """Flags from search episodes without an attack: blindness, flat gradients, idle critics."""
+    obs = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
+    flags = _blindness(victim, obs)
+    if has_gradient(victim, obs[:1]):
+        flags += _flatness(victim, obs[:500])
+    else:
+        flags.append(
+            Flag(
+                "no-gradient",
+                "the policy gives no gradient: gradient attacks are "
+                "left out, and the lower end is weaker",
+                "warning",
+            )
+        )
+    return flags
+
+
+def enclosure_flags(
+    victim: Victim, stochastic: Drawing | None, traces: Sequence[Trace]
+) -> list[Flag]:
+    """The network that bounds enclose must be the policy's own."""
+    if not isinstance(stochastic, StochasticPolicy):
+        return []
+    obs = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
+    with torch.no_grad():
+        pairs = [(victim.action(obs), stochastic.finish(stochastic.layers.mean(obs)))]
+        if victim.distribution is not None:
+            pairs += zip(victim.distribution(obs), stochastic.layers.distribution(obs), strict=True)
+        apart = max(float((a.double() - b.double()).abs().max()) for a, b in pairs)
+    if apart <= 1e-4:
+        return []
+    return [
+        Flag(
+            "enclosed-another-policy",
+            f"the enclosed network's actions are up to {apart:.2g} away from the policy's: the "
+            "bounds over every adversary are not about this policy",
+            "error",
+        )
+    ]
+
+
+def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
+    """Does the policy's cost critic order states by the cost that follows them?
+
+    Args:
+        traces: search episodes in which costs occur, under attack where there are none without.
+    """
+    if victim.q_cost is None:
+        return []
+    follows = np.concatenate([_following(t.costs) for t in traces])
+    if not follows.any():
+        return [
+            Flag(
+                "critic-untested",
+                "no cost in any search episode: whether the cost critic "
+                "predicts cost can not be told",
+                "note",
+            )
+        ]
+    obs = torch.as_tensor(np.concatenate([t.attacked for t in traces]).astype(np.float32))
+    clean = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
+    with torch.no_grad():
+        values = victim.q_cost(clean, victim.action(obs)).double().numpy()
+    rank = 0.0 if np.ptp(values) == 0 else float(spearmanr(values, follows).statistic)
+    if rank >= 0.2:
+        return []
+    return [
+        Flag(
+            "critic-does-not-predict",
+            f"rank correlation {rank:.2f} of the cost critic with "
+            "the cost that followed: attacks that climb it may be weak",
+            "warning",
+        )
+    ]
+
+
+def battery_flags(rows: Sequence[Row], members: Mapping[str, Member]) -> list[Flag]:
+    """The gradient-free attack does better than all that climb gradients."""
+    for row in rows:
+        means = {a.attack: a for a in row.attacks}
+        free = means.get(GRADIENT_FREE)
+        climbing = [a for label, a in means.items() if members[label].gradient]
+        if free is None or not climbing:
+            continue
+        best = max(climbing, key=lambda a: a.mean_cost)
+        if free.rate_lower > best.rate_upper or free.mean_cost > 1.25 * best.mean_cost + 1.0:
+            return [
+                Flag(
+                    "gradient-free-wins",
+                    f"at eps {row.eps:g} ({row.mode}) random search "
+                    f"costs {free.mean_cost:.2f}, the best gradient attack ({best.attack}) "
+                    f"{best.mean_cost:.2f}: gradients may be masked",
+                    "warning",
+                )
+            ]
+    return []
+
+
+def _blindness(victim: Victim, obs: torch.Tensor) -> list[Flag]:
+    with torch.no_grad():
+        actions = victim.action(obs)
+    if float((actions - actions[:1]).abs().max()) > 1e-6:
+        return []
+    return [
+        Flag(
+            "ignores-observations",
+            "the policy acts alike at all observations of the search "
+            "episodes: no attack on observations can move it",
+            "warning",
+        )
+    ]
+
+
+def _flatness(victim: Victim, obs: torch.Tensor) -> list[Flag]:
+    with torch.enable_grad():
+        leaf = obs.clone().requires_grad_(True)
+        (slope,) = torch.autograd.grad(victim.action(leaf).sum(), leaf)
+    flat = float((slope == 0).flatten(1).all(1).float().mean())
+    if flat < 0.5:
+        return []
+    return [
+        Flag(
+            "zero-gradients",
+            f"the action's gradient is exactly zero at {flat:.0%} of the "
+            "visited observations: gradient attacks are blind there",
+            "warning",
+        )
+    ]
+
+
+def _following(costs: np.ndarray) -> np.ndarray:
+    sums = np.concatenate([[0.0], np.cumsum(costs)])
+    ends = np.minimum(np.arange(len(costs)) + LOOK_AHEAD, len(costs))
+    return sums[ends] - sums[:-1]

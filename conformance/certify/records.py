@@ -1,0 +1,87 @@
+"""Digests of policies and environments: equal digests, equal behaviour."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import nn
+
+from safer_gym.conformance.certificate.record import EnvironmentRecord, PolicyRecord
+from safer_gym.conformance.certify.noise import Noise
+from safer_gym.types import Victim
+
+PROBES = 64
+
+
+def policy_record(
+    policy: Any, victim: Victim, space: gym.spaces.Box, source: str | None, noise: Noise
+) -> PolicyRecord:
+    """A digest of the policy's parameters; without any, of what it does at fixed observations.
+
+    Noise on request makes another policy, and another digest.
+    """
+    digest, parameters = hashlib.sha256(), _parameters(policy)
+    for name, tensor in sorted(parameters.items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+    if noise.is_any:
+        digest.update(repr(tuple(noise)).encode())
+    if not parameters:
+        digest.update(_probed(victim, space).astype(np.float32).tobytes())
+    kind = type(policy).__name__
+    return PolicyRecord(digest.hexdigest(), kind, source, noise.action, noise.observation)
+
+
+def environment_record(env: gym.Env, max_step_cost: float | None) -> EnvironmentRecord:
+    """A digest of an environment's spec, wrappers and spaces.
+
+    The largest cost of a step is the user's word, or the environment's `max_step_cost`.
+
+    Raises:
+        ValueError: a largest cost that is not a positive number.
+    """
+    spec = env.spec
+    chain = [type(env).__name__]
+    layer: Any = env
+    while isinstance(layer, gym.Wrapper):
+        layer = layer.env
+        chain.append(type(layer).__name__)
+    name = spec.id if spec is not None else chain[-1]
+    parts = [name, *chain, repr(env.observation_space), repr(env.action_space)]
+    parts += [repr(sorted(spec.kwargs.items(), key=str))] if spec is not None else []
+    largest = max_step_cost if max_step_cost is not None else _own_word(env)
+    if largest is not None and not (np.isfinite(largest) and largest > 0):
+        raise ValueError(f"max_step_cost must be a positive number, got {largest!r}")
+    return EnvironmentRecord(
+        id=name,
+        digest=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
+        horizon=getattr(spec, "max_episode_steps", None),
+        max_step_cost=None if largest is None else float(largest),
+    )
+
+
+def _own_word(env: gym.Env) -> float | None:
+    return env.get_wrapper_attr("max_step_cost") if env.has_wrapper_attr("max_step_cost") else None
+
+
+def _parameters(policy: Any) -> Mapping[str, torch.Tensor]:
+    module = getattr(policy, "policy", policy)
+    return module.state_dict() if isinstance(module, nn.Module) else {}
+
+
+def _probed(victim: Victim, space: gym.spaces.Box) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    low = np.maximum(space.low, -1.0).astype(float)
+    high = np.maximum(np.minimum(space.high, 1.0), low).astype(float)
+    obs = rng.uniform(low, high, (PROBES, *space.shape)).astype(np.float32)
+    seen = torch.as_tensor(obs)
+    with torch.no_grad():
+        parts = [victim.action(seen)]
+        if victim.distribution is not None:
+            parts += [part.flatten(1) for part in victim.distribution(seen)]
+    return torch.cat([part.cpu().double() for part in parts], dim=1).numpy()

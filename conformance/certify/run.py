@@ -1,0 +1,210 @@
+"""The walk of a certification: look, learn, search, measure, decide."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from safer_gym.conformance.battery import NULL, Battery, make_battery
+from safer_gym.conformance.battery.learning import Lessons, TrainingContext
+from safer_gym.conformance.battery.members import Member
+from safer_gym.conformance.battery.store import Store
+from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.requirement import Mode
+from safer_gym.conformance.certify import assemble
+from safer_gym.conformance.certify.inspect import has_gradient
+from safer_gym.conformance.certify.ledger import Ledger
+from safer_gym.conformance.certify.notes import replayed, worst_jobs
+from safer_gym.conformance.certify.plan import Plan
+from safer_gym.conformance.certify.pool import Pool
+from safer_gym.conformance.certify.schedule import Caps, next_wave
+from safer_gym.conformance.certify.search import (
+    CHOSEN,
+    Found,
+    choose_compositions,
+    pilot_jobs,
+    rank,
+    remember,
+    search_jobs,
+)
+from safer_gym.conformance.certify.shares import split
+from safer_gym.conformance.certify.subject import Subject
+from safer_gym.conformance.certify.train_battery import Speed, learn
+from safer_gym.conformance.certify.world import Job, Result, World, run_job
+from safer_gym.conformance.evaluate.env_pool import EnvPool
+from safer_gym.types import Attack
+
+RESERVE = 0.05
+"""Share of the budget kept for what follows the measurement."""
+
+
+class Settings(NamedTuple):
+    """How, not what, to certify."""
+
+    battery: str | Mapping[str, Attack]
+    seconds: float
+    attack_episodes: int
+    n_envs: int
+    workers: int
+    seed: int
+    cache: Path | None
+    norm: str
+    scale: tuple[float, ...] | None
+    device: str
+    benign_episodes: int
+
+
+class Certification:
+    """One run. The steps are in `run`; each is a pure function of what came before it, and only
+    the budget asks the clock."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        settings: Settings,
+        subject: Subject,
+        progress: Callable[[str, float], None] | None,
+        started: float,
+    ) -> None:
+        self.asked = plan
+        missing = {"stochastic": subject.why_deterministic, "deterministic": subject.why_stochastic}
+        modes = tuple(mode for mode in plan.modes if not missing[mode])
+        # Where the mode asked for is missing, the other one has rows all the same.
+        other: Mode = "stochastic" if subject.why_stochastic else "deterministic"
+        self.missing = missing
+        self.plan = plan._replace(modes=modes or (other,))
+        self.settings, self.subject = settings, subject
+        self.stock = EnvPool(subject.make_env)
+        self.say = progress or (lambda what, share: None)
+        self.started = started
+        self.deadline = started + settings.seconds * (1 - RESERVE)
+
+    def run(self) -> Certificate:
+        """All steps."""
+        with self.stock:
+            return self._run()
+
+    def _run(self) -> Certificate:
+        pilot, seconds = self._pilot()
+        lessons, battery = self.prepare(seconds, pilot[0].result.traces[0].clean[0])
+        world = self.world(battery.members)
+        with Pool(run_job, world, self.settings.workers) as pool:
+            found = [*pilot, *self._search(pool, battery)]
+            ranking = rank(self.plan, tuple(battery.members), found)
+            ledger = self._ledger(battery, ranking, found)
+            self._measure(pool, ledger, ranking)
+        notes = replayed(world, worst_jobs(ledger), "CERTIFICATE.json")
+        return assemble.certificate(self, battery, lessons, found, ledger, notes)
+
+    def prepare(self, step_seconds: float, obs: NDArray) -> tuple[Lessons, Battery]:
+        """Learn what the battery wants, and put it together.
+
+        Args:
+            step_seconds: how long a step takes; matters with a budget only.
+            obs: any observation [O].
+        """
+        probe = torch.as_tensor(obs.astype(np.float32)).unsqueeze(0)
+        climbs = has_gradient(self.subject.victim, probe)
+        self.say("learning", 0.0)
+        speed = Speed(step_seconds, self.settings.seconds, self.settings.workers)
+        lessons = learn(self.settings.battery, self._school(climbs), speed)
+        self.say("learning", 1.0)
+        battery = make_battery(
+            self.settings.battery, self.subject.victim, lessons, has_gradient=climbs
+        )
+        return lessons, battery
+
+    def world(self, members: Mapping[str, Member]) -> World:
+        """What all jobs share."""
+        return World(
+            self.subject.victim,
+            self.subject.stochastic,
+            self.stock,
+            members,
+            self.subject.ball,
+            self.settings.seed,
+            self.settings.n_envs,
+            self.settings.device,
+            self.subject.environment.horizon,
+        )
+
+    def _pilot(self) -> tuple[list[Found], float]:
+        """Episodes without an attack, and seconds a step."""
+        self.say("looking", 0.0)
+        none = make_battery("quick", self.subject.victim, Lessons({}), has_gradient=False)
+        world = self.world({NULL: none.members[NULL]})
+        jobs = pilot_jobs(self.plan, enclose=not self.subject.why_no_bound)
+        start = time.monotonic()
+        with Pool(run_job, world, self.settings.workers) as pool:
+            found = [Found(*pair) for pair in zip(jobs, pool.run(jobs), strict=True)]
+        steps = sum(int(f.result.lengths.sum()) for f in found)
+        self.say("looking", 1.0)
+        return found, (time.monotonic() - start) * self.settings.workers / steps
+
+    def _school(self, climbs: bool) -> TrainingContext:
+        subject, settings = self.subject, self.settings
+        key = {
+            "policy": subject.policy.digest,
+            "environment": subject.environment.digest,
+            "eps": self.plan.eps,
+            "norm": settings.norm,
+            "scale": settings.scale,
+            "seed": settings.seed,
+        }
+        radii = [eps for eps in self.plan.eps if eps > 0] or [0.0]
+        return TrainingContext(
+            subject.victim,
+            subject.make_env,
+            subject.ball.scaled(radii[-1]),
+            subject.ball.scaled(radii[len(radii) // 2]),
+            settings.norm,
+            settings.seed,
+            Store(settings.cache, key),
+            climbs,
+            subject.shape,
+            subject.stochastic.draw if subject.stochastic and subject.why_stochastic else None,
+        )
+
+    def _search(self, pool: Pool[Job, Result], battery: Battery) -> list[Found]:
+        jobs, found = search_jobs(self.plan, tuple(battery.members)), []
+        limit = self.started + 0.5 * self.settings.seconds
+        for job, result in zip(jobs, pool.run(jobs, limit), strict=False):
+            found.append(Found(job, result))
+            self.say("searching", len(found) / len(jobs))
+        return found
+
+    def _ledger(
+        self, battery: Battery, ranking: Mapping[Any, Sequence[str]], found: Sequence[Found]
+    ) -> Ledger:
+        chosen = {place: labels[:CHOSEN] for place, labels in ranking.items()}
+        shares = split(self.plan, chosen)
+        ledger = Ledger(self.plan, tuple(battery.members), self.subject.high, shares)
+        remember(ledger, found)
+        for pilot in (f for f in found if f.job.mode == "stochastic" and f.job.radii):
+            assert self.subject.stochastic is not None
+            choose_compositions(ledger, self.subject.stochastic, pilot, *self.caps[:2])
+        return ledger
+
+    @property
+    def caps(self) -> Caps:
+        """Most episodes of each kind."""
+        return Caps(self.settings.attack_episodes, self.settings.benign_episodes)
+
+    def _measure(
+        self, pool: Pool[Job, Result], ledger: Ledger, ranking: Mapping[Any, Sequence[str]]
+    ) -> None:
+        wave = 0
+        while jobs := next_wave(ledger, ranking, self.caps):
+            wave, done = wave + 1, 0
+            for job, result in zip(jobs, pool.run(jobs, self.deadline), strict=False):
+                ledger.add(job, result)
+                done += 1
+                self.say(f"measuring, wave {wave}", done / len(jobs))
+            if done < len(jobs):
+                return

@@ -1,0 +1,183 @@
+"""The policy and the environment, looked at once before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from safer_gym.balls import LpBall
+from safer_gym.bounds import NotCoveredError
+from safer_gym.conformance.certificate.record import EnvironmentRecord, PolicyRecord
+from safer_gym.conformance.certify.divergence import Drawing
+from safer_gym.conformance.certify.noise import NONE, ONE_MODE, Noise, fitted
+from safer_gym.conformance.certify.records import environment_record, policy_record
+from safer_gym.types import Victim
+from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
+from safer_gym.wrappers.policies.stochastic import StochasticPolicy, noisy_policy, stochastic_policy
+from safer_gym.wrappers.policies.victims import as_victim, attached_normaliser
+
+UNDECLARED = (
+    "{stack} stacks frames, and a radius around each frame is another ball than that around the "
+    "stack: declare the ball on the stack by `scale`, a radius for each entry of the observation"
+)
+
+MakeEnv = Callable[[], gym.Env]
+
+
+class Subject(NamedTuple):
+    """Who is certified, and where."""
+
+    victim: Victim
+    stochastic: Drawing | None
+    why_deterministic: str
+    """Why there is no stochastic mode; "" where there is one."""
+    why_stochastic: str
+    """Why there is no deterministic mode; "" where there is one."""
+    make_env: MakeEnv
+    ball: LpBall
+    """At eps = 1."""
+    shape: tuple[int, ...]
+    """Of an observation."""
+    policy: PolicyRecord
+    environment: EnvironmentRecord
+    why_no_bound: str = ""
+    """Why nothing can be said of every adversary though the policy draws; "" where it can."""
+
+    @property
+    def high(self) -> float | None:
+        """Largest cost of an episode."""
+        environment = self.environment
+        if environment.horizon is None or environment.max_step_cost is None:
+            return None
+        return environment.horizon * environment.max_step_cost
+
+
+def make_subject(
+    policy: Any,
+    make_env: MakeEnv | str,
+    *,
+    norm: str,
+    scale: Any,
+    max_step_cost: float | None,
+    source: str | None,
+    device: str,
+    noise: Noise = NONE,
+) -> Subject:
+    """Resolve what the user passed.
+
+    Raises:
+        ValueError, TypeError: an observation space that is not a Box; a scale or noise that does
+            not fit; noise on a policy that brings its own, or whose network is not known.
+    """
+    make = _maker(make_env)
+    env = make()
+    try:
+        space = env.observation_space
+        if not isinstance(space, gym.spaces.Box):
+            raise TypeError(f"certify attacks Box observations, the environment has {space}")
+        environment = environment_record(env, max_step_cost)
+        actions, stack = env.action_space, _frame_stack(env)
+    finally:
+        env.close()
+    noise, normaliser = _own_noise(policy, noise), attached_normaliser(policy)
+    # What an adversary of a smoothed policy may differentiate is the policy inside.
+    inside = policy.base if isinstance(policy, SmoothedPolicy) else policy
+    victim = as_victim(inside, vec_normalize=normaliser, device=device)
+    victim, stochastic, why = _deployed(policy, victim, normaliser, noise, space, actions)
+    return Subject(
+        victim,
+        stochastic,
+        why,
+        ONE_MODE if noise.is_any else "",
+        make,
+        LpBall.of(norm, _radii(scale, space.shape), low=space.low, high=space.high),
+        space.shape,
+        policy_record(policy, victim, space, source, noise),
+        environment,
+        UNDECLARED.format(stack=stack) if stack and scale is None else "",
+    )
+
+
+def _maker(make_env: MakeEnv | str) -> MakeEnv:
+    if isinstance(make_env, str):
+        name = make_env
+        return lambda: gym.make(name)
+    if not callable(make_env):
+        raise TypeError(f"make_env must be a callable or a Gymnasium id, got {make_env!r}")
+    return make_env
+
+
+def _frame_stack(env: gym.Env) -> str:
+    """The wrapper that shows several frames at once; "" where there is none."""
+    layer: Any = env
+    while isinstance(layer, gym.Wrapper):
+        if "FrameStack" in type(layer).__name__:
+            return type(layer).__name__
+        layer = layer.env
+    return ""
+
+
+def _own_noise(policy: Any, noise: Noise) -> Noise:
+    """The noise asked for, or that of a policy which brings it along."""
+    if noise.is_any and isinstance(policy, (SmoothedPolicy, StochasticPolicy)):
+        raise ValueError(
+            f"a {type(policy).__name__} brings noise of its own; pass the policy inside, or leave "
+            "out action_noise and observation_noise"
+        )
+    if isinstance(policy, SmoothedPolicy):
+        return Noise(observation=tuple(policy.noise_std.flatten().tolist()))
+    return noise
+
+
+def _deployed(
+    policy: Any,
+    victim: Victim,
+    normaliser: Any,
+    noise: Noise,
+    space: gym.spaces.Box,
+    actions: gym.Space,
+) -> tuple[Victim, Drawing | None, str]:
+    """What attacks may use, how the policy draws, or why it does not."""
+    if noise.observation is not None:
+        if isinstance(policy, SmoothedPolicy):
+            return victim, policy, ""
+        std = fitted("observation_noise", noise.observation, space.shape)
+        return victim, SmoothedPolicy(victim, std), ""
+    if noise.action is not None:
+        noisy = _noisy(policy, normaliser, noise.action, actions)
+        return victim._replace(distribution=noisy.layers.distribution), noisy, ""
+    return victim, *_stochastic(policy, normaliser)
+
+
+def _noisy(
+    policy: Any, normaliser: Any, deviations: tuple[float, ...], space: gym.Space
+) -> StochasticPolicy:
+    if not isinstance(space, gym.spaces.Box):
+        raise TypeError(f"action_noise needs Box actions, the environment has {space}")
+    std = fitted("action_noise", deviations, space.shape).reshape(-1)
+    try:
+        return noisy_policy(policy, std, vec_normalize=normaliser)
+    except NotCoveredError as error:
+        raise ValueError(f"action_noise can not be bounded on this policy: {error}") from error
+
+
+def _stochastic(policy: Any, normaliser: Any) -> tuple[Drawing | None, str]:
+    try:
+        return stochastic_policy(policy, vec_normalize=normaliser), ""
+    except NotCoveredError as error:
+        return None, str(error)
+
+
+def _radii(scale: Any, shape: tuple[int, ...]) -> Any:
+    if scale is None:
+        return 1.0
+    radii = np.asarray(scale, dtype=float)
+    if radii.shape != shape or not (np.isfinite(radii).all() and (radii >= 0).all()):
+        raise ValueError(
+            f"scale must be {shape} numbers >= 0, one for each entry of the observation; got "
+            f"{scale!r}"
+        )
+    return radii

@@ -1,0 +1,65 @@
+"""Learning before the measurement, as far as the time allows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from safer_gym.conformance.battery.build import LEARNED, labels_of, needs_critics
+from safer_gym.conformance.battery.learning import Course, Lessons, TrainingContext, attend, merge
+from safer_gym.conformance.certify.pool import Pool
+
+COURSES = (Course("critics", 12_000, 2_000), Course("adversary", 30_000, 0))
+LONG_COURSES = (Course("critics", 40_000, 6_000), Course("adversary", 300_000, 0))
+"""Of the battery "full"."""
+UPDATE_SECONDS = 4e-3
+SHARE = 0.3
+"""Of the budget, at most, for learning."""
+
+
+class Speed(NamedTuple):
+    """What the search's first episodes took."""
+
+    step_seconds: float
+    budget: float
+    workers: int
+
+
+def learn(battery: str | Mapping[str, Any], school: TrainingContext, speed: Speed) -> Lessons:
+    """Whatever the battery wants to learn, and critics for a policy that has none.
+
+    With a budget, courses that would take too long are left out, and the lessons say so.
+    """
+    climbs = school.has_gradient
+    labels = () if isinstance(battery, Mapping) else labels_of(battery, has_gradient=climbs)
+    stand_in = school.victim.q_cost is None and any(
+        needs_critics(label, has_gradient=climbs) for label in labels
+    )
+    courses = []
+    if stand_in or "mc fitted" in labels:
+        course = (LONG_COURSES if battery == "full" else COURSES)[0]
+        courses.append(course._replace(iterate="mc iterated" in labels))
+    if "learned" in labels:
+        courses.append((LONG_COURSES if battery == "full" else COURSES)[1])
+    taken = _affordable(courses, speed)
+    with Pool(attend, school, min(speed.workers, max(len(taken), 1))) as pool:
+        parts = list(pool.run(taken))
+    lessons = merge(parts, stand_in=stand_in, why_not="the budget left no time to learn it")
+    if any(label in labels for label in LEARNED):
+        return lessons
+    return lessons._replace(attacks={})
+
+
+def _affordable(courses: list[Course], speed: Speed) -> list[Course]:
+    left = SHARE * speed.budget * min(speed.workers, 2)
+    taken = []
+    for course in courses:
+        rounds = 2 if course.name == "critics" and course.iterate else 1
+        seconds = rounds * (
+            course.n_steps * 1.5 * speed.step_seconds + course.updates * UPDATE_SECONDS
+        )
+        if seconds <= left or math.isinf(left):
+            taken.append(course)
+            left -= seconds
+    return taken

@@ -1,0 +1,155 @@
+"""Meet a policy with attacks: the same starts for every attack, many episodes in lockstep.
+
+outcomes = evaluate(model, make_env, ["natural", "mc", "mr"], eps=0.05)
+worst = max(o.mean_cost for o in outcomes)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import ArrayLike
+
+from safer_gym.attacks import ATTACKS, make_attack
+from safer_gym.balls import LpBall
+from safer_gym.choices import choose
+from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
+from safer_gym.conformance.evaluate.env_pool import EnvPool
+from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
+from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
+from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
+from safer_gym.types import Attack
+from safer_gym.wrappers.policies.victims import as_victim
+
+MakeEnv = Callable[[], gym.Env]
+Progress = Callable[[str, float], None]
+"""Called with the attack's name and the share of its episodes that is done, in [0, 1]."""
+
+NATURAL = "natural"
+
+
+def evaluate(
+    policy: Any,
+    make_env: MakeEnv,
+    attacks: Mapping[str, Attack] | Sequence[str] = (NATURAL, "mc", "mr"),
+    *,
+    eps: ArrayLike,
+    norm: str = "linf",
+    n_episodes: int = 50,
+    seed: int = 0,
+    n_envs: int = 25,
+    max_steps: int | None = None,
+    traces: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> list[Outcomes]:
+    """Run `n_episodes` of the policy's deterministic action under each attack.
+
+    Episode i of every attack is a new environment with `reset(seed=seed + i)`, so all attacks
+    meet the same starts. Up to `n_envs` environments step together and share one call of the
+    attack and one of the policy a step; their number changes the speed and nothing else.
+
+    Args:
+        policy: Whatever `as_victim` takes: a model, a torch module or a callable.
+        make_env: Makes one environment that puts its cost into `info["cost"]`.
+        attacks: Names ("natural" is no attack; "iterated_mc" learns critics of the policy first,
+            for minutes), or a mapping from a label to an attack.
+        eps: Radius of the ball around each observation, a number or one for each dimension.
+        norm: "linf", "l2" or "l1".
+        n_episodes: Episodes of each attack.
+        seed: Seed of episode 0.
+        n_envs: Environments alive at once, at most 25.
+        max_steps: Cut longer episodes here; None leaves their end to the environment.
+        traces: How many of the first episodes to record for pictures.
+        device: Where the policy computes.
+        progress: Called now and then with the attack's label and the share done.
+
+    Raises:
+        ValueError: an argument out of range, a step without cost, or a value that is not finite.
+        TypeError: an observation space that is not a Box.
+    """
+    _check_counts(n_episodes=n_episodes, n_envs=n_envs)
+    named = named_attacks(attacks)
+    low, high = _observation_box(make_env)
+    ball = LpBall.of(norm, eps, low=low, high=high)
+    victim = as_victim(policy, device=device)
+    outcomes = []
+    with EnvPool(make_env) as stock:
+        for label, attack in named.items():
+            started = perf_counter()
+            if isinstance(attack, str):
+                attack = learn_attack(attack, policy, make_env, eps=eps, norm=norm, seed=seed)
+            episodes = run_episodes(
+                AttackedPolicy(victim, attack, ball, seed=seed, device=device),
+                stock,
+                seeds=range(seed, seed + n_episodes),
+                n_envs=n_envs,
+                max_steps=max_steps,
+                traces=traces,
+                progress=None if progress is None else _labelled(progress, label),
+            )
+            radius = 0.0 if label == NATURAL else float(np.max(eps))
+            outcomes.append(_gather(label, radius, norm, episodes, perf_counter() - started))
+    return outcomes
+
+
+def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, Attack | str]:
+    """Attacks by their labels; "natural" moves nothing, and those to be learned stay names.
+
+    Raises:
+        ValueError: for an unknown name, with the nearest one.
+        TypeError: for a single str.
+    """
+    if isinstance(attacks, str):
+        raise TypeError(
+            f"attacks must be a sequence of names or a mapping, got the str {attacks!r}"
+        )
+    if isinstance(attacks, Mapping):
+        return dict(attacks)
+    names = [choose("attacks", name, (NATURAL, *ATTACKS, *LEARNED)) for name in attacks]
+    return {name: name if name in LEARNED else _made(name) for name in names}
+
+
+def _made(name: str) -> Attack:
+    return make_attack("null" if name == NATURAL else name)
+
+
+def _check_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value!r}")
+
+
+def _observation_box(make_env: MakeEnv) -> tuple[np.ndarray, np.ndarray]:
+    env = make_env()
+    space = env.observation_space
+    env.close()
+    if not isinstance(space, gym.spaces.Box):
+        raise TypeError(
+            f"evaluate attacks Box observations, the environment has {space}; for a Dict space "
+            "wrap the environment in ObservationAdversary, which takes the keys to attack"
+        )
+    return space.low, space.high
+
+
+def _labelled(progress: Progress, label: str) -> Callable[[float], None]:
+    return lambda done: progress(label, done)
+
+
+def _gather(
+    label: str, eps: float, norm: str, episodes: Sequence[Episode], seconds: float
+) -> Outcomes:
+    return Outcomes(
+        attack=label,
+        eps=eps,
+        norm=norm,
+        returns=np.array([e.reward for e in episodes]),
+        costs=np.array([e.cost for e in episodes]),
+        lengths=np.array([e.length for e in episodes], dtype=np.int64),
+        seconds=seconds,
+        traces=tuple(e.trace for e in episodes if isinstance(e.trace, Trace)),
+    )

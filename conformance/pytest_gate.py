@@ -1,0 +1,118 @@
+"""Certify what a test suite names by texts, and say the verdict in its own terms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certify.entry import certify
+from safer_gym.conformance.loading import is_named, load_named, load_policy
+from safer_gym.conformance.report.certificate import write_reports
+from safer_gym.conformance.report.certificate.numbers import radius
+
+
+def certified(
+    policy: Any,
+    env: Any,
+    requirement: Any,
+    *,
+    folder: Path,
+    trust: bool = False,
+    **options: Any,
+) -> Certificate:
+    """A certificate of a policy and an environment that may be named by texts.
+
+    Args:
+        policy: a model, or what `load_policy` takes; a relative path counts from `folder` if the
+            file is there.
+        env: a function that makes the environment, a Gymnasium id, or "module:function".
+        requirement: a Requirement, a sentence, or the path of a TOML file; paths as above.
+        folder: of the test that asks.
+        trust: see `load_policy`.
+        options: of `certify`; those that are None are left to it.
+
+    Raises:
+        ValueError, TypeError: as `certify` and `load_policy`.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    if isinstance(policy, (str, Path)):
+        loaded = load_policy(_beside(folder, policy), trust=trust)
+        given.setdefault("source", str(policy))
+        policy = loaded.policy
+    return certify(policy, make_env_of(env), requirement=_requirement(folder, requirement), **given)
+
+
+def make_env_of(env: Any) -> Callable[[], gym.Env] | str:
+    """What `certify` takes: "module:function" is imported, all else stays as it is."""
+    return load_named(env) if isinstance(env, str) and is_named(env) else env
+
+
+def key_of(folder: Path, policy: Any, env: Any, requirement: Any, options: Mapping) -> str:
+    """Equal for equal questions; objects are equal only to themselves."""
+    parts = [folder, policy, env, requirement, sorted(options.items(), key=lambda item: item[0])]
+    return repr([part if _is_plain(part) else f"{part!r} {id(part)}" for part in parts])
+
+
+def properties(certificate: Certificate) -> list[tuple[str, str]]:
+    """Names and values for JUnit, and a line for the terminal."""
+    found = {
+        "verdict": certificate.verdict,
+        "attacked_eps": radius(certificate.attacked_eps),
+        "certified_eps": radius(certificate.certified_eps),
+        "policy_digest": certificate.policy.digest,
+        "environment_digest": certificate.environment.digest,
+    }
+    name = certificate.policy.source or certificate.policy.kind
+    summary = (
+        f"{found['verdict']}: {name} on {certificate.environment.id}, certified eps "
+        f"{found['certified_eps']}, attacked eps {found['attacked_eps']}"
+    )
+    pairs = {**found, "summary": summary}
+    return [(f"safer_gym_{key}", value) for key, value in pairs.items()]
+
+
+def explained(certificate: Certificate) -> str:
+    """Why a gate stays shut: each requirement, reasons for doubt, and episodes to run again."""
+    name = certificate.policy.source or certificate.policy.kind
+    lines = [f"{certificate.verdict}: {name} on {certificate.environment.id}"]
+    for decision in certificate.requirements:
+        lines += [f"  {decision.verdict}: {decision.text}", f"    {decision.why}"]
+    lines += [f"  {flag.level}: {flag.message}" for flag in certificate.flags]
+    if certificate.verdict == "FAIL" and certificate.episodes_of_note:
+        lines.append("  the costliest episodes:")
+        lines += [
+            f"    cost {e.cost:g} under {e.attack} at eps = {e.eps:g}, seed {e.seed}"
+            for e in certificate.episodes_of_note
+        ]
+    return "\n".join(lines)
+
+
+def write(certificate: Certificate, folder: Path, name: str) -> Path:
+    """The certificate and its reports in a folder of their own under `folder`."""
+    own = folder / re.sub(r"[^\w.-]+", "-", name).strip("-")
+    named = certificate.naming(str(own / "certificate.json"))
+    named.save(own / "certificate.json")
+    write_reports(named.to_json(), own)
+    return own
+
+
+def _beside(folder: Path, source: str | Path) -> str:
+    path = folder / source
+    return str(path) if path.is_file() else str(source)
+
+
+def _requirement(folder: Path, requirement: Any) -> Any:
+    if isinstance(requirement, (str, Path)) and str(requirement).endswith(".toml"):
+        return Path(_beside(folder, requirement))
+    return requirement
+
+
+def _is_plain(part: Any) -> bool:
+    if isinstance(part, (list, tuple)):
+        return all(map(_is_plain, part))
+    return part is None or isinstance(part, (str, int, float, Path))

@@ -1,8 +1,0 @@
-"""The published schema of certificates, made from the dataclasses themselves.
-
-`python -m safer_gym.conformance.schema` writes `certificate.json` anew.
-"""
-
-from safer_gym.conformance.schema.generate import certificate_schema, schema_path
-
-__all__ = ["certificate_schema", "schema_path"]

@@ -1,0 +1,1 @@
+"""What reproduces the papers: methods, claims, tables and results. Not part of the wheel."""

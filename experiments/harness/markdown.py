@@ -1,0 +1,143 @@
+"""The same in Markdown, short: for a repository's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from experiments.harness.page import MARKS, READING, TITLES, Shown, lead
+from experiments.harness.page_parts import (
+    AIM,
+    AIM_DIGITS,
+    AIM_READING,
+    AIMS,
+    CURVES,
+    aim_words,
+)
+from experiments.harness.records import STRONGEST
+from experiments.harness.runs import effort
+from experiments.safer.claims import Claim, claims
+from experiments.safer.paper import FIGURE_METHODS
+from experiments.safer.standing import Standing, standings
+from experiments.safer.tables import (
+    COLUMNS,
+    METRICS,
+    NOT_MET,
+    NOT_RUN,
+    Block,
+    attacks_of,
+    blocks_of,
+    has_run,
+    strongest_names,
+    words,
+)
+from safer_gym.conformance.report.certificate.markdown import table
+from safer_gym.conformance.report.certificate.tables import Table
+from safer_gym.conformance.report.svg import MARKS as SHAPES
+from safer_gym.wrappers.adapters.tasks import TASKS
+
+KEY = ", ".join(f"{mark} {name}" for mark, name in zip(SHAPES, FIGURE_METHODS, strict=False))
+"""The figure's marks, which stand in its page beside it."""
+
+
+def render_markdown(shown: Shown, figures: Sequence[str] = ()) -> str:
+    """The whole text.
+
+    Args:
+        figures: the pictures that lie beside it, by `figure_name` and `curves_name`.
+    """
+    return "\n".join(_lines(shown, figures)) + "\n"
+
+
+def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
+    found = claims(shown.records, shown.tasks)
+    made_by = "Made by `python -m experiments reproduce`."
+    yield f"# Results\n\n{lead(shown, found)} {made_by}\n\n{READING}\n"
+    yield f"{AIM}\n\n{table(_aims(standings(shown.records, shown.tasks)))}\n\n{AIM_READING}\n"
+    yield f"## The paper's claims\n\n{_claims(found)}\n"
+    for task in shown.tasks:
+        yield f"## {TASKS[task].paper_name}, ε = {TASKS[task].eps:g}\n"
+        for number in shown.tables:
+            blocks = blocks_of(shown.records, number, task, shown.states)
+            title = f"Table {number}. {TITLES[number]}"
+            if has_run(blocks):
+                yield f"{title}\n\n{table(_table(blocks))}\n"
+            elif blocks:
+                yield f"{title}: {NOT_RUN}.\n"
+        name = TASKS[task].paper_name
+        if curves_name(task) in figures:
+            yield f"Learning curves. {CURVES}\n"
+            yield f"![Learning curves on {name}]({curves_name(task)})\n"
+        if figure_name(task) in figures:
+            yield f"Figure 2. Highest reward so far against cumulative cost ({KEY})\n"
+            yield f"![Reward against cumulative cost on {name}]({figure_name(task)})\n"
+
+
+def _claims(found: Sequence[Claim]) -> str:
+    """Those that could be tried; the page has the others, too."""
+    rows = [
+        (
+            c.text,
+            TASKS[c.task].paper_name,
+            f"{MARKS[c.ours.verdict]} {c.ours.verdict}: {c.ours.numbers}",
+            f"{MARKS[c.paper.verdict]} {c.paper.verdict}: {c.paper.numbers}",
+        )
+        for c in found
+        if c.ours.verdict != "not run"
+    ]
+    tried = table(Table(("claim", "task", "ours", "the paper's own numbers"), rows))
+    return f"{tried}\n\n{len(found) - len(rows)} more can not be tried yet; the page says why."
+
+
+def figure_name(task: str) -> str:
+    """The file of a task's Figure 2."""
+    return f"figure2-{task}.svg"
+
+
+def curves_name(task: str) -> str:
+    """The file of a task's learning curves."""
+    return f"curves-{task}.svg"
+
+
+def _aims(rows: Sequence[Standing]) -> Table:
+    head = ["task"]
+    for name, goal in AIMS.items():
+        head += [name, goal]
+    return Table(tuple(head), [(_named(row), *_goals(row)) for row in rows])
+
+
+def _named(row: Standing) -> str:
+    name = TASKS[row.task].paper_name
+    return f"{name} (seed {row.seeds})" if row.seeds else name
+
+
+def _goals(row: Standing) -> Iterator[str]:
+    for goal, digits in zip((row.reward, row.cost, row.steps), AIM_DIGITS, strict=True):
+        yield aim_words(goal, digits) or NOT_MET
+        yield f"{goal.bound:,.{digits}f}"
+
+
+def _table(blocks: Sequence[Block]) -> Table:
+    attacks = attacks_of(blocks[0].table)
+    names = [f"{COLUMNS[attack]}, {metric}" for attack in attacks for metric in METRICS]
+    head = ("method", "policy", *names, "steps", "training cost", "time")
+    return Table(head, [row for block in blocks for row in _rows(block, attacks)])
+
+
+def _rows(block: Block, attacks: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    cells = [(attack, metric) for attack in attacks for metric in METRICS]
+    if block.records:
+        took = effort(block)
+        best = f"best, seed {block.seeds()}"
+        yield (block.method, best, *(_ours(block, *cell, "best") for cell in cells), *took)
+        yield ("", "last", *(_ours(block, *cell, "last") for cell in cells), "", "", "")
+    else:
+        yield (block.method, block.state, *("" for _ in cells), "", "", "")
+    yield ("", "paper", *(words(block.paper(*cell)) for cell in cells), "", "", "")
+
+
+def _ours(block: Block, attack: str, metric: str, policy: str) -> str:
+    number = block.ours(attack, metric, policy)
+    if number is None:
+        return "" if policy == "last" and attack == STRONGEST else NOT_MET
+    named = attack == STRONGEST and metric == "cost" and policy == "best"
+    return words(number) + (f" ({strongest_names(block.records)})" if named else "")

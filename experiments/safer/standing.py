@@ -1,0 +1,81 @@
+"""Where our SAFER stands against the aim beyond the paper: its natural reward, no more cost under
+a stronger battery than the paper's has under MC and MR, and a tenth of the environment steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from experiments.harness.records import STRONGEST, Record, seeds_of, select
+from experiments.harness.summary import summary_of
+from experiments.safer.paper import STEPS, published
+
+METHOD = "SAFER"
+SHARE = 0.1
+"""Of the paper's environment steps."""
+
+
+class Goal(NamedTuple):
+    """Our number beside the one to reach."""
+
+    ours: float | None
+    """None: not measured."""
+    bound: float
+    reached: bool | None
+
+
+class Standing(NamedTuple):
+    """One task; best policies, mean over the pooled episodes of all seeds."""
+
+    task: str
+    reward: Goal
+    """Without an attack, at or above the paper's."""
+    cost: Goal
+    """The highest of MC, MR and the battery's strongest attack, at or below the paper's highest of
+    MC and MR; not measured where no battery was met.
+    """
+    steps: Goal
+    """Environment steps of the longest run, at or below a tenth of the paper's."""
+    seeds: str
+    """Those that ran, in words."""
+
+
+def standings(records: Sequence[Record], tasks: Sequence[str]) -> list[Standing]:
+    """Where we stand on each task."""
+    return [_standing(select(records, task, METHOD), task) for task in tasks]
+
+
+def _standing(runs: Sequence[Record], task: str) -> Standing:
+    reward = _mean(runs, "natural", "reward")
+    goal = _paper(task, "natural", "reward")
+    cost, allowed = _worst_cost(runs), max(_paper(task, attack, "cost") for attack in ("mc", "mr"))
+    steps = max((float(run.data["timesteps"]) for run in runs), default=None)
+    return Standing(
+        task,
+        Goal(reward, goal, None if reward is None else reward >= goal),
+        _at_most(cost, allowed),
+        _at_most(steps, SHARE * STEPS[task]),
+        seeds_of(runs),
+    )
+
+
+def _at_most(ours: float | None, bound: float) -> Goal:
+    return Goal(ours, bound, None if ours is None else ours <= bound)
+
+
+def _worst_cost(runs: Sequence[Record]) -> float | None:
+    costs = [_mean(runs, attack, "cost") for attack in ("mc", "mr", STRONGEST)]
+    known = [cost for cost in costs if cost is not None]
+    return max(known) if len(known) == len(costs) else None
+
+
+def _mean(runs: Sequence[Record], attack: str, metric: str) -> float | None:
+    found = summary_of(runs, attack, metric)
+    return None if found is None else found.mean
+
+
+def _paper(task: str, attack: str, metric: str) -> float:
+    found = published(task, METHOD, attack, metric)
+    assert found is not None
+    return found.mean

@@ -1,0 +1,59 @@
+"""The paper's names: each is a valid call of a known algorithm, and the ablations differ by one."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from experiments.safer.methods import METHODS, PAPER_SAFER, canonical, find_method
+from experiments.safer.paper import TABLES, table_methods
+from safer_gym.agents import CVPO, SAFER
+from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.wrappers.adapters.tasks import PAPER_TASKS
+
+CLASSES = {"cvpo": CVPO, "safer": SAFER}
+
+
+@pytest.mark.parametrize("task", PAPER_TASKS)
+def test_every_row_of_the_paper_has_a_method(task: str) -> None:
+    for table in TABLES:
+        for name in table_methods(table, task):
+            assert find_method(name, task).algorithm
+
+
+@pytest.mark.parametrize("name", [n for n, m in METHODS.items() if m.algorithm in CLASSES])
+def test_options_are_arguments_of_the_algorithm(name: str) -> None:
+    method = find_method(name, "ball-circle")
+    known = set(inspect.signature(CLASSES[method.algorithm].__init__).parameters)
+    known |= set(inspect.signature(VariationalPolicyOptimization.__init__).parameters)
+    assert set(method.options) <= known
+
+
+@pytest.mark.parametrize("name", ["without-VM", "without-KL", "without-MLE"])
+def test_an_ablation_leaves_one_part_out(name: str) -> None:
+    full, without = (find_method(n, "car-circle").options for n in (PAPER_SAFER, name))
+    parts = {"vanilla_step", "adversarial_kl", "adversarial_mle"}
+    changed = {k for k in full.keys() | without.keys() if full.get(k) != without.get(k)}
+    assert len(changed & parts) == 1
+    assert changed - parts <= {"kl_bound_adversarial", "kl_bound_adversarial_cov"}
+
+
+def test_the_sweep_sets_both_parts_of_the_bound() -> None:
+    options = find_method("SAFER(xi_tilde=0.03)", "ball-circle").options
+    assert options["kl_bound_adversarial"] == 0.03
+    assert options["kl_bound_adversarial_cov"] == 0.015
+    assert options["adversarial_kl"]
+    assert not options["attacked_cost_critic"]
+
+
+def test_one_training_has_one_name() -> None:
+    assert canonical("SAFER(xi_tilde=0.05)", "ball-circle") == PAPER_SAFER
+    assert canonical("SAFER(xi_tilde=0.05)", "ant-run") == "SAFER(xi_tilde=0.05)"
+    assert canonical(PAPER_SAFER, "ant-run") == PAPER_SAFER
+
+
+@pytest.mark.parametrize("name", ["SAFR", "SAFER(xi_tilde=)", "SAFER(xi_tilde=-1)"])
+def test_an_unknown_method_is_refused_with_the_nearest(name: str) -> None:
+    with pytest.raises(ValueError, match="SAFER"):
+        find_method(name, "ball-circle")

@@ -1,0 +1,1 @@
+"""Critics of a policy that brings none, fitted to its own episodes."""

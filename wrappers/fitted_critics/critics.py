@@ -1,0 +1,200 @@
+"""Critics for a policy that has none: fitted Q evaluation from rollouts.
+
+With them MC and MR attack a plain PPO, and any agent can be met by critics that it did not train.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from safer_gym.attacks import WithCritics, make_attack
+from safer_gym.types import ActionFn, Attack, QFn
+from safer_gym.wrappers.fitted_critics.fqe import QPair
+from safer_gym.wrappers.fitted_critics.rollouts import MakeEnv, action_box, collect
+from safer_gym.wrappers.fitted_critics.training import (
+    Diagnostics,
+    as_batch,
+    diagnose,
+    fit,
+    network_inputs,
+)
+from safer_gym.wrappers.obs_layout import ObsLayout
+from safer_gym.wrappers.policies.victims import as_victim, attached_normaliser, through
+from safer_gym.wrappers.units import make_ball, radius
+
+FRESH = 100_000
+"""Distance between the seeds of the training and of the measuring episodes."""
+
+
+class FittedCritics(NamedTuple):
+    """Q_r and Q_c of a policy, for `as_victim(policy, q_reward=..., q_cost=...)`."""
+
+    q_reward: QFn
+    q_cost: QFn
+    diagnostics: Diagnostics
+
+
+def fit_critics(
+    policy: Any,
+    make_env: MakeEnv,
+    *,
+    n_steps: int = 20_000,
+    n_envs: int = 8,
+    gamma: float = 0.97,
+    noise: float = 1.0,
+    hidden: Sequence[int] = (256, 256),
+    updates: int = 4_000,
+    batch_size: int = 256,
+    learning_rate: float = 1e-3,
+    attack: str | Attack | None = None,
+    eps: Any = 0.0,
+    norm: str = "linf",
+    seed: int = 0,
+) -> FittedCritics:
+    """Learn the discounted reward and cost that follow an action if `policy` acts thereafter.
+
+    Rolls the policy's deterministic action out with exploration noise, takes the policy's own
+    action as the next one, bootstraps at time limits and not at terminal states. Nothing in the
+    policy and no global random state is touched.
+
+    Args:
+        policy: whatever `as_victim` takes; a model trained behind a VecNormalize is fed through it.
+        make_env: makes one environment with `info["cost"]` and raw observations.
+        n_steps: transitions in all to learn from; a fifth more are drawn to measure the result.
+        n_envs: environments stepped together.
+        gamma: discount, below 1. The default looks some 30 steps ahead and is learned well from few
+            transitions; 0.99 takes many more.
+        noise: largest exploration noise, a standard deviation in halves of the action range.
+        hidden: widths of both networks.
+        updates: gradient steps; the first quarter fits observed sums, the rest TD targets.
+        attack, eps, norm: evaluate the policy under this attack instead of the policy alone.
+
+    Raises:
+        ValueError: for arguments out of range, and for a step without cost.
+    """
+    _check(gamma, noise, n_steps=n_steps, n_envs=n_envs, updates=updates, batch_size=batch_size)
+    acting = _acting(policy, make_env, attack, eps, norm, seed)
+    steps = math.ceil(n_steps / n_envs)
+    data = collect(acting, make_env, steps=steps, n_envs=n_envs, noise=noise, seed=seed)
+    if not bool(data.signals[1].any()):
+        warnings.warn(
+            f"no cost in {n_steps} steps of the policy: its q_cost will be flat and MC weak; "
+            "raise noise or n_steps",
+            stacklevel=2,
+        )
+    pair = fit(
+        as_batch(data, acting, gamma),
+        gamma=gamma,
+        hidden=hidden,
+        updates=updates,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+    )
+    steps = math.ceil(steps / 5)
+    fresh = collect(acting, make_env, steps=steps, n_envs=n_envs, noise=0.0, seed=seed + FRESH)
+    rate = float(data.signals[1].mean())
+    diagnostics = diagnose(pair, as_batch(fresh, acting, gamma), gamma, rate)
+    return FittedCritics(_Head(pair, 0), _Head(pair, 1), diagnostics)
+
+
+def iterate_mc(
+    policy: Any,
+    make_env: MakeEnv,
+    *,
+    eps: Any,
+    norm: str = "linf",
+    rounds: int = 2,
+    attack_options: dict[str, Any] | None = None,
+    seed: int = 0,
+    **fit_options: Any,
+) -> WithCritics:
+    """Iterated MC: policy iteration of the adversary.
+
+    Round 1 attacks with critics of the policy itself, each further round with critics of the
+    policy under the attack of the round before, so that the attack foresees its own next steps.
+    `fit_options` go to `fit_critics`.
+
+    Raises:
+        ValueError: if rounds < 1.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds must be at least 1; got {rounds!r}")
+    plain, attack = make_attack("mc", **(attack_options or {})), None
+    for k in range(rounds):
+        critics = fit_critics(
+            policy, make_env, attack=attack, eps=eps, norm=norm, seed=seed + k, **fit_options
+        )
+        attack = WithCritics(plain, q_reward=critics.q_reward, q_cost=critics.q_cost)
+    assert attack is not None
+    return attack
+
+
+def critics_state(critics: FittedCritics) -> dict[str, Any]:
+    """Critics as tensors and numbers, for `torch.save`; `critics_from_state` is the inverse."""
+    pair: QPair = critics.q_reward.pair  # type: ignore[attr-defined]
+    return {
+        "parameters": dict(pair.state_dict()),
+        "hidden": [bias.shape[-1] for bias in pair.net.biases][:-1],
+        "diagnostics": list(critics.diagnostics),
+    }
+
+
+def critics_from_state(state: dict[str, Any]) -> FittedCritics:
+    """Critics from `critics_state`."""
+    parameters = state["parameters"]
+    inputs = torch.zeros(2, len(parameters["input_mean"]))
+    returns = torch.zeros(len(parameters["mean"]), 2)
+    pair = QPair(inputs, returns, state["hidden"], torch.Generator())
+    pair.load_state_dict(parameters)
+    pair.requires_grad_(False)
+    return FittedCritics(_Head(pair, 0), _Head(pair, 1), Diagnostics(*state["diagnostics"]))
+
+
+class _Head:
+    """One of two critics as a function of observations (tensor or dict) and actions [B, A]."""
+
+    def __init__(self, pair: QPair, index: int) -> None:
+        self.pair, self.index = pair, index
+
+    def __call__(self, obs: Any, action: Tensor) -> Tensor:
+        inputs = network_inputs(obs, action).to(self.pair.mean.device)
+        return self.pair(inputs)[self.index].to(action)
+
+
+def _acting(
+    policy: Any, make_env: MakeEnv, attack: str | Attack | None, eps: Any, norm: str, seed: int
+) -> ActionFn:
+    """The policy, or the policy under attack, as a function of packed observations."""
+    env = make_env()
+    layout, (low, high) = ObsLayout(env.observation_space), action_box(env.action_space)
+    env.close()
+    victim = through(layout, as_victim(policy, vec_normalize=attached_normaliser(policy)))
+    ball = make_ball(layout, norm, radius(layout, eps, np.ones(())))
+    rule = make_attack(attack) if isinstance(attack, str) else attack
+    generator = torch.Generator().manual_seed(seed)
+
+    def action(packed: Tensor) -> Tensor:
+        seen = packed if rule is None else rule(victim, packed, ball, generator).obs
+        with torch.no_grad():
+            wanted = victim.action(seen)
+            return torch.clamp(wanted, torch.tensor(low).to(wanted), torch.tensor(high).to(wanted))
+
+    return action
+
+
+def _check(gamma: float, noise: float, **counts: int) -> None:
+    if not 0 <= gamma < 1:
+        raise ValueError(f"gamma must be in [0, 1); got {gamma!r}")
+    if not noise >= 0:
+        raise ValueError(f"noise must be >= 0; got {noise!r}")
+    for name, value in counts.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1; got {value!r}")

@@ -1,0 +1,148 @@
+"""Stable-Baselines3 and sb3-contrib models as victims.
+
+Networks are called part by part, because their own `forward` stores distributions on the policy.
+Critics speak of actions scaled to [-1, 1]; victims of actions in the environment's units.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel, BasePolicy
+from stable_baselines3.common.preprocessing import is_image_space
+from torch import Tensor
+
+from safer_gym.types import Gaussian, QFn, Victim
+from safer_gym.wrappers.policies.modes import as_found
+
+
+def sb3_victim(model: Any) -> Victim | None:
+    """The victim of a model or policy; None where only its `predict` is of use.
+
+    On-policy (PPO, A2C, TRPO): the mean action cut to the action box; no critics. An action that
+    is cut has no gradient: gradient attacks then try random points, and "random_search" is worth
+    a try. Off-policy (SAC, TD3, DDPG, TQC, CrossQ): q_reward is the least of the critics, for TQC
+    the mean of all quantiles. The distribution of a squashed policy is the one before squashing.
+
+    Raises:
+        ValueError: for an action space other than Box, and for recurrent policies.
+    """
+    policy = getattr(model, "policy", model)
+    if not isinstance(policy.action_space, spaces.Box):
+        raise ValueError(
+            f"attacks need a policy with continuous actions (Box); {type(model).__name__} has "
+            f"{policy.action_space}"
+        )
+    if hasattr(policy, "lstm_actor"):
+        raise ValueError(f"recurrent policies can not be attacked step by step: {type(model)}")
+    if isinstance(policy, ActorCriticPolicy):
+        return _on_policy(policy)
+    actor = getattr(policy, "actor", None)
+    if hasattr(actor, "get_action_dist_params"):
+        return _squashed_gaussian(policy)
+    if hasattr(actor, "mu"):
+        return _deterministic(policy)
+    return None
+
+
+def _on_policy(policy: ActorCriticPolicy) -> Victim:
+    def distribution(obs: Any) -> Gaussian:
+        like = _any_tensor(obs)
+        with as_found(policy):
+            features = BaseModel.extract_features(
+                policy, _prepared(policy, obs), policy.pi_features_extractor
+            )
+            latent = policy.mlp_extractor.forward_actor(features)
+            mean = policy.action_net(latent)
+            scale = _deviation(policy.action_dist, policy.log_std, mean, latent)
+        return Gaussian(mean.to(like), scale.to(like))
+
+    def action(obs: Any) -> Tensor:
+        mean = distribution(obs).mean
+        if policy.squash_output:
+            return _unscaled(policy, torch.tanh(mean))
+        low, high = _bounds(policy, mean)
+        return torch.clamp(mean, low, high)
+
+    return Victim(action, distribution=distribution)
+
+
+def _squashed_gaussian(policy: Any) -> Victim:
+    def distribution(obs: Any) -> Gaussian:
+        like, actor = _any_tensor(obs), policy.actor
+        with as_found(actor):
+            mean, log_std, extra = actor.get_action_dist_params(_prepared(policy, obs))
+            scale = _deviation(actor.action_dist, log_std, mean, extra.get("latent_sde"))
+        return Gaussian(mean.to(like), scale.to(like))
+
+    def action(obs: Any) -> Tensor:
+        return _unscaled(policy, torch.tanh(distribution(obs).mean))
+
+    return Victim(action, q_reward=_critic(policy), distribution=distribution)
+
+
+def _deterministic(policy: Any) -> Victim:
+    def action(obs: Any) -> Tensor:
+        with as_found(policy.actor):
+            scaled = policy.actor(_prepared(policy, obs))
+        return _unscaled(policy, scaled.to(_any_tensor(obs)))
+
+    return Victim(action, q_reward=_critic(policy))
+
+
+def _critic(policy: Any) -> QFn | None:
+    if getattr(policy, "critic", None) is None:
+        return None
+
+    def q_reward(obs: Any, action: Tensor) -> Tensor:
+        low, high = _bounds(policy, action)
+        scaled = (2 * (action - low) / (high - low) - 1).to(policy.device).float()
+        with as_found(policy.critic):
+            values = policy.critic(_prepared(policy, obs), scaled)
+        if isinstance(values, Tensor):
+            return values.flatten(1).mean(1).to(action)
+        return torch.cat(tuple(values), dim=1).amin(1).to(action)
+
+    return q_reward
+
+
+def _deviation(dist: Any, log_std: Tensor, mean: Tensor, latent: Tensor | None) -> Tensor:
+    """Standard deviations [B, A]; with gSDE they depend on the latent features."""
+    if not hasattr(dist, "get_std"):
+        return log_std.exp().expand_as(mean)
+    assert latent is not None
+    latent = latent if dist.learn_features else latent.detach()
+    return ((latent**2) @ dist.get_std(log_std) ** 2 + dist.epsilon).sqrt()
+
+
+def _prepared(policy: BasePolicy, obs: Any) -> Any:
+    if isinstance(obs, dict):
+        parts = policy.observation_space.spaces  # type: ignore[attr-defined]
+        return {key: _placed(policy, value, parts[key]) for key, value in obs.items()}
+    return _placed(policy, obs, policy.observation_space)
+
+
+def _placed(policy: BasePolicy, obs: Tensor, space: spaces.Space) -> Tensor:
+    """On the policy's device; images with channels first where the policy has them so."""
+    obs = obs.to(policy.device)
+    if is_image_space(space) and obs.shape[1:] != space.shape:
+        return obs.permute(0, 3, 1, 2)
+    return obs
+
+
+def _bounds(policy: BasePolicy, like: Tensor) -> tuple[Tensor, Tensor]:
+    box: Any = policy.action_space
+    return torch.as_tensor(box.low.reshape(-1)).to(like), torch.as_tensor(box.high.reshape(-1)).to(
+        like
+    )
+
+
+def _unscaled(policy: BasePolicy, scaled: Tensor) -> Tensor:
+    low, high = _bounds(policy, scaled)
+    return low + 0.5 * (scaled + 1) * (high - low)
+
+
+def _any_tensor(obs: Any) -> Tensor:
+    return next(iter(obs.values())) if isinstance(obs, dict) else obs

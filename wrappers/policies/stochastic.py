@@ -1,0 +1,167 @@
+"""A policy that draws its actions, in the very parts that a bound over every adversary reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
+from stable_baselines3.common.vec_env import VecNormalize
+from torch import Tensor, nn
+
+from safer_gym.bounds import Affine, Layers, NotCoveredError, PolicyLayers, with_constant_noise
+from safer_gym.types import Victim
+from safer_gym.wrappers.policies.layers import policy_layers
+
+Finish = Callable[[Tensor], Tensor]
+"""From a draw [B, A], in the units in which the noise is added, to an action of the environment."""
+
+
+@dataclass(frozen=True)
+class StochasticPolicy:
+    """finish(mean(s) + scale(s) noise).
+
+    Args:
+        layers: the network, its mean and its scale.
+        finish: what follows the draw: clipping, tanh, rescaling. It knows nothing of the
+            observation, and so never raises a divergence.
+    """
+
+    layers: PolicyLayers
+    finish: Finish
+
+    def draw(self, obs: Tensor, generator: torch.Generator) -> Tensor:
+        """Actions [B, A] in the environment's units at `obs` [B, *O]."""
+        mean, scale = self.layers.distribution(obs)
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
+        if scale.dim() == mean.dim() + 1:
+            moved = (scale @ noise.unsqueeze(-1)).squeeze(-1)
+        else:
+            moved = scale * noise
+        return self.finish(mean + moved)
+
+    def victim(self) -> Victim:
+        """What attacks need: the action without noise, and the distribution; no critics."""
+        return Victim(
+            lambda obs: self.finish(self.layers.mean(obs)).to(obs),
+            distribution=self.layers.distribution,
+        )
+
+
+def stochastic_policy(
+    policy: Any, *, vec_normalize: VecNormalize | None = None
+) -> StochasticPolicy:
+    """The stochastic policy of a model of this package or of Stable-Baselines3.
+
+    It draws what `model.predict(obs, deterministic=False)` draws.
+
+    Args:
+        policy: a model or its policy, or a `StochasticPolicy`, returned as it is.
+        vec_normalize: frozen statistics that raw observations go through first.
+
+    Raises:
+        NotCoveredError: deterministic policies (see `noisy_policy`), and whatever `policy_layers`
+            refuses.
+    """
+    if isinstance(policy, StochasticPolicy):
+        return policy
+    layers = policy_layers(policy, vec_normalize=vec_normalize)
+    if layers.is_deterministic:
+        raise NotCoveredError(
+            "a deterministic policy",
+            "an observation moved a little moves its action surely, so that every divergence is "
+            "infinite; give it action noise, or smooth its observations",
+        )
+    model = getattr(policy, "policy", policy)
+    if not isinstance(model, BaseModel):
+        raise NotCoveredError(
+            f"a policy of type {type(model).__name__}",
+            "what follows its draw is not known; pass a StochasticPolicy",
+        )
+    return StochasticPolicy(layers, _finish(model))
+
+
+def noisy_policy(
+    policy: Any, std: Any, *, vec_normalize: VecNormalize | None = None
+) -> StochasticPolicy:
+    """The deterministic action plus Gaussian noise of constant deviations, clipped to the box.
+
+    It is what one deploys as `clip(model.predict(obs, deterministic=True)[0] + std * noise)`, with
+    noise fresh at every step: another policy than the model's own stochastic one, and with the
+    tightest bound, since equal covariances allow the Gaussian filter.
+
+    Args:
+        policy: a model of this package or of Stable-Baselines3, its policy, or a torch module of
+            plain layers, whose outputs are actions.
+        std: a number or one for each action, in the environment's units.
+        vec_normalize: as `stochastic_policy`.
+
+    Raises:
+        ValueError: std that is not positive, not finite, or of another shape.
+        NotCoveredError: whatever `policy_layers` refuses.
+    """
+    layers = policy_layers(policy, vec_normalize=vec_normalize)
+    model = getattr(policy, "policy", policy)
+    if not isinstance(model, BaseModel):
+        if not isinstance(model, nn.Module):
+            raise NotCoveredError(
+                f"action noise on a policy of type {type(model).__name__}",
+                "the units of its action are not known",
+            )
+        return StochasticPolicy(with_constant_noise(layers, std), lambda drawn: drawn)
+    low, high = _box(model)
+    if not bool(torch.isfinite(high - low).all()):
+        return StochasticPolicy(with_constant_noise(layers, std), _clipped(low, high))
+    middle, half = (high + low) / 2, (high - low) / 2
+    deviations = torch.as_tensor(std, dtype=torch.float64).expand(layers.action_dim)
+    layers = with_constant_noise(layers, deviations / half)
+    if isinstance(model, ActorCriticPolicy):
+        layers = replace(layers, layers=_in_units(layers.layers, middle, half))
+    squash = "tanh" if layers.squash == "tanh" or _draws_before_tanh(model) else "clip"
+    return StochasticPolicy(replace(layers, squash=squash), _unscaled_and_clipped(low, high))
+
+
+def _finish(policy: BaseModel) -> Finish:
+    low, high = _box(policy)
+    if isinstance(policy, ActorCriticPolicy):
+        return _clipped(low, high)
+    finish = _unscaled_and_clipped(low, high)
+    if _draws_before_tanh(policy):
+        return lambda drawn: finish(torch.tanh(drawn))
+    return finish
+
+
+def _box(policy: BaseModel) -> tuple[Tensor, Tensor]:
+    box = policy.action_space
+    assert isinstance(box, spaces.Box)
+    low, high = (torch.as_tensor(bound).flatten().float() for bound in (box.low, box.high))
+    return low, high
+
+
+def _draws_before_tanh(policy: BaseModel) -> bool:
+    """SAC and TQC."""
+    return hasattr(getattr(policy, "actor", policy), "latent_pi")
+
+
+def _clipped(low: Tensor, high: Tensor) -> Finish:
+    return lambda drawn: torch.clamp(drawn, low.to(drawn), high.to(drawn))
+
+
+def _unscaled_and_clipped(low: Tensor, high: Tensor) -> Finish:
+    """From [-1, 1] to the box."""
+
+    def finish(drawn: Tensor) -> Tensor:
+        return low.to(drawn) + (drawn.clamp(-1.0, 1.0) + 1.0) * (0.5 * (high - low)).to(drawn)
+
+    return finish
+
+
+def _in_units(layers: Layers, middle: Tensor, half: Tensor) -> Layers:
+    """The network's outputs, actions of the environment, in halves of its box."""
+    *first, last = layers
+    assert isinstance(last, Affine)
+    weight, bias = last.weight / half.to(last.weight)[:, None], (last.bias - middle.to(last.bias))
+    return (*first, Affine(weight, bias / half.to(bias)))
