@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
+import pytest
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
@@ -253,3 +254,16 @@ def vectorised(kind: type[gym.Env], n_envs: int, seed: int = 0) -> VecEnv:
     env = DummyVecEnv(makers)
     env.seed(seed)
     return env
+
+
+def watched(agent: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the behaviour policy sees, step by step."""
+    seen: list[Any] = []
+    predict = agent.predict
+
+    def spy(obs: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append({k: v.copy() for k, v in obs.items()} if isinstance(obs, dict) else obs.copy())
+        return predict(obs, *args, **kwargs)
+
+    monkeypatch.setattr(agent, "predict", spy)
+    return seen

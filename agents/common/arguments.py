@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from numbers import Integral
 from typing import Any
 
 from gymnasium import spaces
@@ -36,6 +37,13 @@ def require_not_negative(**values: float) -> None:
     for name, value in values.items():
         if not value >= 0:
             raise ValueError(f"{name} must be >= 0; got {value!r}.")
+
+
+def require_count(**values: int) -> None:
+    """Raises ValueError, naming the first argument that is no whole number from zero on."""
+    for name, value in values.items():
+        if not (isinstance(value, Integral) and value >= 0):
+            raise ValueError(f"{name} must be a whole number >= 0; got {value!r}.")
 
 
 def require_share(**values: float) -> None:

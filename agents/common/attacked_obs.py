@@ -1,4 +1,4 @@
-"""What an agent's own attacker makes of the observations it collects and learns from."""
+"""What an agent's own attacker, or a benign offset, makes of its observations."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import numpy as np
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from safer_gym.agents.common.benign_offsets import BenignOffsets
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.flat_obs import flat_bounds, flatten_obs
 from safer_gym.agents.common.victim import make_victim
 
 
-def attacked_batch(agent: Any, obs: PyTorchObs, corruption: Corruption) -> PyTorchObs:
+def attacked_batch(
+    agent: Any, obs: PyTorchObs, corruption: Corruption | BenignOffsets
+) -> PyTorchObs:
     """A batch of observations as `corruption` shows it to `agent` at its present progress.
 
     What is shown lies in the observation space: where it is bounded, so is the attack. At a radius
@@ -31,7 +34,7 @@ def attacked_batch(agent: Any, obs: PyTorchObs, corruption: Corruption) -> PyTor
     return flat.restore(corruption(victim, flat.tensor, progress, agent._generator, box))
 
 
-def attacked_array(agent: Any, clean: Any, corruption: Corruption) -> Any:
+def attacked_array(agent: Any, clean: Any, corruption: Corruption | BenignOffsets) -> Any:
     """The same for arrays (or a dict of them) as environments give them, [E, *O]."""
     obs, _ = agent.policy.obs_to_tensor(clean)
     shown: Any = attacked_batch(agent, obs, corruption)
@@ -40,7 +43,9 @@ def attacked_array(agent: Any, clean: Any, corruption: Corruption) -> Any:
     return _as_stored(shown, clean)
 
 
-def attacked_first(agent: Any, clean: Any, corruption: Corruption, count: int) -> Any:
+def attacked_first(
+    agent: Any, clean: Any, corruption: Corruption | BenignOffsets, count: int
+) -> Any:
     """A copy of `clean` whose first `count` rows are attacked."""
     if isinstance(clean, dict):
         head = {key: value[:count] for key, value in clean.items()}

@@ -83,6 +83,8 @@ class Collector:
         """First observations, and infos, of every environment."""
         self.venv._seeds, self.venv._options = seeds, options
         self.obs = self.venv.reset()
+        if self.agent is not None:
+            self.agent._begin_episodes()
         return self.obs, self.venv.reset_infos
 
     def close(self) -> None:

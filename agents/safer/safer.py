@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,14 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
-from safer_gym.agents.common.arguments import require_known, require_share
+from safer_gym.agents.common.arguments import (
+    require_count,
+    require_known,
+    require_positive,
+    require_share,
+)
 from safer_gym.agents.common.attacked_obs import attacked_first
+from safer_gym.agents.common.benign_offsets import BenignOffsets
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.flat_obs import require_attackable
 from safer_gym.agents.common.plain_networks import reads_flat
@@ -52,6 +59,13 @@ class SAFER(VariationalPolicyOptimization):
             observations, at the present radius. The buffer stores the clean observation and the
             action taken, valid off-policy data of the states that an attack leads to; the paper
             has 0.
+        offset_steps: how long a benign offset is held (0: none). While it explores, the policy sees
+            its observations moved to a random corner of the ball (l2: a point of the sphere; l1:
+            the whole radius on one coordinate), which no critic and no gradient chooses. A new one
+            is drawn after so many steps, and at the end of an episode. The buffer stores the clean
+            observation and the action taken. Not together with `attacked_share`.
+        offset_scale: the radius of that ball, in units of the present radius of the attack.
+        offset_share: share of the environments (rounded) that have offsets.
         vanilla_step, adversarial_mle, adversarial_kl: the parts of the robust M-step; switching
             one off is an ablation of Table 8.
     """
@@ -77,6 +91,9 @@ class SAFER(VariationalPolicyOptimization):
         adversarial_weight: float = 1.0,
         attacked_cost_critic: bool = True,
         attacked_share: float = 0.0,
+        offset_steps: int = 0,
+        offset_scale: float = 1.0,
+        offset_share: float = 1.0,
         vanilla_step: bool = True,
         adversarial_mle: bool = True,
         adversarial_kl: bool = True,
@@ -89,13 +106,10 @@ class SAFER(VariationalPolicyOptimization):
                 "one of vanilla_step, adversarial_mle and adversarial_kl must be True: "
                 "the policy would never change."
             )
-        require_share(attacked_share=attacked_share)
-        if attacked_share > 0 and kwargs.get("collection_attack") is not None:
-            raise ValueError(
-                "attacked_share stores what the environment showed, collection_attack what the "
-                f"attacker showed: give one of them; got {attacked_share!r} and "
-                f"{kwargs['collection_attack']!r}."
-            )
+        require_share(attacked_share=attacked_share, offset_share=offset_share)
+        require_count(offset_steps=offset_steps)
+        require_positive(offset_scale=offset_scale)
+        _require_one(attacked_share, offset_steps, kwargs.get("collection_attack"))
         schedule = (eps_schedule, eps_start, eps_end)
         adversary = Corruption.stepped(attack, attack_steps, eps, norm, schedule)
         if adversary is None:
@@ -109,6 +123,8 @@ class SAFER(VariationalPolicyOptimization):
         )
         self.adversarial_weight = adversarial_weight
         self.attacked_cost_critic, self.attacked_share = attacked_cost_critic, attacked_share
+        self.offset_steps, self.offset_scale = offset_steps, offset_scale
+        self.offset_share = offset_share
         self.vanilla_step = vanilla_step
         self.adversarial_mle, self.adversarial_kl = adversarial_mle, adversarial_kl
         self.adversarial_betas = (0.0, 0.0)
@@ -118,24 +134,44 @@ class SAFER(VariationalPolicyOptimization):
     def _setup_model(self) -> None:
         require_attackable(self.observation_space, type(self).__name__)
         self.adversarial_betas = as_pair(self.adversarial_betas)  # saved as a list
+        scaled = replace(self.adversary, eps=self.adversary.eps * self.offset_scale)
+        self._offsets = BenignOffsets(self.offset_steps, scaled)
         super()._setup_model()
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "_offsets"]  # a loaded agent begins new episodes
+
+    # ------------------------------------------------------------------ collection
 
     def _act(self, *args: Any, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]:
         clean: Any = self._last_obs
-        count = self._n_attacked()
+        count = self._n_disturbed()
         if count == 0:
             return super()._act(*args, **kwargs)
-        self._last_obs = attacked_first(self, clean, self.adversary, count)
+        disturbance = self._offsets if self.offset_steps else self.adversary
+        self._last_obs = attacked_first(self, clean, disturbance, count)
         try:
             return super()._act(*args, **kwargs)
         finally:
             self._last_obs = clean
 
-    def _n_attacked(self) -> int:
-        """How many environments act under attack; none before the policy does."""
+    def _n_disturbed(self) -> int:
+        """How many environments act at other observations; none before the policy acts."""
         radius = self.adversary.radius(1.0 - self._current_progress_remaining)
         acts = self.num_timesteps >= self.learning_starts and np.max(radius) > 0
-        return round(self.attacked_share * self.n_envs) if acts else 0
+        share = self.offset_share if self.offset_steps else self.attacked_share
+        return round(share * self.n_envs) if acts else 0
+
+    def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
+        super()._update_info_buffer(infos, dones)
+        if dones is not None:
+            self._offsets.restart(dones)
+
+    def _begin_episodes(self) -> None:
+        super()._begin_episodes()
+        self._offsets.restart()
+
+    # ------------------------------------------------------------------ learning
 
     def _shown_next(self, next_obs: PyTorchObs) -> PyTorchObs:
         return self._corrupt(next_obs, self.adversary) if self.attacked_cost_critic else next_obs
@@ -193,3 +229,18 @@ class SAFER(VariationalPolicyOptimization):
             fit = likelihood(posterior.moments, attacked, posterior.old, decoupled).mean()
             loss = loss - posterior.mle_scale * fit
         return loss, kl
+
+
+def _require_one(attacked_share: float, offset_steps: int, collection_attack: Any) -> None:
+    """Raises ValueError where two options want to decide what the behaviour policy sees."""
+    given = {
+        "attacked_share": (attacked_share, attacked_share > 0),
+        "offset_steps": (offset_steps, offset_steps > 0),
+        "collection_attack": (collection_attack, collection_attack is not None),
+    }
+    on = [f"{name}={value!r}" for name, (value, is_on) in given.items() if is_on]
+    if len(on) > 1:
+        raise ValueError(
+            "attacked_share, offset_steps and collection_attack each decide what the exploring "
+            f"policy sees: give one of them; got {' and '.join(on)}."
+        )

@@ -30,11 +30,13 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from safer_gym.agents import SAFER, AheadVecEnv, SACLagrangian
 from safer_gym.agents.common import ahead
+from safer_gym.agents.common.benign_offsets import BenignOffsets
 from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
 from safer_gym.agents.common.collector import Collector, Order
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
 
 UNDER_ATTACK = {"attacked_share": 0.5, "eps_schedule": "constant"}
+WITH_OFFSETS = {"offset_steps": 3, "eps_schedule": "constant"}
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +88,12 @@ def stored(agent: VariationalPolicyOptimization) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(
     ("algorithm", "options"),
-    [("CVPO", {}), ("SAFER", UNDER_ATTACK), ("CVPO", {"n_steps": 1, "learning_starts": 1000})],
+    [
+        ("CVPO", {}),
+        ("SAFER", UNDER_ATTACK),
+        ("SAFER", WITH_OFFSETS),
+        ("CVPO", {"n_steps": 1, "learning_starts": 1000}),
+    ],
 )
 def test_the_data_are_what_the_environments_gave(algorithm: str, options: dict[str, Any]) -> None:
     agent, watch = small_agent(algorithm, troubled(), **options), Watch()
@@ -147,9 +154,12 @@ def same_weights(order: Order, weights: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(weights[name], value) for name, value in order.weights.items())
 
 
-def test_each_rollout_is_by_the_weights_from_before_the_updates(pickled: list[bytes]) -> None:
+@pytest.mark.parametrize("options", [UNDER_ATTACK, WITH_OFFSETS])
+def test_each_rollout_is_by_the_weights_from_before_the_updates(
+    options: dict[str, Any], pickled: list[bytes]
+) -> None:
     """And it follows from its order and the environments alone."""
-    agent, watch = small_agent("SAFER", troubled(), **UNDER_ATTACK), Watch()
+    agent, watch = small_agent("SAFER", troubled(), **options), Watch()
     agent.learn(200, callback=watch)
     orders: list[Order] = [cloudpickle.loads(each) for each in pickled]
     assert [order.state["num_timesteps"] for order in orders] == [0, 40, 80, 120, 160]
@@ -199,6 +209,28 @@ def test_a_change_of_the_agent_reaches_the_next_rollout() -> None:
     assert whole == [False, False, True, True]
 
 
+def test_offsets_are_held_in_the_other_process_and_end_with_the_episode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rollouts of 20 steps, episodes of 5, offsets of 3: renewed at steps 0 and 3 of an episode."""
+    shown: list[np.ndarray] = []
+    call = BenignOffsets.__call__
+
+    def spy(self: BenignOffsets, *args: Any, **kwargs: Any) -> torch.Tensor:
+        moved = call(self, *args, **kwargs)
+        assert self.held is not None
+        shown.append(self.held.directions.numpy())
+        return moved
+
+    monkeypatch.setattr(BenignOffsets, "__call__", spy)
+    agent = small_agent("SAFER", troubled(), **WITH_OFFSETS, learning_starts=0)
+    agent.learn(80)
+    agent.learn(80)  # begins new episodes
+    renewed = (np.diff(np.array(shown), axis=0) != 0).all(axis=(1, 2))
+    at = np.arange(1, len(shown)) % Troubled.horizon
+    np.testing.assert_array_equal(renewed, (at == 0) | (at == 3))
+
+
 def test_learning_on_begins_with_the_present_weights(pickled: list[bytes]) -> None:
     agent = small_agent("SAFER", troubled()).learn(80)
     present = {name: value.clone() for name, value in agent.policy.state_dict().items()}
@@ -233,8 +265,11 @@ def test_one_environment_serves_one_agent_after_another() -> None:
     assert_same_learner(first, small_agent("SAFER", env).learn(80))
 
 
-def test_two_resumes_from_one_checkpoint_are_the_same(tmp_path: Path) -> None:
-    agent = small_agent("SAFER", timed(), **UNDER_ATTACK).learn(120)
+@pytest.mark.parametrize("options", [UNDER_ATTACK, WITH_OFFSETS])
+def test_two_resumes_from_one_checkpoint_are_the_same(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    agent = small_agent("SAFER", timed(), **options).learn(120)
     folder = save_checkpoint(agent, tmp_path, [])
     twins = []
     for _ in range(2):

@@ -7,23 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from agent_envs import Encoded, Mixed, small_agent, vectorised
+from agent_envs import Encoded, Mixed, small_agent, vectorised, watched
 
 EPS = 0.3
 ATTACK: dict[str, Any] = {"attack": "uniform", "eps": EPS, "eps_schedule": "constant"}
-
-
-def watched(agent: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the behaviour policy sees, step by step."""
-    seen: list[Any] = []
-    predict = agent.predict
-
-    def spy(obs: Any, *args: Any, **kwargs: Any) -> Any:
-        seen.append({k: v.copy() for k, v in obs.items()} if isinstance(obs, dict) else obs.copy())
-        return predict(obs, *args, **kwargs)
-
-    monkeypatch.setattr(agent, "predict", spy)
-    return seen
 
 
 def agent_on_encoded(**options: Any) -> Any:
@@ -110,6 +97,7 @@ def test_a_share_of_no_environment_or_no_ball_changes_nothing(options: dict[str,
         ({"attacked_share": 1.5}, r"attacked_share must be in \[0, 1\]"),
         ({"attacked_share": float("nan")}, r"attacked_share must be in \[0, 1\]"),
         ({"attacked_share": 0.5, "collection_attack": "mc"}, "give one of them"),
+        ({"attacked_share": 0.5, "offset_steps": 5}, "give one of them"),
     ],
 )
 def test_bad_shares_are_refused(options: dict[str, Any], message: str) -> None:
