@@ -62,9 +62,8 @@ class Shown(NamedTuple):
 
 def render_page(shown: Shown) -> str:
     """The whole HTML document."""
-    folder = files("safer_gym.conformance")
-    style = (folder / "report" / "style.css").read_text()
-    style += (folder / "reproduction" / "reproduction.css").read_text()
+    style = (files("safer_gym.conformance.report") / "style.css").read_text()
+    style += (files("experiments.harness") / "reproduction.css").read_text()
     title = "The paper's tables, beside ours"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

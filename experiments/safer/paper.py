@@ -47,7 +47,7 @@ Key = tuple[int, str, str, str, str]
 def paper_numbers() -> dict[Key, Published]:
     """All of them."""
     names = {TASKS[name].paper_name: name for name in PAPER_TASKS}
-    source = files("experiments.harness") / "paper_tables.csv"
+    source = files("experiments.safer") / "paper_tables.csv"
     return {
         (int(row["table"]), names[row["task"]], row["method"], row["attack"], row["metric"]): (
             Published(float(row["mean"]), float(row["std"]))
