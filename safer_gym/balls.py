@@ -95,21 +95,27 @@ class LpBall:
             inside = inside & (points <= high).flatten(1).all(1)
         return inside
 
-    def ascent_direction(self, gradient: Tensor) -> Tensor:
+    def ascent_direction(self, gradient: Tensor, at: Tensor | None = None) -> Tensor:
         """The step of unit gauge that raises a linear function with this gradient [B, *O] most.
 
         It does not depend on the gradient's length. linf: eps sign(g); l2: eps^2 g / ||eps g||;
         l1: the whole radius on the coordinate with the largest |eps g|. Zero for a zero gradient.
+
+        Args:
+            gradient: of the function.
+            at: where the step begins. Coordinates that the box stops there do not count, and what
+                the box leaves of the radius in l1 goes to the coordinate that gains most after.
         """
         eps = self.radius(gradient)
         if self.p == math.inf:
             return eps * gradient.sign()
-        gain = (eps * gradient).flatten(1)
-        largest, best = gain.abs().max(dim=1, keepdim=True)
+        room = self._room_from(at, gradient).flatten(1)
+        gain = (eps * gradient).flatten(1) * (room > 0)
         if self.p == 1:
-            unit = torch.zeros_like(gain).scatter(1, best, gain.gather(1, best).sign())
+            unit = _fill(gain, room)
         else:
             # Divide by the largest entry first: squares of tiny gradients would vanish.
+            largest = gain.abs().amax(dim=1, keepdim=True)
             unit = gain / torch.where(largest > 0, largest, 1.0)
             length = unit.norm(dim=1, keepdim=True)
             unit = unit / torch.where(length > 0, length, 1.0)
@@ -184,6 +190,15 @@ class LpBall:
             bounds.append(None if value is None else widen(value.to(center), center))
         return bounds[0], bounds[1]
 
+    def _room_from(self, at: Tensor | None, gradient: Tensor) -> Tensor:
+        """The part of the radius, in [0, 1], that the box leaves each coordinate uphill [B, *O]."""
+        if at is None or (self.low is None and self.high is None):
+            return torch.ones_like(gradient)
+        eps = self.radius(gradient)
+        low, high = (None if end is None else end.to(at) for end in (self.low, self.high))
+        room = _room(at, gradient, low, high) / torch.where(eps > 0, eps, 1.0)
+        return room.clamp(0.0, 1.0).to(gradient)
+
     def _linf_bounds(self, center: Tensor) -> tuple[Tensor, Tensor]:
         """Ends of the set, a box itself, rounded toward the center."""
         eps = self.radius(center.double())
@@ -242,6 +257,15 @@ def _room(center: Tensor, wanted: Tensor, low: Tensor | None, high: Tensor | Non
     up = far if high is None else high.double() - center
     down = far if low is None else center - low.double()
     return torch.where(wanted >= 0, up, down)
+
+
+def _fill(gain: Tensor, room: Tensor) -> Tensor:
+    """Signed shares of the l1 radius [B, D], to the largest |gain| first, each up to its `room`."""
+    order = gain.abs().argsort(dim=1, descending=True, stable=True)
+    wanted = room.gather(1, order)
+    before = wanted.cumsum(1) - wanted
+    share = torch.minimum((1 - before).clamp(min=0.0), wanted)
+    return torch.zeros_like(gain).scatter(1, order, share) * gain.sign()
 
 
 def _round_toward(center: Tensor, delta: Tensor) -> Tensor:

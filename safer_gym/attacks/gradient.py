@@ -162,7 +162,7 @@ def _settled(
     still: Tensor, ball: LpBall, project: Callable[[Tensor], Tensor], here: _Place
 ) -> Tensor:
     """Which of the rows `still` have no way up from where they are, bool [B]."""
-    upward = project(here.points + ball.ascent_direction(here.gradient))
+    upward = project(here.points + ball.ascent_direction(here.gradient, here.points))
     return still & (upward == here.points).flatten(1).all(1)
 
 

@@ -51,7 +51,7 @@ class Steepest:
             size = visit.gradient.new_full(visit.improved.shape, self.step_size)
         else:
             size = torch.where(visit.improved, state, self.shrink * state)
-        direction = ball.ascent_direction(visit.gradient)
+        direction = ball.ascent_direction(visit.gradient, visit.points)
         return torch.addcmul(visit.points, as_rows(size, direction), direction), size
 
 

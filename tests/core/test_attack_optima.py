@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from torch import Tensor
 
-from safer_gym.attacks import GradientAttack, MaxCost, RawGradient, make_attack
+from safer_gym.attacks import GradientAttack, MaxCost, RawGradient, Steepest, make_attack
 from safer_gym.balls import LpBall
 from safer_gym.types import Attack, Victim
 
@@ -78,6 +78,47 @@ def test_linear_problem_in_ball_and_box() -> None:
     edge = torch.where(problem.slope > 0, ball.high, ball.low)
     expected = torch.clamp(edge, obs - 0.5, obs + 0.5)
     torch.testing.assert_close(result.obs, expected)
+
+
+class _BlindToTheBox(Steepest):
+    """Specimen: the steepest coordinate, whether or not the box leaves it room."""
+
+    def __call__(self, visit, ball, state):
+        return super().__call__(visit, LpBall(ball.p, ball.eps), state)
+
+
+@given(st.integers(0, 1000), st.sampled_from([1, 2]), st.floats(0.0, 1.0))
+@settings(max_examples=20)
+def test_steepest_coordinates_without_room_do_not_stop_an_attack(
+    seed: int, p: float, left: float
+) -> None:
+    """Over a ball cut by the box: the best of a linear objective in l1, nearly so in l2."""
+    problem, obs = linear(seed), observations(seed)
+    eps = torch.rand(5, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) + 0.1
+    room = torch.ones(5, dtype=torch.float64)
+    room[(eps * problem.slope).abs().argsort(descending=True)[:2]] = 0.3 * left
+    obs = obs[:1]
+    ball = LpBall(p, eps, low=obs[0] - eps * room, high=obs[0] + eps * room)
+    gains = (eps * problem.slope).abs()
+    best = _best_share(gains, room, p)
+    result = STEEPEST(problem.victim(), obs, ball)
+    gain = float(result.objective - result.clean_objective)
+    assert bool(ball.contains(obs, result.obs).all())
+    assert gain == pytest.approx(best, rel=1e-6 if p == 1 else 0.1)
+    if p == 1 and left == 0.0:
+        blind = GradientAttack(MaxCost(), _BlindToTheBox())(problem.victim(), obs, ball)
+        assert float(blind.objective - blind.clean_objective) < 1e-9
+
+
+def _best_share(gains: Tensor, room: Tensor, p: float) -> float:
+    """The maximum of gains x u over 0 <= u <= room, ||u||_p <= 1."""
+    if p == 1:
+        found = linprog(-gains.numpy(), np.ones((1, 5)), [1.0], bounds=[(0, r) for r in room])
+        return -float(found.fun)
+    scales = np.geomspace(1e-3, 1e6, 20000)[:, None]
+    shares = np.minimum(scales * gains.numpy(), room.numpy())
+    inside = np.linalg.norm(shares, axis=1) <= 1
+    return float((shares[inside] @ gains.numpy()).max())
 
 
 def test_concave_problem_in_one_dimension() -> None:
