@@ -8,14 +8,8 @@ undiscounted sums of one episode.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from safer_gym.conformance.certificate.requirement import Mode
-
-Method = Literal[
-    "gaussian", "renyi", "gaussian moment", "renyi moment", "coupling", "additive", "trivial"
-]
-"""How benign episodes become a bound over every adversary."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +85,9 @@ class UpperEvery:
     """
 
     value: float | None = None
-    method: Method | None = None
-    """The composition over the episode: "gaussian" or "renyi" filter, Hoelder's inequality of a
-    "gaussian moment" or "renyi moment", "coupling" (B), "additive" (C); or "trivial" where the
-    episodes say nothing."""
+    method: str | None = None
+    """The composition over the episode, by its name in `certify.compositions`; "trivial" where
+    the episodes say nothing."""
     M: float | None = None
     """Budget of an episode's divergence: of the square root of the sum of squared mean shifts.
     None for (B) and (C), whose budgets, in `options`, are sums over total variations."""

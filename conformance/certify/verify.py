@@ -16,7 +16,7 @@ from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.evidence import Row
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.requirement import Metric, Requirement
-from safer_gym.conformance.certify.compositions import Composition
+from safer_gym.conformance.certify.compositions import make_composition
 from safer_gym.conformance.certify.decide import decision, headline, overall
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.plan import Plan
@@ -116,7 +116,7 @@ def _add_compositions(ledger: Ledger, row: Row) -> None:
         if bound.spent and bound.options is not None:
             ledger.spent[row.eps] = spent
             budget, order = bound.options["budget"], bound.options.get("order")
-            ledger.compositions[row.eps, metric] = Composition(
+            ledger.compositions[row.eps, metric] = make_composition(
                 bound.method, metric, column, budget, order
             )
 

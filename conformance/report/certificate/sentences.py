@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from safer_gym.conformance.certify.compositions import title as composition_title
 from safer_gym.conformance.report.certificate.numbers import amount, percent
 from safer_gym.conformance.report.certificate.view import (
     NO_ATTACK,
@@ -30,16 +31,6 @@ NOISY = {
     "observation_noise": "the policy behind Gaussian observation noise",
 }
 """By the key of the noise in the policy's record."""
-METHODS = {
-    "gaussian": "Gaussian filter",
-    "renyi": "Renyi filter",
-    "gaussian moment": "Gaussian moments",
-    "renyi moment": "Renyi moments",
-    "coupling": "coupling (B)",
-    "additive": "additive (C)",
-    "trivial": "none",
-}
-"""What composes benign episodes to a bound over every adversary."""
 EVIDENCE = (
     ("empirical", "an episode that was seen. It can refute a claim and never prove one."),
     (
@@ -187,7 +178,7 @@ def _under_every(certificate: Data, mode: str, limit: str) -> Iterator[str]:
             f"No adversary within ε = {eps:g}, however it adapts, makes {policy} exceed a cost of "
             f"{limit} in more than {percent(every['value'], 'up')} of episodes. This follows from "
             f"{every['n']} episodes without an attack and a formal enclosure of the action "
-            f"distribution ({method_name(every['method'])})."
+            f"distribution ({composition_title(every['method'])})."
         )
 
 
@@ -230,11 +221,6 @@ def _eps(value: float | None, none: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def method_name(method: str | None) -> str:
-    """Of a composition, as the reports print it."""
-    return METHODS.get(method or "trivial", str(method))
 
 
 def bound_words(metric: str, value: float | None, side: str) -> str:

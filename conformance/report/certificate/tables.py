@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from safer_gym.conformance.certify.compositions import title as composition_title
 from safer_gym.conformance.report.certificate.numbers import amount, percent, radius, share
-from safer_gym.conformance.report.certificate.sentences import bound_words, method_name
+from safer_gym.conformance.report.certificate.sentences import bound_words
 from safer_gym.conformance.report.certificate.view import (
     Data,
     every_of,
@@ -100,7 +101,7 @@ def _every_row(title: str, row: Data, metric: str, every: Data) -> tuple[str, ..
     return (
         title,
         radius(row["eps"]),
-        method_name(every["method"]),
+        composition_title(every["method"]),
         "–" if budget is None else f"{budget:.3g}",
         str(every["n"]),
         str(every["hits"]),
@@ -127,7 +128,7 @@ def promises_table(certificate: Data) -> Table:
         )
         for title, eps, metric, promises in found
     ]
-    return Table(("of", "ε", *map(method_name, methods)), rows)
+    return Table(("of", "ε", *map(composition_title, methods)), rows)
 
 
 def allocation_table(certificate: Data) -> Table:

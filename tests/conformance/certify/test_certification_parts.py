@@ -11,7 +11,7 @@ from certify_toys import homing
 from safer_gym.conformance.battery import NULL
 from safer_gym.conformance.certificate.jsonable import from_json
 from safer_gym.conformance.certificate.requirement import Requirement
-from safer_gym.conformance.certify.compositions import Composition
+from safer_gym.conformance.certify.compositions import Gaussian
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.plan import Plan, make_plan, seconds_of
 from safer_gym.conformance.certify.pool import Pool
@@ -78,10 +78,7 @@ def test_waves_start_with_the_most_promising_and_end() -> None:
 
 NEAR, FAR = 0.1, 0.2
 """Radii whose attacks may shift an episode by half a deviation, and by three."""
-FILTERS = {
-    (eps, "rate"): Composition("gaussian", "rate", 0, budget)
-    for eps, budget in ((NEAR, 0.25), (FAR, 9.0))
-}
+FILTERS = {(eps, "rate"): Gaussian("rate", 0, budget) for eps, budget in ((NEAR, 0.25), (FAR, 9.0))}
 
 
 def enclosed(hits: int, caps: Caps) -> Ledger:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from certify_toys import homing
@@ -11,9 +13,18 @@ from hypothesis import strategies as st
 from safer_gym.balls import LpBall
 from safer_gym.bounds import ORDERS
 from safer_gym.conformance.certify.compositions import (
+    COMPOSITIONS,
+    Additive,
     Composition,
+    Coupling,
+    Gaussian,
+    GaussianMoment,
+    Renyi,
+    RenyiMoment,
     compositions,
+    make_composition,
     promise,
+    register,
 )
 from safer_gym.conformance.certify.divergence import (
     HAZARD,
@@ -25,15 +36,15 @@ from safer_gym.conformance.certify.divergence import (
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 
 RATES = (
-    Composition("gaussian", "rate", 0, 1.0),
-    Composition("renyi", "rate", 0, 1.0, 2.0),
-    Composition("coupling", "rate", 0, 1.0),
-    Composition("additive", "rate", 0, 1.0),
+    Gaussian("rate", 0, 1.0),
+    Renyi("rate", 0, 1.0, 2.0),
+    Coupling("rate", 0, 1.0),
+    Additive("rate", 0, 1.0),
 )
 MEANS = (
-    *(c._replace(metric="mean") for c in RATES),
-    Composition("gaussian moment", "mean", 0, 1.0, 2.0),
-    Composition("renyi moment", "mean", 0, 1.0, 2.0),
+    *(dataclasses.replace(c, metric="mean") for c in RATES),
+    GaussianMoment("mean", 0, 1.0, 2.0),
+    RenyiMoment("mean", 0, 1.0, 2.0),
 )
 
 
@@ -123,3 +134,18 @@ def test_what_an_adversary_can_use_up_is_summed(policy: object) -> None:
         np.testing.assert_allclose(hazard[:, -1], -np.log1p(-step) * np.array([3, 5]))
     unknown = spent_budgets(policy, episodes(), balls[1:], None)  # type: ignore[arg-type]
     assert np.isinf(unknown[..., TV_LEFT]).all()
+
+
+def test_a_certificate_names_its_composition() -> None:
+    made = make_composition("renyi", "rate", 1, 0.5, 2.0)
+    assert made == Renyi("rate", 1, 0.5, 2.0)
+    with pytest.raises(ValueError, match="Did you mean 'renyi'"):
+        make_composition("reny", "rate", 0, 1.0)
+
+
+def test_two_compositions_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("coupling", "trivial"):
+        kind = type("Other", (Coupling,), {"method": name})
+        with pytest.raises(ValueError, match=f"{name!r} exists already"):
+            register(kind)
+    assert COMPOSITIONS["coupling"] is Coupling
