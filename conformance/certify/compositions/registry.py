@@ -28,8 +28,9 @@ def register(kind: type[Composition]) -> type[Composition]:
     Raises:
         ValueError: another one has that name.
     """
-    if COMPOSITIONS.setdefault(kind.method, kind) is not kind or kind.method == TRIVIAL:
+    if kind.method == TRIVIAL or COMPOSITIONS.get(kind.method, kind) is not kind:
         raise ValueError(f"a composition named {kind.method!r} exists already")
+    COMPOSITIONS[kind.method] = kind
     return kind
 
 
