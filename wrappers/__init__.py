@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from safer_gym.wrappers.cost import CostTracker
     from safer_gym.wrappers.cost_vec_env import VecCostTracker
     from safer_gym.wrappers.cost_vector import VectorCostTracker
-    from safer_gym.wrappers.engine import AdversaryError
     from safer_gym.wrappers.fitted_critics.critics import FittedCritics, fit_critics, iterate_mc
+    from safer_gym.wrappers.gate.attack import AdversaryError
     from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
     from safer_gym.wrappers.policies.victims import as_victim
 
 _HOMES = {
-    "AdversaryError": "engine",
+    "AdversaryError": "gate.attack",
     "CostTracker": "cost",
     "FittedCritics": "fitted_critics.critics",
     "ObservationAdversary": "adversary",

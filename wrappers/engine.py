@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.attacks import GaussianNoise, UniformNoise, make_attack
+from safer_gym.attacks import GaussianNoise, UniformNoise
+from safer_gym.attacks.verify import verify_inside
 from safer_gym.balls import LpBall
 from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, AttackResult, Victim
+from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.obs_layout import ObsBatch, ObsLayout, pick, replace
 from safer_gym.wrappers.options import AdversaryOptions
 from safer_gym.wrappers.policies.victims import through
@@ -27,10 +29,6 @@ INFO_KEY = "adversary"
 """The one key of `info` that belongs to the adversary."""
 
 _STREAM = 0x5AFE
-
-
-class AdversaryError(RuntimeError):
-    """An attack broke its contract: it left the ball, or returned something else than asked."""
 
 
 class AdversaryEngine:
@@ -45,8 +43,8 @@ class AdversaryEngine:
         options: AdversaryOptions,
     ) -> None:
         eps, schedule = options["eps"], options["schedule"]
-        self.attack = make_attack(attack) if isinstance(attack, str) else _checked(attack)
-        self.name = attack if isinstance(attack, str) else _name_of(attack)
+        self.attack = gated(attack)
+        self.name = self.attack.name
         self.layout = ObsLayout(space, _keys_of(eps, options["keys"]))
         self.unit = unit_of(self.layout, options["units"], options["scale"])
         raw = radius(self.layout, eps, self.unit)
@@ -147,14 +145,6 @@ class AdversaryEngine:
             )
         result = self._run(rows, packed, ball)
         moved = result.obs
-        like = isinstance(moved, Tensor) and moved.shape == packed.shape
-        if not like or moved.dtype != packed.dtype:
-            raise AdversaryError(
-                f"attack {self.name!r} must return observations {tuple(packed.shape)} of "
-                f"{packed.dtype}; got {tuple(np.shape(moved))} of {getattr(moved, 'dtype', None)}"
-            )
-        moved = moved.detach()
-        self._verify(packed, moved, ball)
         seen = self.layout.restore(clean, moved)
         if self.layout.rounds:
             seen = self._rounded(clean, packed, moved, seen, ball)
@@ -168,30 +158,18 @@ class AdversaryEngine:
         if bool(outside.any()):
             rows = outside.nonzero()[:, 0].tolist()
             seen = replace(seen, rows, pick(self.layout.restore(clean, moved, inward=True), rows))
-        self._verify(packed, self.layout.pack(seen), ball)
+        verify_inside(self.name, packed, self.layout.pack(seen), ball)
         return seen
 
     def _run(self, rows: list[int], packed: Tensor, ball: LpBall) -> AttackResult:
         """Batched, but row by row where rows draw noise: a row's noise is its own affair."""
-        if len(rows) == 1 or not isinstance(self.attack, (UniformNoise, GaussianNoise)):
+        if len(rows) == 1 or not isinstance(self.attack.attack, (UniformNoise, GaussianNoise)):
             return self.attack(self.victim, packed, ball, self.generators[rows[0]])
         parts = [
             self.attack(self.victim, packed[k : k + 1], ball, self.generators[row])
             for k, row in enumerate(rows)
         ]
         return AttackResult(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
-
-    def _verify(self, clean: Tensor, seen: Tensor, ball: LpBall) -> None:
-        """Independent of the attack: whatever it says, nothing leaves the ball."""
-        inside = ball.contains(clean, seen) & torch.isfinite(seen).flatten(1).all(1)
-        if not bool(inside.all()):
-            row = int((~inside).nonzero()[0])
-            delta = (seen.double() - clean.double())[row : row + 1]
-            raise AdversaryError(
-                f"attack {self.name!r} left its ball: norm {float(ball.norm(delta)):.9g}, "
-                f"{float(ball.gauge(delta)):.9g} of the allowed radius "
-                f"(eps {ball.eps.max().item():.9g}), or left the observation space"
-            )
 
     def _record(self, clean: Any, fraction: float) -> dict[str, Any]:
         return {
@@ -233,16 +211,6 @@ def _absent(name: str) -> Victim:
 
 def _keys_of(eps: Any, keys: Iterable[str] | None) -> Iterable[str] | None:
     return list(eps) if keys is None and isinstance(eps, dict) else keys
-
-
-def _name_of(attack: Any) -> str:
-    return str(getattr(attack, "name", None) or type(attack).__name__)
-
-
-def _checked(attack: Any) -> Attack:
-    if not callable(attack):
-        raise TypeError(f"attack must be a name or an Attack; got {type(attack).__name__}")
-    return attack
 
 
 def _positive(name: str, value: Any) -> int:

@@ -21,6 +21,7 @@ from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
 from safer_gym.conformance.evaluate.outcomes import Floats, Trace
 from safer_gym.types import Victim
+from safer_gym.wrappers.gate.attack import gated
 
 Phase = Literal["search", "measure", "benign"]
 
@@ -81,6 +82,7 @@ def run_job(world: World, job: Job) -> Result:
 
     Raises:
         ValueError: the environment gave no cost, or something that is not finite.
+        AdversaryError: the attack broke its contract.
     """
     episodes = _episodes(world, job)
     traces = tuple(e.trace for e in episodes if isinstance(e.trace, Trace))
@@ -100,7 +102,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
         raise ValueError("this policy has no stochastic mode")
     actor = AttackedPolicy(
         world.victim,
-        member.attack,
+        gated(member.attack, job.attack),
         world.ball.scaled(job.eps),
         # Each phase draws noise of its own.
         seed=world.seed + SEED_OFFSETS[job.phase],

@@ -20,6 +20,7 @@ from safer_gym.balls import LpBall
 from safer_gym.conformance.evaluate.batch_sizes import sizes_alike
 from safer_gym.mlp import MlpAction
 from safer_gym.types import Attack, Victim
+from safer_gym.wrappers.gate.attack import gated
 
 ROWS = 25
 """A block of this many episodes shares its calls, and all batches have this size, if not less."""
@@ -47,7 +48,7 @@ class AttackedPolicy:
 
     Args:
         victim: who is deceived.
-        attack: what moves the observations, inside `ball`.
+        attack: what moves the observations, inside `ball`; each result is checked.
         seed: of the attack's and of the policy's random numbers.
         draw: the stochastic policy; None lets the victim act by its deterministic action.
         fixed: the attack's random numbers at a step are the same in every block. With an attack
@@ -69,7 +70,7 @@ class AttackedPolicy:
         self.draw = draw
         self.fixed = fixed
         self.victim = victim
-        self.attack = attack
+        self.attack = gated(attack)
         self.ball = ball
         self.seed = seed
         self.device = device

@@ -23,6 +23,7 @@ from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.types import Attack
+from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.policies.victims import as_victim
 
 MakeEnv = Callable[[], gym.Env]
@@ -70,6 +71,7 @@ def evaluate(
 
     Raises:
         ValueError: an argument out of range, a step without cost, or a value that is not finite.
+        AdversaryError: an attack that leaves its ball or returns something else than asked.
         TypeError: an observation space that is not a Box.
     """
     _check_counts(n_episodes=n_episodes, n_envs=n_envs)
@@ -84,7 +86,7 @@ def evaluate(
             if isinstance(attack, str):
                 attack = learn_attack(attack, policy, make_env, eps=eps, norm=norm, seed=seed)
             episodes = run_episodes(
-                AttackedPolicy(victim, attack, ball, seed=seed, device=device),
+                AttackedPolicy(victim, gated(attack, label), ball, seed=seed, device=device),
                 stock,
                 seeds=range(seed, seed + n_episodes),
                 n_envs=n_envs,

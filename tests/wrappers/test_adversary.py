@@ -25,10 +25,10 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from safer_gym.attacks import GradientAttack, MaxActionDifference, make_attack
+from safer_gym.wrappers import AdversaryError
 from safer_gym.wrappers.adversary import ObservationAdversary
 from safer_gym.wrappers.adversary_vec_env import VecObservationAdversary
 from safer_gym.wrappers.adversary_vector import VectorObservationAdversary
-from safer_gym.wrappers.engine import AdversaryError
 from safer_gym.wrappers.policies.victims import as_victim
 
 ENVS = [PointEnv, DictEnv, ImageEnv, lambda: ImageEnv(np.float32), lambda: PointEnv(np.float64)]

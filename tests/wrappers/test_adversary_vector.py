@@ -5,9 +5,10 @@ from adversary_toys import DictEnv, ImageEnv, PointEnv, Tanh, actions_for, first
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from safer_gym.wrappers import AdversaryError
 from safer_gym.wrappers.adversary import ObservationAdversary
 from safer_gym.wrappers.adversary_vector import VectorObservationAdversary
-from safer_gym.wrappers.engine import AdversaryError
+from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.policies.victims import as_victim
 
 MODES = [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP]
@@ -131,7 +132,7 @@ def test_progress_policy_and_liars():
     _, infos = env.reset(seed=0)
     assert infos["adversary"]["eps"].tolist() == [0.15, 0.15]
     env.engine.ball = env.engine.ball.scaled(0.5)
-    env.engine.attack = lambda v, obs, ball, g=None: _Far(obs)
+    env.engine.attack = gated(lambda v, obs, ball, g=None: _Far(obs))
     with pytest.raises(AdversaryError, match="left its ball"):
         env.step(np.ones((2, 2), np.float32))
 

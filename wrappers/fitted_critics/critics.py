@@ -25,6 +25,7 @@ from safer_gym.wrappers.fitted_critics.training import (
     fit,
     network_inputs,
 )
+from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.victims import as_victim, attached_normaliser, through
 from safer_gym.wrappers.units import make_ball, radius
@@ -178,7 +179,7 @@ def _acting(
     env.close()
     victim = through(layout, as_victim(policy, vec_normalize=attached_normaliser(policy)))
     ball = make_ball(layout, norm, radius(layout, eps, np.ones(())))
-    rule = make_attack(attack) if isinstance(attack, str) else attack
+    rule = None if attack is None else gated(attack)
     generator = torch.Generator().manual_seed(seed)
 
     def action(packed: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Can a policy, an environment and an attack be measured? One check each, for every door."""
