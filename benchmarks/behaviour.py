@@ -32,7 +32,7 @@ from safer_gym.conformance.certify import certify
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.loading import load_policy
-from safer_gym.wrappers.adapters.tasks import TASKS
+from safer_gym.wrappers.tasks import TASKS
 
 TIMES = ("seconds", "created", "date", "commit", "version", "versions", "command", "machine")
 """Keys whose values tell of a run, not of what it found."""
@@ -153,7 +153,7 @@ def without_times(tree: Any) -> Any:
 
 
 def _maker(name: str) -> Callable[[], gym.Env]:
-    return lambda: gym.make(TASKS[name.split("/")[0]].id)
+    return lambda: gym.make(TASKS[name.split("/")[0]].env_id)
 
 
 PARTS: dict[str, Callable[[], Any]] = {

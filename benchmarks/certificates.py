@@ -18,7 +18,7 @@ from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.loading import load_policy
 from safer_gym.types import Attack
-from safer_gym.wrappers.adapters.tasks import COST_LIMIT, TASKS
+from safer_gym.wrappers.tasks import COST_LIMIT, TASKS
 
 POLICIES = ("ball-circle/cvpo", "ball-circle/safer")
 NOISES = (None, 0.3)
@@ -97,7 +97,7 @@ def certified(name: str, effort: Effort, **options: Any) -> Timed:
     before = _cpu()
     certificate = certify(
         load_policy(name).policy,
-        _maker(task.id),
+        _maker(task.env_id),
         eps=effort.eps,
         requirement=effort.requirements,
         battery=effort.battery,

@@ -20,7 +20,7 @@ import numpy as np
 import safer_gym  # noqa: F401  (registers the tasks)
 from benchmarks.timing import Lap, Runner, interleave, lap_of
 from safer_gym.wrappers.adapters.silence import native_silence
-from safer_gym.wrappers.adapters.tasks import TASKS, TaskSpec
+from safer_gym.wrappers.tasks import TASKS, Task
 
 PAPER = ("ball-circle", "car-circle", "drone-run", "ant-run")
 
@@ -37,8 +37,8 @@ def measure(
     return {"benchmark": "collection", "setting": {"steps": steps}, "rows": rows}
 
 
-def _task(spec: TaskSpec, steps: int, package: bool, repetitions: int) -> dict[str, Any]:
-    env = gymnasium.make(spec.id)
+def _task(spec: Task, steps: int, package: bool, repetitions: int) -> dict[str, Any]:
+    env = gymnasium.make(spec.env_id)
     simulate = env.unwrapped.world.client.stepSimulation  # type: ignore[attr-defined]
     variants = {
         "ours": _walk(env, lambda: env.reset(seed=0), steps),
@@ -77,13 +77,13 @@ def _walk(env: Any, reset: Callable[[], Any], steps: int) -> Runner:
     return run
 
 
-def _package_env(spec: TaskSpec) -> Any:
+def _package_env(spec: Task) -> Any:
     """The package's own environment of the task, as its registry makes it."""
     with warnings.catch_warnings(), native_silence(), redirect_stderr(sys.__stderr__):
         warnings.simplefilter("ignore")
         import bullet_safety_gym  # noqa: F401
         import gym
 
-        made = gym.make(f"Safety{spec.paper_name.replace('-', '')}-v0").unwrapped
+        made = gym.make(f"Safety{spec.title.replace('-', '')}-v0").unwrapped
         gc.collect()  # it leaves open files behind, which warn when they are found
     return getattr(made, "env", made)  # Gym puts a wrapper around environments of its old kind

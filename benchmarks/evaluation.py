@@ -17,12 +17,12 @@ from benchmarks.networks import make_agent
 from benchmarks.timing import interleave, lap_of, ratio
 from safer_gym.attacks import make_attack
 from safer_gym.conformance.evaluate import evaluate
-from safer_gym.wrappers.adapters.tasks import TASKS
+from safer_gym.wrappers.tasks import TASKS
 
 
 def measure(
     *,
-    tasks: tuple[str, ...] = tuple(TASKS[name].id for name in PAPER),
+    tasks: tuple[str, ...] = tuple(TASKS[name].env_id for name in PAPER),
     n_envs: tuple[int, ...] = (16, 25),
     max_steps: int | None = 100,
     steps: int = 10,

@@ -26,10 +26,10 @@ from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.selection import EPISODES as CHOOSING_EPISODES
 from safer_gym.conformance.cli.selection import SEED as CHOOSING_SEED
 from safer_gym.conformance.cli.selection import score
-from safer_gym.conformance.cli.tasks import env_maker, find_task
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import write_json
 from safer_gym.conformance.provenance import commit
+from safer_gym.wrappers.tasks import find_task
 
 TASK = "ball-circle"
 Run = dict[str, Any]
@@ -151,7 +151,7 @@ def _learn(case: Case, seed: int) -> Run:
     recipe, load = RECIPES[TASK][case.recipe], os.getloadavg()[0]
     kind: Any = AheadVecEnv if case.overlap else DummyVecEnv
     n_envs = case.n_envs or recipe["n_envs"]
-    envs = make_vec_env(env_maker(find_task(TASK)), n_envs, seed, vec_env_cls=kind)
+    envs = make_vec_env(find_task(TASK).make, n_envs, seed, vec_env_cls=kind)
     options = recipe["kwargs"] | case.options
     model = algorithm_class(case.algorithm)("MlpPolicy", envs, seed=seed, device="cpu", **options)
     with TemporaryDirectory() as folder, Bar() as bar:

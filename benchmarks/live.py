@@ -16,7 +16,7 @@ from benchmarks.networks import make_agent
 from benchmarks.timing import interleave, lap_of
 from safer_gym.attacks import make_attack
 from safer_gym.wrappers import ObservationAdversary
-from safer_gym.wrappers.adapters.tasks import TASKS, TaskSpec
+from safer_gym.wrappers.tasks import TASKS, Task
 
 
 def measure(
@@ -33,11 +33,11 @@ def measure(
     return {"benchmark": "live", "setting": setting, "rows": rows}
 
 
-def _task(spec: TaskSpec, steps: int, width: int, walk: int, repetitions: int) -> dict[str, Any]:
-    plain = gym.make(spec.id)
+def _task(spec: Task, steps: int, width: int, walk: int, repetitions: int) -> dict[str, Any]:
+    plain = gym.make(spec.env_id)
     agent = make_agent("cvpo", width, env=plain)
     attack = make_attack("mc", steps=steps)
-    attacked = ObservationAdversary(gym.make(spec.id), attack, policy=agent, eps=spec.eps)
+    attacked = ObservationAdversary(gym.make(spec.env_id), attack, policy=agent, eps=spec.eps)
 
     def steps_of(env: gym.Env) -> None:
         obs, _ = env.reset(seed=0)

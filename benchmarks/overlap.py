@@ -23,7 +23,7 @@ from experiments.safer.methods import find_method
 from safer_gym.agents import AheadVecEnv
 from safer_gym.agents.recipes import RECIPES
 from safer_gym.conformance.cli.models import algorithm_class
-from safer_gym.conformance.cli.tasks import find_task
+from safer_gym.wrappers.tasks import find_task
 
 TASKS = ("ball-circle", "car-circle")
 METHODS = ("SAFER", "CVPO-vanilla", "ADV-CVPO")

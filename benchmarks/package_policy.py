@@ -15,9 +15,9 @@ from pathlib import Path
 
 from experiments.harness.work import SEED, meet
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json
+from safer_gym.wrappers.tasks import find_task
 
 ZOO = Path(__file__).resolve().parent.parent / "safer_gym" / "zoo"
 

@@ -16,7 +16,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from benchmarks.collection import PAPER
 from safer_gym.agents.recipes import RECIPES
 from safer_gym.conformance.cli.models import algorithm_class
-from safer_gym.conformance.cli.tasks import env_maker, find_task
+from safer_gym.wrappers.tasks import find_task
 
 
 class _Clock(BaseCallback):
@@ -56,7 +56,7 @@ def measure(
 def _recipe(task: str, algorithm: str, rounds: int, changed: dict[str, Any]) -> dict[str, Any]:
     recipe = RECIPES[task][algorithm]
     options = recipe["kwargs"] | changed
-    envs = make_vec_env(env_maker(find_task(task)), n_envs=recipe["n_envs"], seed=0)
+    envs = make_vec_env(find_task(task).make, n_envs=recipe["n_envs"], seed=0)
     model = algorithm_class(algorithm)("MlpPolicy", envs, seed=0, device="cpu", **options)
     clock = _Clock()
     model.learn(rounds * recipe["n_envs"] * options["train_freq"], callback=clock)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from safer_gym.wrappers.adapters.safety_gymnasium import SafetyGymnasiumAdapter
-    from safer_gym.wrappers.adapters.tasks import TASKS, make_task
     from safer_gym.wrappers.adversary import ObservationAdversary
     from safer_gym.wrappers.adversary_vec_env import VecObservationAdversary
     from safer_gym.wrappers.adversary_vector import VectorObservationAdversary
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from safer_gym.wrappers.gate.attack import AdversaryError
     from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
     from safer_gym.wrappers.policies.victims import as_victim
+    from safer_gym.wrappers.tasks import TASKS, make_task
 
 _HOMES = {
     "AdversaryError": "gate.attack",
@@ -30,7 +30,7 @@ _HOMES = {
     "ObservationAdversary": "adversary",
     "SafetyGymnasiumAdapter": "adapters.safety_gymnasium",
     "SmoothedPolicy": "policies.smoothing",
-    "TASKS": "adapters.tasks",
+    "TASKS": "tasks",
     "VecCostTracker": "cost_vec_env",
     "VecObservationAdversary": "adversary_vec_env",
     "VectorCostTracker": "cost_vector",
@@ -38,7 +38,7 @@ _HOMES = {
     "as_victim": "policies.victims",
     "fit_critics": "fitted_critics.critics",
     "iterate_mc": "fitted_critics.critics",
-    "make_task": "adapters.tasks",
+    "make_task": "tasks",
 }
 
 __all__ = [

@@ -14,12 +14,11 @@ from safer_gym.conformance.cli.measure import parse_numbers, parse_radii
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.summary import print_summary
-from safer_gym.conformance.cli.tasks import Task, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.certificate import write_reports
-from safer_gym.wrappers.adapters.tasks import COST_LIMIT
+from safer_gym.wrappers.tasks import COST_LIMIT, Task, find_task
 
 SHARES = (0.02, 0.04, 0.1, 0.2, 0.5, 1.0)
 """Radii of a certificate without requirements, as shares of the task's own."""

@@ -13,14 +13,13 @@ from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import ModelFile, find_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.tasks import Task, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.cli.train import planned, train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.content import Content, Subject
 from safer_gym.conformance.report.folder import RESULTS, write_report
-from safer_gym.wrappers.adapters.tasks import COST_LIMIT
+from safer_gym.wrappers.tasks import COST_LIMIT, Task, find_task
 
 TASK = "ball-circle"
 PACKAGED = {"CVPO": f"{TASK}/cvpo", "SAFER": f"{TASK}/safer"}

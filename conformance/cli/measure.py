@@ -13,13 +13,13 @@ from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
-from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import NATURAL, evaluate, named_attacks
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import digest
 from safer_gym.types import Attack
+from safer_gym.wrappers.tasks import Task, find_task
 
 
 class Plan(NamedTuple):
@@ -89,7 +89,7 @@ def measure(
         if known is None:
             if stand_ins is None:
                 policy = load_model(file)
-                stand_ins = StandIns(policy, env_maker(task), plan.seed, bar.say)
+                stand_ins = StandIns(policy, task.make, plan.seed, bar.say)
             met = stand_ins.attacks(attack)
             known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
             cache.store(inputs, known)
@@ -157,7 +157,7 @@ def _run(
 ) -> Outcomes:
     return evaluate(
         policy,
-        env_maker(task),
+        task.make,
         attacks,
         eps=eps,
         norm=plan.norm,

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Reporter
-from safer_gym.conformance.cli.tasks import Task
 from safer_gym.conformance.evaluate.outcomes import Outcomes
+from safer_gym.wrappers.tasks import Task
 
 FIRST_SHARE = 0.6
 """From this share of a training on, its policies are candidates."""

@@ -1,48 +1,13 @@
-"""Task names of the command line, and what stands behind them."""
+"""The command `tasks`: every registered task, and the policies packaged for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
-import gymnasium as gym
-
-from safer_gym.choices import choose
 from safer_gym.conformance.cli.output import print_json, print_table
 from safer_gym.conformance.loading.zoo import packaged_policies
-from safer_gym.wrappers.adapters.tasks import TASKS, TaskGeometry
-
-FALLBACK_EPS = 0.05
-"""Radius for an environment that is none of ours: state your own with --eps."""
-
-
-class Task(NamedTuple):
-    """What the commands need of a task."""
-
-    name: str
-    env_id: str
-    eps: float
-    geometry: TaskGeometry | None
-
-
-def find_task(name: str) -> Task:
-    """A task by its short name, or any Gymnasium id whose steps carry a cost.
-
-    Raises:
-        ValueError: neither; names the nearest task.
-    """
-    by_id = {spec.id: spec for spec in TASKS.values()}
-    if name in by_id:
-        name = by_id[name].name
-    elif name in gym.registry:
-        return Task(name, name, FALLBACK_EPS, None)
-    spec = TASKS[choose("task", name, TASKS)]
-    return Task(spec.name, spec.id, spec.eps, spec.geometry)
-
-
-def env_maker(task: Task) -> Callable[[], gym.Env]:
-    """A function that makes the task's environment."""
-    return lambda: gym.make(task.env_id)
+from safer_gym.wrappers.tasks import TASKS
 
 
 def run_tasks(*, as_json: bool) -> None:
@@ -62,14 +27,14 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(policies: list[str]) -> Iterable[dict[str, Any]]:
-    for spec in TASKS.values():
+    for task in TASKS.values():
         yield {
-            "task": spec.name,
-            "id": spec.id,
-            "observation": spec.obs_size,
-            "action": spec.action_size,
-            "horizon": spec.horizon,
-            "cost_limit": spec.cost_limit,
-            "eps": spec.eps,
-            "policies": [name for name in policies if name.startswith(f"{spec.name}/")],
+            "task": task.name,
+            "id": task.env_id,
+            "observation": task.obs_size,
+            "action": task.action_size,
+            "horizon": task.horizon,
+            "cost_limit": task.cost_limit,
+            "eps": task.eps,
+            "policies": [name for name in policies if name.startswith(f"{task.name}/")],
         }

@@ -33,9 +33,9 @@ from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.selection import candidate_steps, choose_policy
 from safer_gym.conformance.cli.stopping import INTERRUPTED, stop_flag
-from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json
+from safer_gym.wrappers.tasks import Task, find_task
 
 CURVE = "curve.csv"
 LAST = "last.zip"
@@ -204,7 +204,7 @@ def _trained(run: Run) -> int:
 
 def _environments(run: Run) -> VecEnv:
     kind: Any = AheadVecEnv if run.overlap else DummyVecEnv
-    return make_vec_env(env_maker(run.task), run.n_envs, run.seed, vec_env_cls=kind)
+    return make_vec_env(run.task.make, run.n_envs, run.seed, vec_env_cls=kind)
 
 
 def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:

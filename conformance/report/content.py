@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.wrappers.adapters.tasks import TaskGeometry
+from safer_gym.wrappers.tasks import TaskGeometry
 
 
 class CurveRow(Protocol):

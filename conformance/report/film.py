@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.conformance.report.maps import View
-from safer_gym.wrappers.adapters.tasks import TaskGeometry
+from safer_gym.wrappers.tasks import TaskGeometry
 
 PAPER, INK, MUTED, RULE = "#fcfcfa", "#1c1f24", "#5c6470", "#dcdfe3"
 ALARM, SHADE, CIRCLE = "#c8102e", "#f9ebec", "#b4bac2"

@@ -10,7 +10,7 @@ import numpy as np
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.conformance.report.content import Content
 from safer_gym.conformance.report.svg import Chart, Margins, Point, Span
-from safer_gym.wrappers.adapters.tasks import TaskGeometry
+from safer_gym.wrappers.tasks import TaskGeometry
 
 WIDTH = 260
 

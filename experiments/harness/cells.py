@@ -12,8 +12,8 @@ from experiments.safer.methods import canonical, find_method
 from experiments.safer.paper import FIGURE_METHODS, TABLES, table_methods
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.models import ALGORITHMS
-from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.cli.train import Run, planned
+from safer_gym.wrappers.tasks import find_task
 
 
 class Cell(NamedTuple):

@@ -33,7 +33,7 @@ from experiments.safer.tables import (
 from safer_gym.conformance.report.certificate.markdown import table
 from safer_gym.conformance.report.certificate.tables import Table
 from safer_gym.conformance.report.svg import MARKS as SHAPES
-from safer_gym.wrappers.adapters.tasks import TASKS
+from safer_gym.wrappers.tasks import TASKS
 
 KEY = ", ".join(f"{mark} {name}" for mark, name in zip(SHAPES, FIGURE_METHODS, strict=False))
 """The figure's marks, which stand in its page beside it."""
@@ -55,7 +55,7 @@ def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
     yield f"{AIM}\n\n{table(_aims(standings(shown.records, shown.tasks)))}\n\n{AIM_READING}\n"
     yield f"## The paper's claims\n\n{_claims(found)}\n"
     for task in shown.tasks:
-        yield f"## {TASKS[task].paper_name}, ε = {TASKS[task].eps:g}\n"
+        yield f"## {TASKS[task].title}, ε = {TASKS[task].eps:g}\n"
         for number in shown.tables:
             blocks = blocks_of(shown.records, number, task, shown.states)
             title = f"Table {number}. {TITLES[number]}"
@@ -63,7 +63,7 @@ def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
                 yield f"{title}\n\n{table(_table(blocks))}\n"
             elif blocks:
                 yield f"{title}: {NOT_RUN}.\n"
-        name = TASKS[task].paper_name
+        name = TASKS[task].title
         if curves_name(task) in figures:
             yield f"Learning curves. {CURVES}\n"
             yield f"![Learning curves on {name}]({curves_name(task)})\n"
@@ -77,7 +77,7 @@ def _claims(found: Sequence[Claim]) -> str:
     rows = [
         (
             c.text,
-            TASKS[c.task].paper_name,
+            TASKS[c.task].title,
             f"{MARKS[c.ours.verdict]} {c.ours.verdict}: {c.ours.numbers}",
             f"{MARKS[c.paper.verdict]} {c.paper.verdict}: {c.paper.numbers}",
         )
@@ -106,7 +106,7 @@ def _aims(rows: Sequence[Standing]) -> Table:
 
 
 def _named(row: Standing) -> str:
-    name = TASKS[row.task].paper_name
+    name = TASKS[row.task].title
     return f"{name} (seed {row.seeds})" if row.seeds else name
 
 

@@ -29,7 +29,7 @@ from experiments.safer.tables import (
     strongest_names,
     words,
 )
-from safer_gym.wrappers.adapters.tasks import COST_LIMIT, TASKS
+from safer_gym.wrappers.tasks import COST_LIMIT, TASKS
 
 TITLES = {
     5: "Natural performance, under MC and MR, and their average",
@@ -79,7 +79,7 @@ def _sections(shown: Shown) -> Iterator[str]:
     yield f"<h2>{AIM}</h2>{aim_table(standings(shown.records, shown.tasks))}"
     yield f"<h2>The paper's claims</h2>{_claims(found)}"
     for task in shown.tasks:
-        yield f"<h2>{TASKS[task].paper_name}, ε = {TASKS[task].eps:g}</h2>"
+        yield f"<h2>{TASKS[task].title}, ε = {TASKS[task].eps:g}</h2>"
         for table in shown.tables:
             blocks = blocks_of(shown.records, table, task, shown.states)
             if blocks:
@@ -105,7 +105,7 @@ def _claims(found: Sequence[Claim]) -> str:
     grouped: dict[str, dict[str, Claim]] = {}
     for claim in found:
         grouped.setdefault(claim.text, {})[claim.task] = claim
-    head = "".join(f"<th>{TASKS[task].paper_name}</th>" for task in tasks)
+    head = "".join(f"<th>{TASKS[task].title}</th>" for task in tasks)
     rows = "".join(
         f"<tr><td>{escape(text)}</td>{''.join(_tried(group.get(task)) for task in tasks)}</tr>"
         for text, group in grouped.items()
@@ -240,6 +240,6 @@ def _runs(shown: Shown) -> str:
                 for name, value in row.items()
                 if value is not None
             )
-            title = f"{TASKS[record.task].paper_name}, {record.method}, seed {record.seed}"
+            title = f"{TASKS[record.task].title}, {record.method}, seed {record.seed}"
             parts.append(f"<details><summary>{escape(title)}</summary><dl>{pairs}</dl></details>")
     return "".join(parts) or "<p>None yet.</p>"

@@ -8,7 +8,7 @@ from html import escape
 from experiments.safer.curves import Panel
 from experiments.safer.standing import Goal, Standing
 from experiments.safer.tables import NOT_MET, NOT_RUN
-from safer_gym.wrappers.adapters.tasks import TASKS
+from safer_gym.wrappers.tasks import TASKS
 
 AIM = "Where SAFER stands against the aim beyond the paper"
 AIMS = {
@@ -54,7 +54,7 @@ def aim_table(rows: Sequence[Standing]) -> str:
 
 def _cells(row: Standing) -> Iterator[str]:
     seeds = f"<small>seed {row.seeds}</small>" if row.seeds else ""
-    yield f"<td>{TASKS[row.task].paper_name}{seeds}</td>"
+    yield f"<td>{TASKS[row.task].title}{seeds}</td>"
     for goal, digits in zip((row.reward, row.cost, row.steps), AIM_DIGITS, strict=True):
         words = aim_words(goal, digits)
         kind = {None: "empty", True: "reached", False: "over"}[goal.reached]

@@ -33,7 +33,7 @@ from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.stopping import INTERRUPTED, stop_flag
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.wrappers.adapters.tasks import PAPER_TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 
 INCOMPLETE = 2
 

@@ -20,11 +20,11 @@ from safer_gym.conformance.certify.strongest import strongest_attack
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model, load_model
 from safer_gym.conformance.cli.progress import Reporter
-from safer_gym.conformance.cli.tasks import Task, env_maker, find_task
 from safer_gym.conformance.cli.train import CURVE, LAST, train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import digest, write_atomically, write_json
+from safer_gym.wrappers.tasks import Task, find_task
 
 ATTACKS = ("natural", "mc", "mr")
 SEED = 1000
@@ -147,7 +147,7 @@ def _strongest(
     key = {"policy": digest(file.path), "task": task.env_id, "eps": task.eps, "seed": SEED}
     found = strongest_attack(
         load_model(file),
-        env_maker(task),
+        task.make,
         eps=task.eps,
         battery=battery,
         n_episodes=episodes,

@@ -12,7 +12,8 @@ from experiments.harness.records import Record, select
 from experiments.harness.summary import WORST, summary_of
 from experiments.safer.figure import cost_to_reach, frontier
 from experiments.safer.paper import published, table_methods
-from safer_gym.wrappers.adapters.tasks import COST_LIMIT, PAPER_TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
+from safer_gym.wrappers.tasks import COST_LIMIT
 
 Verdict = Literal["holds", "does not hold", "not run", "no numbers"]
 Look = Callable[[str, str, str], float]

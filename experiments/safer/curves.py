@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from experiments.harness.records import Record, select
 from experiments.safer.paper import table_methods
 from safer_gym.conformance.report.svg import Chart, Margins, Span, side_by_side, span_of
-from safer_gym.wrappers.adapters.tasks import COST_LIMIT
+from safer_gym.wrappers.tasks import COST_LIMIT
 
 Array = NDArray[np.float64]
 COLUMNS = {"ep_rew_mean": ("Reward", "s1"), "ep_cost_mean": ("Cost", "s0")}

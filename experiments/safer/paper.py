@@ -7,7 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from safer_gym.wrappers.adapters.tasks import PAPER_TASKS, TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
+from safer_gym.wrappers.tasks import TASKS
 
 TABLES = (5, 6, 7, 8)
 FIGURE_METHODS = ("SA-PPOL", "SA-PPOL(MC)", "ADV-PPOL", "SAFER")
@@ -46,7 +47,7 @@ Key = tuple[int, str, str, str, str]
 @cache
 def paper_numbers() -> dict[Key, Published]:
     """All of them."""
-    names = {TASKS[name].paper_name: name for name in PAPER_TASKS}
+    names = {TASKS[name].title: name for name in PAPER_TASKS}
     source = files("experiments.safer") / "paper_tables.csv"
     return {
         (int(row["table"]), names[row["task"]], row["method"], row["attack"], row["metric"]): (

@@ -14,7 +14,7 @@ from experiments.safer.paper import (
     published,
     table_methods,
 )
-from safer_gym.wrappers.adapters.tasks import COST_LIMIT
+from safer_gym.wrappers.tasks import COST_LIMIT
 
 METRICS = ("reward", "cost")
 COLUMNS = {

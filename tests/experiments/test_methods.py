@@ -10,7 +10,7 @@ from experiments.safer.methods import METHODS, PAPER_SAFER, canonical, find_meth
 from experiments.safer.paper import TABLES, table_methods
 from safer_gym.agents import CVPO, SAFER
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
-from safer_gym.wrappers.adapters.tasks import PAPER_TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 
 CLASSES = {"cvpo": CVPO, "safer": SAFER}
 

@@ -48,12 +48,12 @@ from experiments.safer.methods import Method
 from safer_gym.agents import CVPO, recipes
 from safer_gym.agents.common.checkpoint import CheckpointCallback
 from safer_gym.conformance.certify.strongest import strongest_attack
-from safer_gym.conformance.cli import measure as measure_module
 from safer_gym.conformance.cli import selection as selection_module
 from safer_gym.conformance.cli import train as train_module
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.stopping import handlers_kept, stop_flag
 from safer_gym.conformance.evaluate import evaluate
+from safer_gym.wrappers.tasks import Task
 
 runner = CliRunner()
 HORIZON, ROUND = 12, 24
@@ -75,8 +75,7 @@ TINY = {
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recipes of two rounds, in an environment that costs nothing to make; no waiting."""
     monkeypatch.setitem(recipes.RECIPES, "ball-circle", {"cvpo": TINY, "safer": TINY})
-    for module in (train_module, measure_module, work_module):
-        monkeypatch.setattr(module, "env_maker", lambda task: lambda: Ladder(horizon=HORIZON))
+    monkeypatch.setattr(Task, "make", lambda task, **options: Ladder(horizon=HORIZON))
     monkeypatch.setattr(selection_module, "EPISODES", 1)
     monkeypatch.setattr(work_module, "PATIENCE", 0.0)
     monkeypatch.setattr(fleet_module, "POLL_SECONDS", 0.01)

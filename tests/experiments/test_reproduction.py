@@ -33,7 +33,7 @@ from experiments.safer.paper import (
     table_methods,
 )
 from experiments.safer.tables import NOT_RUN, blocks_of, over
-from safer_gym.wrappers.adapters.tasks import PAPER_TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 

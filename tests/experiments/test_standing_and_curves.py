@@ -21,7 +21,8 @@ from experiments.safer.paper import (
 )
 from experiments.safer.standing import Goal, Standing, standings
 from experiments.safer.tables import NOT_MET, NOT_RUN
-from safer_gym.wrappers.adapters.tasks import PAPER_TASKS, TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
+from safer_gym.wrappers.tasks import TASKS
 
 PAPER_REWARD, PAPER_COST = 610.03, 1.99
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from safer_gym.choices import choose
 from safer_gym.wrappers.adapters.bullet_camera import picture
 from safer_gym.wrappers.adapters.bullet_engine import load_engine
+from safer_gym.wrappers.adapters.bullet_tasks import bullet_spec
 from safer_gym.wrappers.adapters.bullet_world import BulletWorld
-from safer_gym.wrappers.adapters.tasks import TaskGeometry, task_spec
+from safer_gym.wrappers.tasks import TaskGeometry
 
 OBS_LIMIT = 1000.0
 
@@ -24,7 +25,7 @@ class BulletTask(gymnasium.Env[Observation, NDArray[np.float32]]):
     """One task, with the physics of Bullet-Safety-Gym 1.1.0 whichever release is installed.
 
     Args:
-        task: its name, such as `"ball-circle"`; see `safer_gym.wrappers.adapters.tasks.TASKS`.
+        task: its name, such as `"ball-circle"`; see `adapters.bullet_tasks`.
         render_mode: None or `"rgb_array"` (a software renderer: needs no display).
 
     The same seed gives the same episode, in any process and whatever ran before. Actions are
@@ -45,7 +46,7 @@ class BulletTask(gymnasium.Env[Observation, NDArray[np.float32]]):
     """Episodes may share an environment: a reset leaves no trace of what was before."""
 
     def __init__(self, task: str, render_mode: str | None = None) -> None:
-        self.task = task_spec(task)
+        self.task = bullet_spec(task)
         if render_mode is not None:
             choose("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safer_gym.wrappers.adapters.bullet_engine import Client, Engine
+from safer_gym.wrappers.adapters.bullet_tasks import BulletSpec
 from safer_gym.wrappers.adapters.global_seeds import global_seeds
 from safer_gym.wrappers.adapters.silence import native_silence
 from safer_gym.wrappers.adapters.state_memo import StateMemo
-from safer_gym.wrappers.adapters.tasks import TaskSpec
 
 GRAVITY = -9.81
 SOLVER_ITERATIONS = 5
@@ -35,7 +35,7 @@ class BulletWorld:
     an episode would otherwise act in the settling step of the next.
     """
 
-    def __init__(self, engine: Engine, spec: TaskSpec) -> None:
+    def __init__(self, engine: Engine, spec: BulletSpec) -> None:
         self.engine, self.spec = engine, spec
         self.client = Client(engine.pybullet)
         # Building draws random numbers (how obstacles stand); a fixed seed makes worlds alike.

@@ -14,14 +14,14 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
-from safer_gym.wrappers.adapters.tasks import TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import BULLET_TASKS
 
 
 def register_envs() -> None:
     """Register every task that is not registered yet. Safe to call again."""
     from gymnasium.envs.registration import register, registry
 
-    for spec in TASKS.values():
+    for spec in BULLET_TASKS.values():
         if spec.id not in registry:
             register(
                 id=spec.id,

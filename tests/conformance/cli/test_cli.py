@@ -23,14 +23,13 @@ from typer.testing import CliRunner
 from safer_gym.agents import CVPO, SAFER, PPOLagrangian
 from safer_gym.agents.common.checkpoint import CheckpointCallback, latest_checkpoint
 from safer_gym.conformance.cli import demo as demo_module
-from safer_gym.conformance.cli import measure as measure_module
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.measure import parse_radii
 from safer_gym.conformance.cli.models import find_model, load_model
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.cli.train import Run, train_policy
 from safer_gym.conformance.loading import zoo
+from safer_gym.wrappers.tasks import Task, find_task
 
 runner = CliRunner()
 SMALL: dict[str, Any] = {"policy_kwargs": {"net_arch": [16, 16]}, "device": "cpu", "seed": 0}
@@ -58,9 +57,7 @@ def _packaged(small_zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small policies for the packaged ones, and evaluations of 12 steps an episode."""
     monkeypatch.setattr(zoo, "ZOO", small_zoo)
     monkeypatch.setattr(
-        measure_module,
-        "env_maker",
-        lambda task: lambda: gym.make(task.env_id, max_episode_steps=12),
+        Task, "make", lambda task, **options: gym.make(task.env_id, max_episode_steps=12, **options)
     )
 
 

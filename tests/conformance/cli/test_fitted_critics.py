@@ -16,13 +16,13 @@ from conformance_envs import Ladder
 from typer.testing import CliRunner
 
 import safer_gym.conformance.cli.fitted_critics as stand_in_module
-import safer_gym.conformance.cli.measure as measure_module
 from safer_gym.attacks import ATTACKS, make_attack
 from safer_gym.balls import LpBall
 from safer_gym.conformance.cli.fitted_critics import CLIMBED, StandIns
 from safer_gym.conformance.cli.main import app
 from safer_gym.types import Gaussian, Victim
 from safer_gym.wrappers.fitted_critics.critics import fit_critics
+from safer_gym.wrappers.tasks import Task
 
 runner = CliRunner()
 FEW = {"n_steps": 64, "n_envs": 2, "updates": 8, "batch_size": 16, "hidden": (8,)}
@@ -95,7 +95,7 @@ def test_the_commands_attack_a_model_of_the_contrib_package(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stand_in_module, "fit_critics", partial(fit_critics, **FEW))
-    monkeypatch.setattr(measure_module, "env_maker", lambda task: Ladder)
+    monkeypatch.setattr(Task, "make", lambda task, **options: Ladder(**options))
     model = str(contrib(name, tmp_path, Ladder))
     arguments = [model, "--task", "ball-circle", "--episodes", "2", "--json"]
     for command in ("attack", "evaluate"):

@@ -12,8 +12,8 @@ from safer_gym.conformance.cli.measure import Plan
 from safer_gym.conformance.cli.models import ModelFile
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.selection import candidate_steps, choose_policy, score
-from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.evaluate.outcomes import Outcomes
+from safer_gym.wrappers.tasks import find_task
 
 
 def outcome(attack: str, reward: float, cost: float) -> Outcomes:

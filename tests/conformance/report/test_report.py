@@ -17,7 +17,7 @@ from safer_gym.conformance.report.folder import scenes_of, write_report
 from safer_gym.conformance.report.page import render_page
 from safer_gym.conformance.report.sentences import headline
 from safer_gym.conformance.report.svg import Span, span_of, ticks
-from safer_gym.wrappers.adapters.tasks import TASKS
+from safer_gym.wrappers.tasks import TASKS
 
 VOID = {"meta", "img", "br"}
 

@@ -17,21 +17,22 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from safer_gym.wrappers.adapters import bullet_engine
-from safer_gym.wrappers.adapters.tasks import PAPER_TASKS, TASKS, make_task
+from safer_gym.wrappers.adapters.bullet_tasks import BULLET_TASKS, PAPER_TASKS
+from safer_gym.wrappers.tasks import make_task
 
 pytest.importorskip("pybullet")
 from safer_gym.wrappers.adapters.bullet import BulletTask
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", BULLET_TASKS)
 def test_both_environment_checkers_pass(name):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is different from the unwrapped version.*")
-        check_env(gymnasium.make(TASKS[name].id, render_mode="rgb_array").unwrapped)
+        check_env(gymnasium.make(BULLET_TASKS[name].id, render_mode="rgb_array").unwrapped)
         sb3_check_env(make_task(name))
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", BULLET_TASKS)
 def test_values_have_plain_types(name):
     env = BulletTask(name)
     env.action_space.seed(0)

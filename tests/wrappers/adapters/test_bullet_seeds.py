@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from safer_gym.wrappers.adapters.tasks import PAPER_TASKS, TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import BULLET_TASKS, PAPER_TASKS
 
 pytest.importorskip("pybullet")
 from safer_gym.wrappers.adapters.bullet import BulletTask
@@ -43,7 +43,7 @@ def history_matters(name, rounds):
     return False
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", BULLET_TASKS)
 def test_history_does_not_matter(name):
     assert not history_matters(name, rounds=60 if name == "ball-run" else 6)
 
@@ -91,10 +91,10 @@ import random, sys
 import numpy as np
 from bullet_safety_gym.envs.builder import EnvironmentBuilder
 from safer_gym.wrappers.adapters.bullet import BulletTask
-from safer_gym.wrappers.adapters.tasks import TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import BULLET_TASKS
 
 for name in sys.argv[1:]:
-    spec, ours = TASKS[name], BulletTask(name)
+    spec, ours = BULLET_TASKS[name], BulletTask(name)
     obs, _ = ours.reset(seed=7)
     np.random.seed(0), random.seed(0)
     theirs = EnvironmentBuilder(
@@ -123,7 +123,7 @@ def test_a_first_episode_is_upstreams_bit_for_bit():
 
     if version("bullet-safety-gym") != "1.1.0":
         pytest.skip("another release steps by other times")
-    names = [name for name, spec in TASKS.items() if spec.family != "reach"]
+    names = [name for name, spec in BULLET_TASKS.items() if spec.family != "reach"]
     command = [sys.executable, "-W", "ignore", "-c", UPSTREAM, *names]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.endswith("equal\n"), done.stderr[-2000:]

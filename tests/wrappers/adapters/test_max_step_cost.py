@@ -6,12 +6,12 @@ import gymnasium
 import pytest
 
 import safer_gym.wrappers  # noqa: F401
-from safer_gym.wrappers.adapters.tasks import TASKS
+from safer_gym.wrappers.adapters.bullet_tasks import BULLET_TASKS
 
 
 @pytest.mark.parametrize("name", ["ball-circle", "car-run", "ball-gather", "ball-reach"])
 def test_no_step_costs_more_than_the_largest(name: str) -> None:
-    env = gymnasium.make(TASKS[name].id)
+    env = gymnasium.make(BULLET_TASKS[name].id)
     largest = env.get_wrapper_attr("max_step_cost")
     assert largest == 1.0
     env.reset(seed=0)

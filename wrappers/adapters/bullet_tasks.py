@@ -10,38 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from safer_gym.choices import choose
-
-if TYPE_CHECKING:
-    import gymnasium
+from safer_gym.wrappers.tasks import COST_LIMIT, Task, TaskGeometry, register_task
 
 Family = Literal["circle", "run", "gather", "reach", "push"]
 
-COST_LIMIT = 5.0
-"""The paper's limit on the undiscounted cost of an episode."""
-
 
 @dataclass(frozen=True)
-class TaskGeometry:
-    """What a top-down picture of a task needs. Metres, metres per second; None means no limit."""
-
-    circle_radius: float | None = None
-    """Radius of the circle that is to be followed."""
-    x_limit: float | None = None
-    """A cost falls where |x| is above this."""
-    y_limit: float | None = None
-    """A cost falls where |y| is above this."""
-    speed_limit: float | None = None
-    """A cost falls where the planar speed is above this."""
-    half_width: float = 10.0
-    """Half the side of the square that holds the scene."""
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """One task. Sizes count vector entries; times are in seconds."""
+class BulletSpec:
+    """One task of Bullet-Safety-Gym. Sizes count vector entries; times are in seconds."""
 
     name: str
     robot: str
@@ -149,12 +128,12 @@ def _geometry(family: Family, robot: _Robot) -> TaskGeometry:
     return TaskGeometry(half_width=half_width)
 
 
-def _spec(family: Family, robot_name: str) -> TaskSpec:
+def _spec(family: Family, robot_name: str) -> BulletSpec:
     robot, parts = _ROBOTS[robot_name], _FAMILIES[family]
     obstacles = _obstacles(family, robot_name)
     # A reach task without a box has no ray sensor (24 entries).
     extra = parts.extra_obs - (24 if family == "reach" and "Box" not in obstacles else 0)
-    return TaskSpec(
+    return BulletSpec(
         name=f"{robot_name}-{family}",
         robot=robot.agent,
         family=family,
@@ -175,7 +154,7 @@ def _spec(family: Family, robot_name: str) -> TaskSpec:
 PAPER_TASKS = ("ball-circle", "car-circle", "drone-run", "ant-run")
 """The four tasks of the SAFER paper's tables."""
 
-TASKS: Mapping[str, TaskSpec] = MappingProxyType(
+BULLET_TASKS: Mapping[str, BulletSpec] = MappingProxyType(
     {
         name: _spec(family, robot)
         for family, robot, name in sorted(
@@ -191,24 +170,28 @@ TASKS: Mapping[str, TaskSpec] = MappingProxyType(
 """Every task by name, such as `ball-circle`; the paper's four come first."""
 
 
-def task_spec(name: str) -> TaskSpec:
-    """The description of a task, by its name.
+def bullet_spec(name: str) -> BulletSpec:
+    """The description of a Bullet task, by its name.
 
     Raises:
         ValueError: there is no such task; names the nearest one.
     """
-    return TASKS[choose("task", name, TASKS)]
+    return BULLET_TASKS[choose("task", name, BULLET_TASKS)]
 
 
-def make_task(name: str, **options: Any) -> gymnasium.Env:
-    """Make a task by its short name: `make_task("ball-circle", render_mode="rgb_array")`.
+def _task(spec: BulletSpec) -> Task:
+    return Task(
+        name=spec.name,
+        env_id=spec.id,
+        title=spec.paper_name,
+        eps=spec.eps,
+        cost_limit=spec.cost_limit,
+        horizon=spec.horizon,
+        obs_size=spec.obs_size,
+        action_size=spec.action_size,
+        geometry=spec.geometry,
+    )
 
-    `options` go to `gymnasium.make`.
 
-    Raises:
-        ValueError: there is no such task.
-        gymnasium.error.DependencyNotInstalled: the `bullet` extra is missing.
-    """
-    import gymnasium
-
-    return gymnasium.make(task_spec(name).import_id, **options)
+for _spec_of_task in BULLET_TASKS.values():
+    register_task(_task(_spec_of_task))
