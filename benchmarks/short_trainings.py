@@ -11,8 +11,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
+from experiments.safer.methods import METHODS, find_method
 from safer_gym.agents import AheadVecEnv
-from safer_gym.agents.methods import METHODS, find_method
 from safer_gym.agents.recipes import RECIPES
 from safer_gym.conformance.cli.models import algorithm_class
 
@@ -181,6 +181,9 @@ TRAININGS: dict[str, Training] = {
         "SAFER",
         {"cost_aggregation": "min"},
         nets={"n_cost_critics": 2, "activation_fn": nn.Tanh},
+    ),
+    "SAFER, benign offsets": Training(
+        "SAFER", {"attacked_share": 0.0, "offset_steps": 7, "offset_share": 0.7}
     ),
     "SAC-Lagrangian, PID": Training("SAC-Lagrangian", {"multiplier": "pid"}),
     "SAC-Lagrangian, by critic": Training(
