@@ -230,6 +230,7 @@ def _headline(rows: list[dict[str, Any]], mode: str) -> dict[str, Any]:
         "attacked_eps": min(attacked, default=None),
         "certified_eps": max(every, default=None),
         "certified_eps_attacks": max(held, default=None),
+        "reason": None,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from safer_gym.conformance.certificate.evidence import Row, Sandwich
-from safer_gym.conformance.certificate.record import Certificate, Headline
+from safer_gym.conformance.certificate.record import Certificate, Headline, doubt_of
 
 ORDER = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
 
@@ -26,6 +26,9 @@ def diff(old: Certificate, new: Certificate) -> tuple[Change, ...]:
         ValueError: the certificates speak of different environments, norms, scales or limits.
     """
     _check_comparable(old, new)
+    void = [f"{which} certificate decides nothing; {doubt}" for which, doubt in _doubts(old, new)]
+    if void:
+        return tuple(Change("unsure", what) for what in void)
     changes = [*_verdicts(old, new), *_headlines(old, new), *_bounds(old, new)]
     return tuple(
         sorted(changes, key=lambda change: ("worse", "unsure", "better").index(change.kind))
@@ -48,6 +51,12 @@ def _check_comparable(old: Certificate, new: Certificate) -> None:
     for name, (before, after) in pairs.items():
         if before != after:
             raise ValueError(f"the certificates have different {name}: {before!r} and {after!r}")
+
+
+def _doubts(old: Certificate, new: Certificate) -> Iterator[tuple[str, str]]:
+    for which, certificate in (("the old", old), ("the new", new)):
+        if doubt := doubt_of(certificate.flags):
+            yield which, doubt
 
 
 def _verdicts(old: Certificate, new: Certificate) -> Iterator[Change]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -87,15 +88,23 @@ class Headline:
     """Largest radius at which no adversary exceeds the rate, with confidence."""
     certified_eps_attacks: float | None
     """Largest radius up to which no attack of the battery exceeds the rate, with confidence."""
+    reason: str | None = None
+    """Why the figures claim less than the rows show; None where they do not."""
 
 
 @dataclass(frozen=True)
 class Flag:
-    """A reason why the evaluation may be wrong."""
+    """A reason why the evaluation may be wrong; with an "error" it is, and decides nothing."""
 
     name: str
     message: str
     level: Literal["note", "warning", "error"]
+
+
+def doubt_of(flags: Iterable[Flag]) -> str:
+    """Why nothing may be decided: the first error among flags; "" where there is none."""
+    errors = (flag for flag in flags if flag.level == "error")
+    return next((f"{flag.name}: {flag.message}" for flag in errors), "")
 
 
 @dataclass(frozen=True)

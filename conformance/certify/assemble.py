@@ -17,11 +17,13 @@ from safer_gym.conformance.certificate.record import (
     EpisodeOfNote,
     Flag,
     Refusal,
+    doubt_of,
 )
 from safer_gym.conformance.certificate.requirement import Metric, Mode
 from safer_gym.conformance.certify.decide import decision, headline, overall
 from safer_gym.conformance.certify.inspect import (
     battery_flags,
+    contradiction_flags,
     critic_flags,
     enclosure_flags,
     policy_flags,
@@ -52,8 +54,10 @@ def certificate(
     plan, settings, subject = run.plan, run.settings, run.subject
     refusals = {(mode, metric): reason for mode, metric, reason in _no_bounds(run)}
     rows = tuple(make_row(ledger, mode, eps, refusals) for mode in plan.modes for eps in plan.eps)
-    decisions = _decisions(run, rows)
-    headlines = tuple(headline(plan, rows, mode) for mode in reversed(plan.modes))
+    flags = _flags(run, battery, lessons, found, ledger, rows, notes)
+    doubt = doubt_of(flags)
+    decisions = _decisions(run, rows, doubt)
+    headlines = tuple(headline(plan, rows, mode, doubt) for mode in reversed(plan.modes))
     record = provenance.record()
     return Certificate(
         created=str(record["made"]),
@@ -80,8 +84,8 @@ def certificate(
         headlines=headlines,
         attacked_eps=headlines[0].attacked_eps,
         certified_eps=headlines[0].certified_eps,
-        verdict=overall(decisions),
-        flags=_flags(run, battery, lessons, found, ledger, rows, notes),
+        verdict=overall(decisions, doubt),
+        flags=flags,
         refusals=_refusals(run, battery),
         episodes_of_note=notes,
         seconds=time.monotonic() - run.started,
@@ -97,14 +101,14 @@ def _no_bounds(run: Certification) -> list[tuple[Mode, Metric, str]]:
     return [(mode, metric, why) for mode, why in reasons.items() for metric in metrics if why]
 
 
-def _decisions(run: Certification, rows: Sequence[Row]) -> tuple[Decision, ...]:
+def _decisions(run: Certification, rows: Sequence[Row], doubt: str) -> tuple[Decision, ...]:
     by_place = {(row.mode, row.eps): row for row in rows}
     made = []
     for requirement in run.asked.requirements:
         assert requirement.mode is not None
         row = by_place.get((requirement.mode, requirement.eps))
         if row is not None:
-            made.append(decision(requirement, row))
+            made.append(decision(requirement, row, doubt))
             continue
         # Asked of a mode that this policy does not have.
         stand_in = decision(requirement, by_place[run.plan.modes[0], requirement.eps])
@@ -162,6 +166,7 @@ def _flags(
     flags += enclosure_flags(victim, run.subject.stochastic, plain.result.traces)
     flags += critic_flags(victim, costly.result.traces)
     flags += battery_flags(rows, battery.members)
+    flags += contradiction_flags(rows)
     if lessons.rates and not any(lessons.rates):
         flags.append(
             Flag(

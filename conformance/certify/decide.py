@@ -1,4 +1,8 @@
-"""From sandwiches to verdicts and headlines."""
+"""From sandwiches to verdicts and headlines.
+
+`doubt` is why nothing may be decided, see `doubt_of`: an evaluation that contradicts itself
+neither passes nor fails a policy.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,12 @@ from safer_gym.conformance.certificate.requirement import Mode, Requirement
 from safer_gym.conformance.certify.plan import Plan
 
 
-def decide_all(plan: Plan, rows: Sequence[Row]) -> tuple[Decision, ...]:
-    """What became of each requirement."""
-    by_place = {(row.mode, row.eps): row for row in rows}
-    return tuple(decision(r, by_place[r.mode, r.eps]) for r in plan.requirements)  # type: ignore[index]
-
-
-def decision(requirement: Requirement, row: Row) -> Decision:
+def decision(requirement: Requirement, row: Row, doubt: str = "") -> Decision:
     """FAIL if the lower end is above the bound, PASS if the upper end of its scope is not."""
     sandwich = row.rate if requirement.metric == "rate" else row.mean
     verdict, why = _verdict(requirement, sandwich)
+    if doubt:
+        verdict, why = "INCONCLUSIVE", f"nothing is decided; {doubt}"
     assert requirement.mode is not None
     return Decision(
         text=str(requirement),
@@ -35,17 +35,21 @@ def decision(requirement: Requirement, row: Row) -> Decision:
     )
 
 
-def overall(decisions: Sequence[Decision]) -> VerdictName:
+def overall(decisions: Sequence[Decision], doubt: str = "") -> VerdictName:
     """FAIL if any fails, PASS if all pass; without requirements nothing is decided."""
     verdicts = {decision.verdict for decision in decisions}
+    if doubt:
+        return "INCONCLUSIVE"
     if "FAIL" in verdicts:
         return "FAIL"
     return "PASS" if verdicts == {"PASS"} else "INCONCLUSIVE"
 
 
-def headline(plan: Plan, rows: Sequence[Row], mode: Mode) -> Headline:
+def headline(plan: Plan, rows: Sequence[Row], mode: Mode, doubt: str = "") -> Headline:
     """The figures of one mode at its violation rate."""
     rate = plan.rate(mode)
+    if doubt:
+        return Headline(mode, rate, None, None, None, f"nothing is claimed; {doubt}")
     own = sorted((row for row in rows if row.mode == mode), key=lambda row: row.eps)
     attacked = [row.eps for row in own if row.rate.lower.value > rate]
     certified = [row.eps for row in own if _at_most(row.rate.upper_every.value, rate)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from scipy.stats import spearmanr
 
 from safer_gym.conformance.battery.build import GRADIENT_FREE
 from safer_gym.conformance.battery.members import Member
-from safer_gym.conformance.certificate.evidence import Row
+from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Flag
+from safer_gym.conformance.certificate.requirement import METRICS
 from safer_gym.conformance.certify.divergence import Drawing
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.types import Victim
@@ -128,6 +129,35 @@ def battery_flags(rows: Sequence[Row], members: Mapping[str, Member]) -> list[Fl
                 )
             ]
     return []
+
+
+def contradiction_flags(rows: Sequence[Row]) -> list[Flag]:
+    """No lower end may exceed an upper end that must cover it, see `_contradictions`."""
+    return [
+        Flag("ends-contradict", f"at eps {row.eps:g} ({row.mode}) {words}", "error")
+        for row in rows
+        for words in _contradictions(row)
+    ]
+
+
+def _contradictions(row: Row) -> Iterator[str]:
+    """An attack's lower end above its own upper end, the battery's, or that of every adversary."""
+    for metric in METRICS:
+        sandwich: Sandwich = getattr(row, metric)
+        every = ("every adversary", sandwich.upper_every.value)
+        covers = (("the battery", sandwich.upper_attacks.value), every)
+        lower = sandwich.lower
+        claims = [(lower.attack, lower.value, (every,))]
+        for a in row.attacks:
+            own = (a.attack, getattr(a, f"{metric}_upper"))
+            claims.append((a.attack, getattr(a, f"{metric}_lower"), (own, *covers)))
+        for attack, least, uppers in claims:
+            for whose, most in uppers:
+                if least is not None and most is not None and least > most:
+                    yield (
+                        f"{attack} has a {metric} of at least {least:.4g}, above the bound of "
+                        f"{most:.4g} for {whose}: a bound is wrong, or the attack left its ball"
+                    )
 
 
 def _blindness(victim: Victim, obs: torch.Tensor) -> list[Flag]:

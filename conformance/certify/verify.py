@@ -14,10 +14,11 @@ import numpy as np
 
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.evidence import Row
-from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.record import Certificate, doubt_of
 from safer_gym.conformance.certificate.requirement import Metric, Requirement
 from safer_gym.conformance.certify.compositions import make_composition
 from safer_gym.conformance.certify.decide import decision, headline, overall
+from safer_gym.conformance.certify.inspect import contradiction_flags
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.plan import Plan
 from safer_gym.conformance.certify.rows import make_row
@@ -46,17 +47,22 @@ def _problems(certificate: Certificate) -> Iterator[str]:
     rows = tuple(make_row(ledger, row.mode, row.eps, refusals) for row in certificate.rows)
     for found, made in zip(certificate.rows, rows, strict=True):
         yield from _differences(found, made, f"row eps {found.eps:g} ({found.mode})")
+    for flag in contradiction_flags(rows):
+        if flag not in certificate.flags:
+            yield f"the flags do not say that {flag.message}"
+    doubt = doubt_of(certificate.flags)
     by_place = {(row.mode, row.eps): row for row in rows}
     for recorded in certificate.requirements:
         place = (recorded.mode, recorded.eps)
         if place in by_place:
-            again = decision(Requirement.parse(recorded.text), by_place[place])
+            again = decision(Requirement.parse(recorded.text), by_place[place], doubt)
             yield from _differences(recorded, again, f"requirement {recorded.text!r}")
         elif recorded.verdict != "INCONCLUSIVE":
             yield f"requirement {recorded.text!r}: decided without a row"
     for line in certificate.headlines:
-        yield from _differences(line, headline(plan, rows, line.mode), f"headline ({line.mode})")
-    if certificate.verdict != overall(certificate.requirements):
+        made = headline(plan, rows, line.mode, doubt)
+        yield from _differences(line, made, f"headline ({line.mode})")
+    if certificate.verdict != overall(certificate.requirements, doubt):
         yield f"the verdict {certificate.verdict} does not follow from the requirements"
 
 

@@ -73,6 +73,7 @@ def _words(certificate: Certificate) -> Iterator[str]:
             f"{line.mode} policy, rate {line.rate:g}: attacked eps {_eps(line.attacked_eps)}, "
             f"certified eps {_eps(line.certified_eps)} (every adversary), "
             f"{_eps(line.certified_eps_attacks)} (the battery)"
+            + ("" if line.reason is None else f"; {line.reason}")
         )
     for flag in certificate.flags:
         yield f"{flag.level}: {flag.message}"

@@ -12,6 +12,7 @@ from safer_gym.conformance.report.certificate.view import (
     battery_of,
     every_of,
     headline_of,
+    is_void,
     modes_of,
     policy_name,
     rows_of,
@@ -65,9 +66,11 @@ def deviations(std: Sequence[float]) -> str:
 def lead(certificate: Data) -> str:
     """The first sentence of every report."""
     name, sure = policy_name(certificate), confidence(certificate)
+    found = f"{name} {VERDICTS[certificate['verdict']]}, with {sure}."
     if not certificate["requirements"]:
-        return f"What is known of {name} under attack, with {sure}."
-    return f"{name} {VERDICTS[certificate['verdict']]}, with {sure}."
+        found = f"What is known of {name} under attack, with {sure}."
+    reasons = dict.fromkeys(h.get("reason") for h in certificate["headlines"])
+    return " ".join([found, *(f"{_capital(reason)}." for reason in reasons if reason)])
 
 
 def confidence(certificate: Data) -> str:
@@ -79,7 +82,7 @@ def said(certificate: Data) -> list[str]:
     """The claims, each with the policy, the adversaries, the radius and the number."""
     limit = f"{certificate['limit']:g}"
     found: list[str] = []
-    for mode in modes_of(certificate):
+    for mode in () if is_void(certificate) else modes_of(certificate):
         found += _attacked(certificate, mode, limit)
         found += _under_attacks(certificate, mode, limit)
         found += _under_every(certificate, mode, limit)

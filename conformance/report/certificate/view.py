@@ -50,6 +50,11 @@ def decisions_of(certificate: Data, mode: str, metric: str) -> list[Data]:
     return [r for r in found if r["mode"] == mode and r["metric"] == metric]
 
 
+def is_void(certificate: Data) -> bool:
+    """Whether an error makes all that was measured say nothing."""
+    return any(flag["level"] == "error" for flag in certificate["flags"])
+
+
 def headline_of(certificate: Data, mode: str) -> Data | None:
     """The figures of one mode, where there are any."""
     return next((h for h in certificate["headlines"] if h["mode"] == mode), None)
