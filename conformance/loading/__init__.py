@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from safer_gym.conformance.loading.callables import is_named, load_named
-from safer_gym.conformance.loading.formats import FORMATS, Format
+from safer_gym.conformance.loading.formats import FORMATS, Format, Opened, register_format
 from safer_gym.conformance.loading.load import LoadedPolicy, algorithm_of, load_policy
+from safer_gym.conformance.loading.onnx_policy import ONNX
+from safer_gym.conformance.loading.programs import EXPORTED, PICKLE, TORCHSCRIPT
 from safer_gym.conformance.loading.refusals import UntrustedFile
 
 __all__ = [
+    "EXPORTED",
     "FORMATS",
+    "ONNX",
+    "PICKLE",
+    "TORCHSCRIPT",
     "Format",
     "LoadedPolicy",
+    "Opened",
     "UntrustedFile",
     "algorithm_of",
     "is_named",
     "load_named",
     "load_policy",
+    "register_format",
 ]

@@ -1,57 +1,58 @@
-"""Which kind of file it is, by what is inside; and which kinds are data and which are code."""
+"""The kinds of file that a policy can arrive in: told by what is inside; data or code.
+
+A format is one registration:
+
+    register_format(Format("mine", "My format", False, "why it is data", is_mine, load_mine))
+"""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
-class Format(NamedTuple):
+class Opened(NamedTuple):
+    """What a file held."""
+
+    policy: Any
+    """For `as_victim`: a model, a module, an object with `predict`, or a callable."""
+    ran_code: bool
+    """Whether code that the file carries may have run."""
+
+
+@dataclass(frozen=True)
+class Format:
     """One way in which a policy can arrive."""
 
     name: str
     title: str
     needs_trust: bool
+    """Whether opening always runs what the file carries, so that it is refused without trust."""
     why: str
-    """What loading it does, in a sentence."""
+    """What opening it does, in a sentence."""
+    matches: Callable[[Path], bool]
+    """Whether a file is of this format. Must run nothing that the file carries."""
+    load: Callable[[Path, bool], Opened]
+    """From the file, and whether it is trusted, to the policy."""
 
 
-FORMATS = {
-    form.name: form
-    for form in (
-        Format(
-            "sb3",
-            "Stable-Baselines3 zip",
-            False,
-            "options and weights are read as data and the network is built again; a file with "
-            "classes of its own can only be unpickled, and then needs trust",
-        ),
-        Format(
-            "onnx",
-            "ONNX",
-            False,
-            "a graph of standard operators, computed by onnxruntime; operators from a library and "
-            "numbers from other files are refused",
-        ),
-        Format(
-            "callable",
-            "module:function",
-            False,
-            "it is code, and naming it is asking for it to be imported: name only modules of yours",
-        ),
-        Format(
-            "torchscript", "TorchScript", True, "it is a program, run by torch's own interpreter"
-        ),
-        Format(
-            "exported",
-            "torch.export program",
-            True,
-            "its graph is a program, and torch loads parts of it with pickle",
-        ),
-        Format("pickle", "pickled object", True, "to unpickle is to run the file"),
-    )
-}
+FORMATS: dict[str, Format] = {}
+"""By name, in the order in which they are tried."""
+
+
+def register_format(form: Format) -> Format:
+    """Let every door open files of a format.
+
+    Raises:
+        ValueError: another format has that name.
+    """
+    if FORMATS.get(form.name, form) != form:
+        raise ValueError(f"a format named {form.name!r} exists already")
+    FORMATS[form.name] = form
+    return form
 
 
 def format_of(path: Path) -> Format:
@@ -60,42 +61,31 @@ def format_of(path: Path) -> Format:
     Raises:
         ValueError: none of those known, or weights without a network.
     """
-    if path.suffix.lower() == ".onnx":
-        return FORMATS["onnx"]
+    for form in FORMATS.values():
+        if form.matches(path):
+            return form
     if zipfile.is_zipfile(path):
-        return FORMATS[_kind_of_zip(path)]
-    if _head(path, 4) == b"PK\x03\x04":
+        raise ValueError(f"{path} is a zip, but no policy; the formats are: {titles()}")
+    if head(path, 4) == b"PK\x03\x04":
         raise ValueError(f"{path} is a zip that was cut short")
-    if _starts_as_pickle(path) or path.suffix.lower() in (".pkl", ".pickle", ".joblib"):
-        return FORMATS["pickle"]
     raise ValueError(f"{path} is no policy that can be loaded; the formats are: {titles()}")
 
 
 def titles() -> str:
     """All formats, for messages."""
-    return ", ".join(form.title for form in FORMATS.values())
+    return ", ".join((*(form.title for form in FORMATS.values()), "module:function"))
 
 
-def _kind_of_zip(path: Path) -> str:
+def inside(path: Path) -> frozenset[str]:
+    """The names in a zip, without the folder that torch puts around them; empty for other files."""
+    if not zipfile.is_zipfile(path):
+        return frozenset()
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    inside = {name.partition("/")[2] for name in names}
-    if "data" in names and "policy.pth" in names:
-        return "sb3"
-    if "constants.pkl" in inside:
-        return "torchscript"
-    if "archive_format" in inside or "serialized_exported_program.json" in names:
-        return "exported"
-    if "data.pkl" in inside:
-        return "pickle"
-    raise ValueError(f"{path} is a zip, but no policy; the formats are: {titles()}")
+    return frozenset((*names, *(name.partition("/")[2] for name in names)))
 
 
-def _starts_as_pickle(path: Path) -> bool:
-    head = _head(path, 2)
-    return len(head) == 2 and head[0] == 0x80 and head[1] <= 5
-
-
-def _head(path: Path, size: int) -> bytes:
+def head(path: Path, size: int) -> bytes:
+    """The first bytes of a file."""
     with path.open("rb") as file:
         return file.read(size)

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.loading.callables import digest_of_module, is_named, load_named
 from safer_gym.conformance.loading.formats import format_of, titles
-from safer_gym.conformance.loading.onnx_policy import load_onnx
-from safer_gym.conformance.loading.programs import (
-    load_exported,
-    load_pickled,
-    load_torchscript,
-)
-from safer_gym.conformance.loading.refusals import RecurrentPolicy, UntrustedFile
+from safer_gym.conformance.loading.refusals import UntrustedFile
 from safer_gym.conformance.loading.sb3_algorithms import algorithm_named, read_data
-from safer_gym.conformance.loading.sb3_file import read_sb3_file
-from safer_gym.conformance.loading.sb3_policies import build_policy, refuse_recurrent
-from safer_gym.conformance.loading.sb3_unpickled import unpickle_model
+from safer_gym.conformance.loading.sb3_format import SB3
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
-
-CODE: Mapping[str, Callable[[Path], Any]] = {
-    "torchscript": load_torchscript,
-    "exported": load_exported,
-    "pickle": load_pickled,
-}
 
 
 class LoadedPolicy(NamedTuple):
@@ -35,7 +20,7 @@ class LoadedPolicy(NamedTuple):
     policy: Any
     """For `as_victim`: a model, a module, an object with `predict`, or a callable."""
     kind: str
-    """Its format, a key of FORMATS."""
+    """Its format, a key of FORMATS; "callable" for module:function."""
     source: str
     digest: str
     """SHA-256 of the file."""
@@ -71,32 +56,11 @@ def load_policy(source: str | Path, *, trust: bool = False) -> LoadedPolicy:
             f"{', '.join(packaged_policies()) or 'none'}; the formats are: {titles()}"
         )
     path = Path(name)
-    policy, kind, ran_code = _from_file(path, trust)
-    return LoadedPolicy(policy, kind, name, digest(path), ran_code)
-
-
-def _from_file(path: Path, trust: bool) -> tuple[Any, str, bool]:
     form = format_of(path)
-    if form.name == "sb3":
-        return _from_sb3(path, trust)
-    if form.name == "onnx":
-        return load_onnx(path), form.name, False
-    if not trust:
-        raise UntrustedFile(str(path), f"{form.title}: {form.why}")
-    return CODE[form.name](path), form.name, True
-
-
-def _from_sb3(path: Path, trust: bool) -> tuple[Any, str, bool]:
-    file = read_sb3_file(path)
-    try:
-        refuse_recurrent(file, path)
-        return build_policy(file), "sb3", False
-    except RecurrentPolicy:
-        raise
-    except (ValueError, RecursionError) as error:
-        if not trust:
-            raise UntrustedFile(str(path), str(error)) from error
-    return unpickle_model(path), "sb3", True
+    if form.needs_trust and not trust:
+        raise UntrustedFile(name, f"{form.title}: {form.why}")
+    opened = form.load(path, trust)
+    return LoadedPolicy(opened.policy, form.name, name, digest(path), opened.ran_code)
 
 
 def algorithm_of(path: Path) -> str | None:
@@ -105,4 +69,4 @@ def algorithm_of(path: Path) -> str | None:
     Raises:
         ValueError: the file is damaged, or none of the formats.
     """
-    return algorithm_named(read_data(path)) if format_of(path).name == "sb3" else None
+    return algorithm_named(read_data(path)) if format_of(path) is SB3 else None

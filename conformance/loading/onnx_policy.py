@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from safer_gym.conformance.loading.formats import Format, Opened, register_format
 from safer_gym.conformance.loading.rows import in_batches_of
 
 DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
@@ -57,6 +58,19 @@ def load_onnx(path: Path) -> OnnxPolicy:
         return OnnxPolicy(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+ONNX = register_format(
+    Format(
+        "onnx",
+        "ONNX",
+        False,
+        "a graph of standard operators, computed by onnxruntime; operators from a library and "
+        "numbers from other files are refused",
+        lambda path: path.suffix.lower() == ".onnx",
+        lambda path, trust: Opened(load_onnx(path), ran_code=False),
+    )
+)
 
 
 def _onnxruntime() -> Any:

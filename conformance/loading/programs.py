@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from safer_gym.conformance.loading.formats import Format, Opened, head, inside, register_format
+
 
 def load_torchscript(path: Path) -> nn.Module:
     """A TorchScript module [B, *O] -> [B, A]."""
@@ -50,6 +52,47 @@ def load_pickled(path: Path) -> Any:
             "name a function with module:function"
         )
     return found.eval() if isinstance(found, nn.Module) else found
+
+
+TORCHSCRIPT = register_format(
+    Format(
+        "torchscript",
+        "TorchScript",
+        True,
+        "it is a program, run by torch's own interpreter",
+        lambda path: "constants.pkl" in inside(path),
+        lambda path, trust: Opened(load_torchscript(path), ran_code=True),
+    )
+)
+EXPORTED = register_format(
+    Format(
+        "exported",
+        "torch.export program",
+        True,
+        "its graph is a program, and torch loads parts of it with pickle",
+        lambda path: bool({"archive_format", "serialized_exported_program.json"} & inside(path)),
+        lambda path, trust: Opened(load_exported(path), ran_code=True),
+    )
+)
+PICKLE = register_format(
+    Format(
+        "pickle",
+        "pickled object",
+        True,
+        "to unpickle is to run the file",
+        lambda path: _is_pickle(path),
+        lambda path, trust: Opened(load_pickled(path), ran_code=True),
+    )
+)
+
+
+def _is_pickle(path: Path) -> bool:
+    if zipfile.is_zipfile(path):
+        return "data.pkl" in inside(path)
+    start = head(path, 2)
+    says_so = len(start) == 2 and start[0] == 0x80 and start[1] <= 5
+    named = path.suffix.lower() in (".pkl", ".pickle", ".joblib")
+    return says_so or (named and start != b"PK")
 
 
 def _unpickled(path: Path) -> Any:

@@ -87,7 +87,9 @@ def test_weights_alone_are_no_policy(tmp_path: Path) -> None:
 
 def test_what_is_no_policy_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(ValueError, match="Stable-Baselines3 zip, ONNX, module:function"):
+    with pytest.raises(
+        ValueError, match="Stable-Baselines3 zip, ONNX, TorchScript, .*, module:function"
+    ):
         load_policy(tmp_path / "notes.txt")
     with pytest.raises(FileNotFoundError, match="ball-circle/safer"):
         load_policy("ball-circle/saver")
