@@ -27,7 +27,6 @@ from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.cli.train import LAST, Run, planned, train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.files import write_json
-from safer_gym.conformance.provenance import record as provenance
 
 TASK = "ball-circle"
 ATTACKS = ("natural", "mc", "mr", "mixture", "mad", "random_search")
