@@ -37,9 +37,21 @@ EPS = 0.05
 
 OFFSETS: dict[str, Any] = {"attacked_share": 0.0, "offset_steps": 50}
 SLOW_END = {"learning_rate": LinearSchedule(1e-3, 1e-5, 1.0), "critic_learning_rate": None}
+WIDER = {"eps": 1.15 * EPS, "offset_scale": 1.13}
+"""The attack of the critic and of the M-step at 1.15 eps, the offsets at 1.3 eps."""
+MEAN_OF_TWO = {
+    "cost_aggregation": "mean",
+    "policy_kwargs": RECIPES[TASK]["safer"]["kwargs"]["policy_kwargs"] | {"n_cost_critics": 2},
+}
+BASE = OFFSETS | SLOW_END | WIDER
 TRIALS: dict[str, dict[str, Any]] = {
     "offsets": OFFSETS | {"eps": 1.3 * EPS},
-    "slow-end": OFFSETS | SLOW_END | {"eps": 1.15 * EPS, "offset_scale": 1.13},
+    "slow-end": BASE,
+    "history": BASE | {"buffer_size": 400_000},
+    "episode": BASE | {"offset_steps": 200},
+    "half": BASE | {"offset_share": 0.5},
+    "mean-of-two": BASE | MEAN_OF_TWO,
+    "margin": BASE | {"eps": 1.3 * EPS, "offset_scale": 1.0},
 }
 """By name: constructor arguments in the place of the recipe's."""
 
