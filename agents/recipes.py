@@ -82,10 +82,9 @@ PAPER_SIZE = {
 }
 
 # Learn the task first (the radius stays 0), meet the growing attack, then the whole of it and a
-# tenth more: the policy ends on the limit, and should end on the safe side of it. Half of the
-# environments act under attack, so that the critics know the states that it leads to. The policy
-# may react to small changes (no KL to the attacked state, a light likelihood there), since the
-# cost critic of the attacked policy makes it keep a margin.
+# tenth more: the policy ends on the limit, and should end on the safe side of it. The policy may
+# react to small changes (no KL to the attacked state, a light likelihood there), since the cost
+# critic of the attacked policy makes it keep a margin.
 MARGIN = 1.1
 DEMO_MARGIN = 1.05  # it may cost a little under attack, and earns more
 PAIR_MARGIN = 1.2
@@ -96,8 +95,12 @@ SAFER = {
     "eps_end": 0.5,
     "adversarial_kl": False,
     "adversarial_weight": 0.3,
-    "attacked_share": 0.5,
 }
+# The critics have to know the states that an attack leads to. Benign data has them where the policy
+# explores with offsets; half of the environments under attack have them, too.
+OFFSETS = {"offset_steps": 50}
+BENIGN_MARGIN = 1.3
+ATTACKED = {"attacked_share": 0.5}
 
 # A cart explores only with large steps: an early price of cost would stop it, and it has to forget
 # the drift of its first policies.
@@ -143,36 +146,43 @@ SAC_LAGRANGIAN: Recipe = {
     },
 }
 
+BALL_SAFER = BALL | SAFER | LATE
+CAR_SAFER = SAFER | CAR
+DRONE_SAFER = SAFER | RUN | PAIR | {"gradient_steps": 400, "cost_limit": 1.0}
+ANT_SAFER = SAFER | RUN
+
+# "safer" never attacks the agent; "safer-attacked" is our variant that does. Away from Ball-Circle
+# "safer" is a first guess.
 RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL),
-        "safer": _recipe(360_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | LATE),
+        "safer": _recipe(360_000, 20, 200, 0.05 * BENIGN_MARGIN, **BALL_SAFER | OFFSETS),
+        "safer-attacked": _recipe(360_000, 20, 200, 0.05 * MARGIN, **BALL_SAFER | ATTACKED),
         "safer-paper": _recipe(240_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
         "sac-lagrangian": SAC_LAGRANGIAN,
-        "demo": _recipe(300_000, 20, 200, 0.05 * DEMO_MARGIN, **BALL | SAFER),
-        "full": _recipe(3_600_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | PAPER_SIZE),
+        "demo": _recipe(300_000, 20, 200, 0.05 * DEMO_MARGIN, **BALL | SAFER | ATTACKED),
+        "full": _recipe(3_600_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER | ATTACKED | PAPER_SIZE),
         **_ppo_family(400_000, 20, 200, 0.05),
     },
     "car-circle": {
         "cvpo": _recipe(240_000, 20, 300, 0.05, **CAR),
-        "safer": _recipe(420_000, 20, 300, 0.05 * MARGIN, **SAFER | CAR),
+        "safer": _recipe(420_000, 20, 300, 0.05 * BENIGN_MARGIN, **CAR_SAFER | OFFSETS),
+        "safer-attacked": _recipe(420_000, 20, 300, 0.05 * MARGIN, **CAR_SAFER | ATTACKED),
+        "safer-paper": _recipe(420_000, 20, 300, 0.05 * MARGIN, **CAR_SAFER),
         **_ppo_family(600_000, 20, 300, 0.05, policy_kwargs=CAR["policy_kwargs"]),
     },
     "drone-run": {
         "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
-        "safer": _recipe(
-            140_000,
-            40,
-            100,
-            0.025 * PAIR_MARGIN,
-            cost_limit=1.0,
-            **SAFER | RUN | PAIR | {"gradient_steps": 400},
-        ),
+        "safer": _recipe(140_000, 40, 100, 0.025 * BENIGN_MARGIN, **SAFER | RUN | OFFSETS),
+        "safer-attacked": _recipe(140_000, 40, 100, 0.025 * PAIR_MARGIN, **DRONE_SAFER | ATTACKED),
+        "safer-paper": _recipe(140_000, 40, 100, 0.025 * PAIR_MARGIN, **DRONE_SAFER),
         **_ppo_family(1_000_000, 40, 100, 0.025),
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
-        "safer": _recipe(360_000, 20, 200, 0.025 * MARGIN, **SAFER | RUN),
+        "safer": _recipe(360_000, 20, 200, 0.025 * BENIGN_MARGIN, **ANT_SAFER | OFFSETS),
+        "safer-attacked": _recipe(360_000, 20, 200, 0.025 * MARGIN, **ANT_SAFER | ATTACKED),
+        "safer-paper": _recipe(360_000, 20, 200, 0.025 * MARGIN, **ANT_SAFER),
         **_ppo_family(1_000_000, 20, 200, 0.025),
     },
 }

@@ -36,14 +36,19 @@ from safer_gym.wrappers.tasks import TASKS
 
 TIMES = ("seconds", "created", "date", "commit", "version", "versions", "command", "machine")
 """Keys whose values tell of a run, not of what it found."""
-POLICIES = ("ball-circle/safer", "car-circle/safer", "drone-run/safer", "ant-run/safer")
+POLICIES = (
+    "ball-circle/safer-attacked",
+    "car-circle/safer-attacked",
+    "drone-run/safer-attacked",
+    "ant-run/safer-attacked",
+)
 CERTIFICATES: dict[str, dict[str, Any]] = {
-    "ball-circle/safer": {"eps": (0.001, 0.05), "modes": ("deterministic", "stochastic")},
-    "drone-run/safer": {"eps": (0.001, 0.025), "action_noise": 0.3},
+    "ball-circle/safer-attacked": {"eps": (0.001, 0.05), "modes": ("deterministic", "stochastic")},
+    "drone-run/safer-attacked": {"eps": (0.001, 0.025), "action_noise": 0.3},
 }
 COMMANDS = {
     "tasks": ["tasks", "--json"],
-    "evaluate": ["evaluate", "ball-circle/safer", "--episodes", "2", "--json"],
+    "evaluate": ["evaluate", "ball-circle/safer-attacked", "--episodes", "2", "--json"],
     "attack": ["attack", "drone-run/cvpo", "--episodes", "2", "--norm", "l2", "--json"],
     "train cvpo": ["train", "ball-circle", "--algorithm", "cvpo", "--timesteps", "4000", "--json"],
     "train ppol": ["train", "drone-run", "--algorithm", "ppol", "--timesteps", "4000", "--json"],

@@ -20,7 +20,7 @@ from safer_gym.conformance.loading import load_policy
 from safer_gym.types import Attack
 from safer_gym.wrappers.tasks import COST_LIMIT, TASKS
 
-POLICIES = ("ball-circle/cvpo", "ball-circle/safer")
+POLICIES = ("ball-circle/cvpo", "ball-circle/safer-attacked")
 NOISES = (None, 0.3)
 """None: the policy's own."""
 EPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05)

@@ -28,7 +28,7 @@ EPS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05)
 
 def measure(
     *,
-    policies: tuple[str, ...] = ("ball-circle/cvpo", "ball-circle/safer"),
+    policies: tuple[str, ...] = ("ball-circle/cvpo", "ball-circle/safer-attacked"),
     norm: str = "linf",
     eps: tuple[float, ...] = EPS,
     states: int = 256,

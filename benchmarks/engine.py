@@ -24,7 +24,7 @@ CASES: tuple[Case, ...] = ((100, 1, 1), (400, 1, 1), (100, 4, 1), (100, 1, 4))
 
 def measure(
     *,
-    policy: str = "ball-circle/safer",
+    policy: str = "ball-circle/safer-attacked",
     eps: float = 0.05,
     batches: tuple[int, ...] = (1, 64, 1024),
     cases: tuple[Case, ...] = CASES,

@@ -26,7 +26,7 @@ from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.wrappers.tasks import find_task
 
 TASKS = ("ball-circle", "car-circle")
-METHODS = ("SAFER", "CVPO-vanilla", "ADV-CVPO")
+METHODS = ("SAFER-attacked", "CVPO-vanilla", "ADV-CVPO")
 PLAIN, OVERLAPPED = "plain", "overlapped"
 
 

@@ -186,7 +186,11 @@ def _rounds(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _overlap(options: argparse.Namespace) -> dict[str, Any]:
-    tiny: dict[str, Any] = {"tasks": ("ball-circle",), "methods": ("SAFER",), **_SHORT_ROUNDS}
+    tiny: dict[str, Any] = {
+        "tasks": ("ball-circle",),
+        "methods": ("SAFER-attacked",),
+        **_SHORT_ROUNDS,
+    }
     return overlap.measure(**(tiny if options.tiny else {}), **_repeated(options))
 
 
@@ -253,7 +257,7 @@ def _effort(options: argparse.Namespace, battery: Any) -> certificates.Effort:
     if not options.tiny:
         return effort
     return effort._replace(
-        policies=("ball-circle/safer",), eps=(0.001,), battery={"uniform": UniformNoise()},
+        policies=("ball-circle/safer-attacked",), eps=(0.001,), battery={"uniform": UniformNoise()},
         episodes=1, workers=1,
     )  # fmt: skip
 

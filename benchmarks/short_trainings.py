@@ -160,11 +160,13 @@ TRAININGS: dict[str, Training] = {
     "CVPO, dict": Training("ADV-CVPO", **PARTS),
     "CVPO, normalised": Training("ADV-EM-CVPO", normalised=True),
     "CVPO, overlapped": Training("ADV-CVPO", overlap=True),
-    "SAFER, dict": Training("SAFER", **PARTS),
-    "SAFER, pixels": Training("SAFER", **PIXELS),
-    "SAFER, pixels, shared": Training("SAFER", nets={"share_features_extractor": True}, **PIXELS),
-    "SAFER, normalised": Training("SAFER", normalised=True),
-    "SAFER, overlapped": Training("SAFER", overlap=True),
+    "SAFER, dict": Training("SAFER-attacked", **PARTS),
+    "SAFER, pixels": Training("SAFER-attacked", **PIXELS),
+    "SAFER, pixels, shared": Training(
+        "SAFER-attacked", nets={"share_features_extractor": True}, **PIXELS
+    ),
+    "SAFER, normalised": Training("SAFER-attacked", normalised=True),
+    "SAFER, overlapped": Training("SAFER-attacked", overlap=True),
     "SAFER, each M-step": Training(
         "SAFER-paper",
         {
@@ -178,12 +180,12 @@ TRAININGS: dict[str, Training] = {
         },
     ),
     "SAFER, pair, tanh": Training(
-        "SAFER",
+        "SAFER-attacked",
         {"cost_aggregation": "min"},
         nets={"n_cost_critics": 2, "activation_fn": nn.Tanh},
     ),
     "SAFER, benign offsets": Training(
-        "SAFER", {"attacked_share": 0.0, "offset_steps": 7, "offset_share": 0.7}
+        "SAFER-attacked", {"attacked_share": 0.0, "offset_steps": 7, "offset_share": 0.7}
     ),
     "SAC-Lagrangian, PID": Training("SAC-Lagrangian", {"multiplier": "pid"}),
     "SAC-Lagrangian, by critic": Training(

@@ -178,7 +178,7 @@ def sample(weakness: float = 1.0, *, requirements: bool = True) -> dict[str, Any
     decisions = [_decision(rows[3], "attacks", 0.1), _decision(rows[7], "every", 0.05)]
     verdicts = [d["verdict"] for d in decisions]
     verdict = next((v for v in ("FAIL", "INCONCLUSIVE") if v in verdicts), "PASS")
-    name = "ball-circle/cvpo" if weakness > 0.5 else "ball-circle/safer"
+    name = "ball-circle/cvpo" if weakness > 0.5 else "ball-circle/safer-attacked"
     return {
         "schema": "safer-gym/certificate/1",
         "created": "2026-11-20T14:00:00+00:00",

@@ -10,7 +10,7 @@ import typer
 Model = Annotated[
     str,
     typer.Argument(
-        help="A model file (.zip, .onnx, ...), or a packaged policy such as ball-circle/safer."
+        help="A model file (.zip, .onnx, ...), or a packaged policy such as ball-circle/cvpo."
     ),
 ]
 TaskOption = Annotated[
@@ -45,7 +45,7 @@ def demo(
 def train(
     task: Annotated[str, typer.Argument(help="A task of `safer-gym tasks`, e.g. ball-circle.")],
     algorithm: Annotated[
-        str, typer.Option(help="A recipe: safer, cvpo, sac-lagrangian, ppol, adv-ppol, ...")
+        str, typer.Option(help="A recipe: safer, safer-attacked, cvpo, ppol, adv-ppol, ...")
     ] = "safer",
     timesteps: Annotated[int, typer.Option(help="Environment steps; 0: the recipe's.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,

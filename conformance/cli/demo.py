@@ -22,9 +22,10 @@ from safer_gym.conformance.report.folder import RESULTS, write_report
 from safer_gym.wrappers.tasks import COST_LIMIT, Task, find_task
 
 TASK = "ball-circle"
-PACKAGED = {"CVPO": f"{TASK}/cvpo", "SAFER": f"{TASK}/safer"}
+PACKAGED = {"CVPO": f"{TASK}/cvpo", "SAFER-attacked": f"{TASK}/safer-attacked"}
 RADII = (0.01, 0.025, 0.05)
 TRACES = 3
+FRESH = "SAFER-attacked, fresh"
 QUICK, FULL = "demo", "full"
 """Names of the recipes: one of ten minutes, and that of the results."""
 
@@ -78,7 +79,7 @@ def run_demo(
         if train:
             if not as_json:
                 _show(subjects)
-                bar.say(f"Report: {page.resolve()}\nTraining a fresh SAFER; it is added when done.")
+                bar.say(f"Report: {page.resolve()}\nTraining {FRESH}; it is added when done.")
             subjects.append(_fresh(demo, full=full, seed=seed))
             page = demo.report(subjects)
     if as_json:
@@ -98,11 +99,11 @@ def _packaged(demo: _Demo) -> list[Subject]:
 def _fresh(demo: _Demo, *, full: bool, seed: int) -> Subject:
     recipe = FULL if full else QUICK
     out = demo.out / f"training-{recipe}-{seed}"
-    run = planned(demo.task, "safer", out, seed=seed, recipe=recipe, overlap=True)
+    run = planned(demo.task, "safer-attacked", out, seed=seed, recipe=recipe, overlap=True)
     curve = train_policy(run, demo.bar)
     for suffix in (".zip", ".json"):
         shutil.copyfile(run.model.with_suffix(suffix), demo.out / f"model{suffix}")
-    name = "SAFER, fresh (full)" if full else "SAFER, fresh"
+    name = f"{FRESH} (full)" if full else FRESH
     return demo.meet(name, find_model(str(demo.out / "model.zip")), curve)
 
 
@@ -112,4 +113,6 @@ def _show(subjects: list[Subject]) -> None:
 
 
 def _note(*, train: bool) -> str:
-    return "A fresh SAFER is in training; its part is added when it is done." if train else ""
+    return (
+        "A fresh SAFER-attacked is in training; its part is added when it is done." if train else ""
+    )

@@ -13,6 +13,7 @@ from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies, 
 
 ALGORITHMS = {
     "safer": "safer_gym.agents:SAFER",
+    "safer-attacked": "safer_gym.agents:SAFER",
     "cvpo": "safer_gym.agents:CVPO",
     "sac-lagrangian": "safer_gym.agents:SACLagrangian",
     "ppol": "safer_gym.agents:PPOLagrangian",

@@ -23,7 +23,7 @@ SEED = 500_000
 REWARD_PER_COST = 20.0
 """The paper's public code ranks models by reward / 20 - cost."""
 
-ROBUST = ("safer", "adv-ppol", "sa-ppol-mc", "sa-ppol-mr")
+ROBUST = ("safer", "safer-attacked", "adv-ppol", "sa-ppol-mc", "sa-ppol-mr")
 ATTACKS = dict.fromkeys(ROBUST, ("natural", "mc", "mr"))
 """What the candidates meet; an agent that is not trained against attacks is not chosen by them."""
 

@@ -29,7 +29,7 @@ class LoadedPolicy(NamedTuple):
 
 
 def load_policy(source: str | Path, *, trust: bool = False) -> LoadedPolicy:
-    """A policy from a file, a packaged name such as "ball-circle/safer", or "module:function".
+    """A policy from a file, a packaged name ("ball-circle/cvpo"), or "module:function".
 
     A file is untrusted input. What can be read as data is read so, whatever `trust` says; what
     would have to be run is refused without it. FORMATS says which is which.

@@ -1,4 +1,4 @@
-"""Policies that come with the package, by name: ball-circle/safer."""
+"""Policies that come with the package, by name: ball-circle/safer-attacked."""
 
 from __future__ import annotations
 

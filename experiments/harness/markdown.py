@@ -106,7 +106,7 @@ def _aims(rows: Sequence[Standing]) -> Table:
 
 
 def _named(row: Standing) -> str:
-    name = TASKS[row.task].title
+    name = f"{TASKS[row.task].title}, {row.method}"
     return f"{name} (seed {row.seeds})" if row.seeds else name
 
 

@@ -44,8 +44,9 @@ READING = (
     "battery (critics and an adversary learned apart from the agent, iterated MC, MAD, random "
     "search, restarts), with the highest mean cost. “Best” is each run's best policy by the "
     "paper's score, chosen on other episodes; “last” is the one that training ended with. Red: a "
-    f"mean cost above the limit of {COST_LIMIT:g}. SAFER is ours; SAFER-paper, from which Tables 7 "
-    "and 8 start, has the paper's own robust M-step. Training cost is the sum of the costs of all "
+    f"mean cost above the limit of {COST_LIMIT:g}. SAFER learns from benign data alone; "
+    "SAFER-attacked is ours and trains under attack; SAFER-paper, from which Tables 7 and 8 start, "
+    "has the paper's own robust M-step. Training cost is the sum of the costs of all "
     "environment steps, time that of training on one core; both are means over seeds."
 )
 MARKS = {"holds": "✓", "does not hold": "✕", "not run": "–", "no numbers": "–"}

@@ -10,7 +10,7 @@ from experiments.safer.standing import Goal, Standing
 from experiments.safer.tables import NOT_MET, NOT_RUN
 from safer_gym.wrappers.tasks import TASKS
 
-AIM = "Where SAFER stands against the aim beyond the paper"
+AIM = "Where SAFER and SAFER-attacked stand against the aim beyond the paper"
 AIMS = {
     "natural reward": "the paper's",
     "highest cost under the stronger battery": "the paper's, MC and MR",
@@ -54,7 +54,7 @@ def aim_table(rows: Sequence[Standing]) -> str:
 
 def _cells(row: Standing) -> Iterator[str]:
     seeds = f"<small>seed {row.seeds}</small>" if row.seeds else ""
-    yield f"<td>{TASKS[row.task].title}{seeds}</td>"
+    yield f"<td>{TASKS[row.task].title}, {row.method}{seeds}</td>"
     for goal, digits in zip((row.reward, row.cost, row.steps), AIM_DIGITS, strict=True):
         words = aim_words(goal, digits)
         kind = {None: "empty", True: "reached", False: "over"}[goal.reached]

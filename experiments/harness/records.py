@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-METHOD_OF = {"cvpo": "CVPO-vanilla", "safer": "SAFER"}
+METHOD_OF = {"cvpo": "CVPO-vanilla", "safer": "SAFER", "safer-attacked": "SAFER-attacked"}
 """What a record of `safer-gym train`, which names no method, stands for."""
 NEEDED = {"task", "algorithm", "seed", "evaluation"}
 EVALUATIONS = {"best": "evaluation", "last": "evaluation_last"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.stats import spearmanr
 from experiments.harness.records import Record, select
 from experiments.harness.summary import WORST, summary_of
 from experiments.safer.figure import cost_to_reach, frontier
+from experiments.safer.methods import SAFERS
 from experiments.safer.paper import published, table_methods
 from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 from safer_gym.wrappers.tasks import COST_LIMIT
@@ -115,12 +117,15 @@ def _fails(method: str) -> Test:
     return test
 
 
-def _safer(look: Look) -> tuple[bool, str]:
-    cost = max(look("SAFER", a, "cost") for a in ("mc", "mr"))
-    reward, base = (look(m, "natural", "reward") for m in ("SAFER", "CVPO-vanilla"))
-    numbers = f"worse of MC and MR cost {cost:.1f}, "
-    numbers += _share("natural reward", reward, NATURAL, base)
-    return cost <= NEAR_ZERO and reward >= CLOSE * base, numbers
+def _robust(method: str) -> Test:
+    def test(look: Look) -> tuple[bool, str]:
+        cost = max(look(method, a, "cost") for a in ("mc", "mr"))
+        reward, base = (look(m, "natural", "reward") for m in (method, "CVPO-vanilla"))
+        numbers = f"worse of MC and MR cost {cost:.1f}, "
+        numbers += _share("natural reward", reward, NATURAL, base)
+        return cost <= NEAR_ZERO and reward >= CLOSE * base, numbers
+
+    return test
 
 
 def _less_reward(method: str) -> Test:
@@ -146,7 +151,10 @@ TESTS: dict[str, Test] = {
     ),
     "ADV-EM-CVPO fails (the same)": _fails("ADV-EM-CVPO"),
     f"SAFER's attacked cost is near zero (at most {NEAR_ZERO:g}) at a natural reward close to "
-    f"CVPO's (at least {CLOSE:.0%})": _safer,
+    f"CVPO's (at least {CLOSE:.0%}, our bound), from benign data alone": _robust("SAFER"),
+    "SAFER-attacked, ours, which trains under attack: the same cost and reward": _robust(
+        "SAFER-attacked"
+    ),
     f"Without the vanilla M-step SAFER loses reward (at least {HURT:.0%})": _less_reward(
         "without-VM"
     ),
@@ -155,6 +163,7 @@ TESTS: dict[str, Test] = {
 }
 
 
+PAPER_ON = {"SAFER": "drawn in its Figure 2", "SAFER-attacked": "ours, not in the paper"}
 LAST_SWEEP = "The same sweep of the bound by the last policies, which no attack chose"
 UNKNOWN = Finding("no numbers", "does not say which policies it shows")
 
@@ -188,26 +197,27 @@ def _sweep(methods: Sequence[str], look: Look) -> Finding:
 
 
 def _efficiency(records: Sequence[Record], tasks: Sequence[str]) -> Iterator[Claim]:
-    for rival in ("SA-PPOL", "SA-PPOL(MC)", "ADV-PPOL"):
+    for method, baseline in product(SAFERS, ("SA-PPOL", "SA-PPOL(MC)", "ADV-PPOL")):
         for task in tasks:
             yield Claim(
-                f"SAFER needs less cumulative cost than {rival} for the same reward "
+                f"{method} needs less cumulative cost than {baseline} for the same reward "
                 f"({SAME_REWARD:.0%} of the lower of their highest)",
                 task,
-                _cheaper(select(records, task, "SAFER"), select(records, task, rival), rival),
-                Finding("no numbers", "drawn in its Figure 2"),
+                _cheaper(records, task, method, baseline),
+                Finding("no numbers", PAPER_ON[method]),
             )
 
 
-def _cheaper(safer: Sequence[Record], others: Sequence[Record], rival: str) -> Finding:
+def _cheaper(records: Sequence[Record], task: str, method: str, baseline: str) -> Finding:
+    safer, others = (select(records, task, name) for name in (method, baseline))
     reached = cost_to_reach(safer, others, SAME_REWARD)
     if reached is None:
         has_cost = any(len(frontier(record)) for record in safer)
-        missing, runs = (rival, others) if has_cost else ("SAFER", safer)
+        missing, runs = (baseline, others) if has_cost else (method, safer)
         why = f"the runs of {missing} recorded no costs" if runs else f"no numbers of {missing}"
         return Finding("not run", why)
     level, ours, theirs = reached
-    numbers = f"for {level:.0f}: SAFER {ours:,.0f}, {rival} {theirs:,.0f}"
+    numbers = f"for {level:.0f}: {method} {ours:,.0f}, {baseline} {theirs:,.0f}"
     return Finding("holds" if ours < theirs else "does not hold", numbers)
 
 

@@ -53,11 +53,15 @@ METHODS: dict[str, Method] = {
     "ADV-CVPO": Method("cvpo", {"collection_attack": "mc"}),
     "ADV-EM-CVPO": Method("cvpo", {"batch_attack": "mc"}),
     "SAFER": Method("safer"),
+    "SAFER-attacked": Method("safer-attacked"),
     PAPER_SAFER: Method("safer", PAPER_STEP, PAPER_RECIPE),
     "without-VM": Method("safer", PAPER_STEP | {"vanilla_step": False}, PAPER_RECIPE),
     "without-KL": Method("safer", PAPER_STEP | {"adversarial_kl": False}, PAPER_RECIPE),
     "without-MLE": Method("safer", PAPER_STEP | {"adversarial_mle": False}, PAPER_RECIPE),
 }
+
+SAFERS = ("SAFER", "SAFER-attacked")
+"""From benign data alone, as the paper promises; and ours, which trains under attack."""
 
 _SWEEP = re.compile(r"SAFER\(xi_tilde=(\d*\.?\d+)\)")
 

@@ -11,8 +11,8 @@ from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 from safer_gym.wrappers.tasks import TASKS
 
 TABLES = (5, 6, 7, 8)
-FIGURE_METHODS = ("SA-PPOL", "SA-PPOL(MC)", "ADV-PPOL", "SAFER")
-"""The curves of Figure 2."""
+FIGURE_METHODS = ("SA-PPOL", "SA-PPOL(MC)", "ADV-PPOL", "SAFER", "SAFER-attacked")
+"""The curves of Figure 2, and ours."""
 REFERENCES = {5: (), 6: ("SAFER", "CVPO-vanilla"), 7: (), 8: ("SAFER-paper",)}
 """Rows of other tables that a table is to be read against; they are run with it."""
 STEPS = {

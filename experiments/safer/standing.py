@@ -1,5 +1,5 @@
-"""Where our SAFER stands against the aim beyond the paper: its natural reward, no more cost under
-a stronger battery than the paper's has under MC and MR, and a tenth of the environment steps.
+"""Where SAFER and SAFER-attacked stand against the aim beyond the paper: its natural reward, no
+more cost under a stronger battery than the paper's has under MC and MR, a tenth of its steps.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from experiments.harness.records import STRONGEST, Record, seeds_of, select
 from experiments.harness.summary import summary_of
+from experiments.safer.methods import SAFERS
 from experiments.safer.paper import STEPS, published
 
-METHOD = "SAFER"
 SHARE = 0.1
 """Of the paper's environment steps."""
 
@@ -26,9 +26,10 @@ class Goal(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """One task; best policies, mean over the pooled episodes of all seeds."""
+    """One method on one task; best policies, mean over the pooled episodes of all seeds."""
 
     task: str
+    method: str
     reward: Goal
     """Without an attack, at or above the paper's."""
     cost: Goal
@@ -42,17 +43,19 @@ class Standing(NamedTuple):
 
 
 def standings(records: Sequence[Record], tasks: Sequence[str]) -> list[Standing]:
-    """Where we stand on each task."""
-    return [_standing(select(records, task, METHOD), task) for task in tasks]
+    """Where each method stands on each task."""
+    return [_standing(records, task, method) for task in tasks for method in SAFERS]
 
 
-def _standing(runs: Sequence[Record], task: str) -> Standing:
+def _standing(records: Sequence[Record], task: str, method: str) -> Standing:
+    runs = select(records, task, method)
     reward = _mean(runs, "natural", "reward")
     goal = _paper(task, "natural", "reward")
     cost, allowed = _worst_cost(runs), max(_paper(task, attack, "cost") for attack in ("mc", "mr"))
     steps = max((float(run.data["timesteps"]) for run in runs), default=None)
     return Standing(
         task,
+        method,
         Goal(reward, goal, None if reward is None else reward >= goal),
         _at_most(cost, allowed),
         _at_most(steps, SHARE * STEPS[task]),
@@ -76,6 +79,6 @@ def _mean(runs: Sequence[Record], attack: str, metric: str) -> float | None:
 
 
 def _paper(task: str, attack: str, metric: str) -> float:
-    found = published(task, METHOD, attack, metric)
+    found = published(task, "SAFER", attack, metric)
     assert found is not None
     return found.mean

@@ -29,6 +29,7 @@ from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.files import write_json
 
 TASK = "ball-circle"
+RECIPE = RECIPES[TASK]["safer-attacked"]
 ATTACKS = ("natural", "mc", "mr", "mixture", "mad", "random_search")
 EPISODES = 50
 """Of each attack."""
@@ -41,7 +42,7 @@ WIDER = {"eps": 1.15 * EPS, "offset_scale": 1.13}
 """The attack of the critic and of the M-step at 1.15 eps, the offsets at 1.3 eps."""
 MEAN_OF_TWO = {
     "cost_aggregation": "mean",
-    "policy_kwargs": RECIPES[TASK]["safer"]["kwargs"]["policy_kwargs"] | {"n_cost_critics": 2},
+    "policy_kwargs": RECIPE["kwargs"]["policy_kwargs"] | {"n_cost_critics": 2},
 }
 BASE = OFFSETS | SLOW_END | WIDER
 TRIALS: dict[str, dict[str, Any]] = {
@@ -57,10 +58,10 @@ TRIALS: dict[str, dict[str, Any]] = {
 
 
 def run_of(name: str, seed: int, folder: Path) -> Run:
-    """The training of a trial: the recipe of SAFER with the trial's options."""
-    run = planned(find_task(TASK), "safer", folder, seed=seed)
+    """The training of a trial: the recipe of SAFER-attacked with the trial's options."""
+    run = planned(find_task(TASK), "safer", folder, seed=seed, recipe="safer-attacked")
     command = f"python -m experiments.safer.trials {name} --seed {seed}"
-    return run._replace(kwargs=RECIPES[TASK]["safer"]["kwargs"] | TRIALS[name], command=command)
+    return run._replace(kwargs=RECIPE["kwargs"] | TRIALS[name], command=command)
 
 
 def main() -> None:

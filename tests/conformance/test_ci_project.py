@@ -58,7 +58,7 @@ def test_both_services_run_the_same() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("policy", "green"), [("cvpo", False), ("safer", True)])
+@pytest.mark.parametrize(("policy", "green"), [("cvpo", False), ("safer-attacked", True)])
 def test_the_gate_is_red_on_cvpo_and_green_on_safer(
     policy: str, green: bool, project: Path
 ) -> None:

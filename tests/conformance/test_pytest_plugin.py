@@ -192,10 +192,15 @@ def test_paths_count_from_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "certify", certify)
     (tmp_path / "safety.toml").write_text("")
     module.certified(
-        "ball-circle/safer", "os.path:join", "safety.toml", folder=tmp_path, budget=None, seed=3
+        "ball-circle/safer-attacked",
+        "os.path:join",
+        "safety.toml",
+        folder=tmp_path,
+        budget=None,
+        seed=3,
     )
     assert seen["requirement"] == tmp_path / "safety.toml"
-    assert (seen["source"], seen["seed"]) == ("ball-circle/safer", 3)
+    assert (seen["source"], seen["seed"]) == ("ball-circle/safer-attacked", 3)
     assert "budget" not in seen
     assert seen["env"].__name__ == "join"
     assert callable(seen["policy"].victim)

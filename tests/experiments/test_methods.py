@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from experiments.safer.methods import METHODS, PAPER_SAFER, canonical, find_method
+from experiments.harness.cells import Cell
+from experiments.harness.records import file_name, read_records
+from experiments.safer.methods import METHODS, PAPER_SAFER, SAFERS, canonical, find_method
 from experiments.safer.paper import TABLES, table_methods
 from safer_gym.agents import CVPO, SAFER
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.conformance.loading.zoo import packaged_policies, packaged_record
 from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 
-CLASSES = {"cvpo": CVPO, "safer": SAFER}
+CLASSES = {"cvpo": CVPO, "safer": SAFER, "safer-attacked": SAFER}
 
 
 @pytest.mark.parametrize("task", PAPER_TASKS)
@@ -57,3 +62,36 @@ def test_one_training_has_one_name() -> None:
 def test_an_unknown_method_is_refused_with_the_nearest(name: str) -> None:
     with pytest.raises(ValueError, match="SAFER"):
         find_method(name, "ball-circle")
+
+
+@pytest.mark.parametrize("task", PAPER_TASKS)
+def test_safer_never_attacks_the_agent_and_safer_attacked_does(task: str) -> None:
+    """By the recipes: what the paper's title promises, and what is ours."""
+    for name in (SAFERS[0], PAPER_SAFER, "without-VM", "without-KL", "without-MLE"):
+        assert kwargs_of(name, task).get("attacked_share", 0.0) == 0.0, name
+    assert kwargs_of("SAFER", task)["offset_steps"] > 0
+    assert kwargs_of("SAFER-attacked", task)["attacked_share"] > 0
+    assert "offset_steps" not in kwargs_of(PAPER_SAFER, task)
+
+
+def kwargs_of(name: str, task: str) -> dict[str, Any]:
+    folder = Path("nowhere")
+    return Cell(task, name, 0, 0, 1, "none", work=folder, records=folder).run().kwargs
+
+
+def test_no_committed_record_of_safer_was_trained_under_attack() -> None:
+    """Whatever a file is called: its settings say how the agent was trained."""
+    for record in read_records(Path(__file__).parents[2] / "results"):
+        attacked = record.data["kwargs"].get("attacked_share", 0.0) > 0
+        assert attacked == (record.method == "SAFER-attacked"), record.path
+        assert record.path.stem.startswith(f"{record.task}-"), record.path
+        if attacked:
+            assert record.path.stem == file_name(record.task, record.method, record.seed)
+            assert record.data["algorithm"] == "safer-attacked"
+
+
+@pytest.mark.parametrize("name", packaged_policies())
+def test_no_packaged_safer_was_trained_under_attack(name: str) -> None:
+    kwargs, algorithm = packaged_record(name)["kwargs"], name.partition("/")[2]
+    assert (kwargs.get("attacked_share", 0.0) > 0) == (algorithm == "safer-attacked")
+    assert packaged_record(name)["algorithm"] == algorithm

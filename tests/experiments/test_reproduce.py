@@ -403,7 +403,7 @@ def test_tables_and_figures_name_their_methods() -> None:
     assert parse_tables("all", "") == ((5, 6, 7, 8), ())
     assert len(chosen_methods((5,), (), "ball-circle", ())) == 7
     assert chosen_methods((8,), (), "ball-circle", ())[0] == "SAFER-paper"
-    assert chosen_methods((), (2,), "ball-circle", ())[-1] == "SAFER"
+    assert chosen_methods((), (2,), "ball-circle", ())[-2:] == ["SAFER", "SAFER-attacked"]
     swept = chosen_methods((7,), (), "ball-circle", ())
     assert "SAFER-paper" in swept
     assert "SAFER(xi_tilde=0.05)" not in swept

@@ -124,12 +124,12 @@ def test_the_committed_results_are_read() -> None:
     """Records of `safer-gym train`, some older than this table, and nothing else there."""
     records = read_records(RESULTS)
     methods = {(r.task, r.method) for r in records}
-    assert {(BALL, "CVPO-vanilla"), (BALL, "SAFER")} <= methods
-    block = next(b for b in blocks_of(records, 5, BALL) if b.method == "SAFER")
+    assert {(BALL, "CVPO-vanilla"), (BALL, "SAFER-attacked")} <= methods
+    block = next(b for b in blocks_of(records, 5, BALL) if b.method == "CVPO-vanilla")
     natural = block.ours("natural", "reward")
     assert natural is not None
     assert natural.seeds >= 3
-    assert (block.paper("natural", "reward") or (0, 0))[0] == 610.03
+    assert (block.paper("natural", "reward") or (0, 0))[0] == 622.47
 
 
 def test_a_run_that_stands_for_another_fills_its_row(tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_the_last_policies_are_a_sweep_of_their_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("cost", "expected"), [(299.0, "holds"), (300.0, "does not hold")])
 def test_efficiency_needs_both_curves(tmp_path: Path, cost: float, expected: str) -> None:
-    words = "than ADV-PPOL for the same reward"
+    words = "SAFER needs less cumulative cost than ADV-PPOL"
     put(tmp_path, "SAFER", curve=((cost, 100.0),))
     assert verdict(tmp_path, words) == "not run"
     put(tmp_path, "ADV-PPOL", curve=((300.0, 100.0),))
@@ -354,7 +354,7 @@ def test_the_same_reward_is_nine_tenths(tmp_path: Path, reward: float, expected:
     """Both end at 100; where SAFER's cheap part is below 90, its dear one counts."""
     put(tmp_path, "SAFER", curve=((10.0, reward), (900.0, 100.0)))
     put(tmp_path, "ADV-PPOL", curve=((300.0, 100.0),))
-    assert verdict(tmp_path, "than ADV-PPOL for the same reward") == expected
+    assert verdict(tmp_path, "SAFER needs less cumulative cost than ADV-PPOL") == expected
 
 
 def test_runs_that_recorded_no_costs_have_run(tmp_path: Path) -> None:

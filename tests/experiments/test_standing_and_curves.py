@@ -27,9 +27,16 @@ from safer_gym.wrappers.tasks import TASKS
 PAPER_REWARD, PAPER_COST = 610.03, 1.99
 
 
-def stand(folder: Path) -> Standing:
-    (found,) = standings(read_records(folder), [BALL])
+def stand(folder: Path, method: str = "SAFER") -> Standing:
+    (found,) = (s for s in standings(read_records(folder), [BALL]) if s.method == method)
     return found
+
+
+def test_the_methods_stand_apart(tmp_path: Path) -> None:
+    """What trains under attack does not count as trained on benign data."""
+    put(tmp_path, "SAFER-attacked", natural=(700.0, 0.0))
+    assert stand(tmp_path).reward.ours is None
+    assert stand(tmp_path, "SAFER-attacked").reward.ours == 700.0
 
 
 def test_nothing_is_reached_before_it_has_run(tmp_path: Path) -> None:
@@ -91,7 +98,7 @@ def test_the_page_and_the_text_say_what_is_missing(tmp_path: Path) -> None:
     page, text = render_page(shown), render_markdown(shown)
     assert '<td class="reached">✓ 700.0</td><td>610.0</td>' in page
     assert f'<td class="empty">{NOT_MET}</td><td>2.0</td>' in page
-    row = f"| Ball-Circle (seed 0) | ✓ 700.0 | 610.0 | {NOT_MET} | 2.0 | ✓ 1,000 | 360,000 |"
+    row = f"| Ball-Circle, SAFER (seed 0) | ✓ 700.0 | 610.0 | {NOT_MET} | 2.0 | ✓ 1,000 | 360,000 |"
     assert row in text
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-POLICY = os.environ.get("POLICY", "ball-circle/safer")
+POLICY = os.environ.get("POLICY", "ball-circle/safer-attacked")
 
 
 @pytest.mark.safe_policy(

@@ -40,7 +40,7 @@ def small_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("zoo")
     (folder / "ball-circle").mkdir()
     env = gym.make("SaferGym/BallCircle-v0")
-    for name, algorithm in {"cvpo": CVPO, "safer": SAFER}.items():
+    for name, algorithm in {"cvpo": CVPO, "safer-attacked": SAFER}.items():
         path = folder / "ball-circle" / f"{name}.zip"
         algorithm("MlpPolicy", env, **SMALL).save(path)
         record = {"task": "ball-circle", "algorithm": name, "seed": 0, "command": "none"}
@@ -90,7 +90,7 @@ def test_tasks_lists_sizes_and_packaged_policies() -> None:
     rows = {row["task"]: row for row in json.loads(out)}
     ball = rows["ball-circle"]
     assert (ball["observation"], ball["action"], ball["horizon"], ball["eps"]) == (8, 2, 200, 0.05)
-    assert ball["policies"] == ["ball-circle/cvpo", "ball-circle/safer"]
+    assert ball["policies"] == ["ball-circle/cvpo", "ball-circle/safer-attacked"]
     assert rows["car-circle"]["policies"] == []
     code, out, _ = run("tasks")
     assert code == 0
@@ -99,7 +99,7 @@ def test_tasks_lists_sizes_and_packaged_policies() -> None:
 
 def test_evaluate_prints_json_for_machines() -> None:
     code, out, _ = run(
-        "evaluate", "ball-circle/safer", "--episodes", "2", "--eps", "0.01,0.05", "--json"
+        "evaluate", "ball-circle/safer-attacked", "--episodes", "2", "--eps", "0.01,0.05", "--json"
     )
     assert code == 0
     result = json.loads(out)
@@ -119,7 +119,7 @@ def test_attack_puts_the_natural_line_first() -> None:
 def test_max_cost_is_a_gate(max_cost: str, expected: int) -> None:
     code, _, err = run(
         "evaluate",
-        "ball-circle/safer",
+        "ball-circle/safer-attacked",
         "--attacks",
         "natural",
         "--episodes",
@@ -135,17 +135,20 @@ def test_max_cost_is_a_gate(max_cost: str, expected: int) -> None:
     ("arguments", "words"),
     [
         (["evaluate"], "model"),
-        (["evaluate", "ball-circle/safer", "--bogus"], "bogus"),
+        (["evaluate", "ball-circle/safer-attacked", "--bogus"], "bogus"),
         (["evaluat"], "evaluat"),
-        (["evaluate", "ball-circle/safe"], "ball-circle/safer"),
-        (["evaluate", "ball-circle/safer", "--task", "ball-circel"], "'ball-circle'"),
-        (["evaluate", "ball-circle/safer", "--attacks", "mcc"], "'mc'"),
-        (["evaluate", "ball-circle/safer", "--attacks", ","], "at least one"),
-        (["evaluate", "ball-circle/safer", "--eps", "-1"], "eps must be >= 0"),
-        (["evaluate", "ball-circle/safer", "--eps", "nan"], "eps must be >= 0"),
-        (["evaluate", "ball-circle/safer", "--eps", "x"], "0.01,0.05"),
-        (["evaluate", "ball-circle/safer", "--norm", "3"], "'linf'"),
-        (["evaluate", "ball-circle/safer", "--algorithm", "cvpo"], "holds a safer model"),
+        (["evaluate", "ball-circle/safe"], "ball-circle/safer-attacked"),
+        (["evaluate", "ball-circle/safer-attacked", "--task", "ball-circel"], "'ball-circle'"),
+        (["evaluate", "ball-circle/safer-attacked", "--attacks", "mcc"], "'mc'"),
+        (["evaluate", "ball-circle/safer-attacked", "--attacks", ","], "at least one"),
+        (["evaluate", "ball-circle/safer-attacked", "--eps", "-1"], "eps must be >= 0"),
+        (["evaluate", "ball-circle/safer-attacked", "--eps", "nan"], "eps must be >= 0"),
+        (["evaluate", "ball-circle/safer-attacked", "--eps", "x"], "0.01,0.05"),
+        (["evaluate", "ball-circle/safer-attacked", "--norm", "3"], "'linf'"),
+        (
+            ["evaluate", "ball-circle/safer-attacked", "--algorithm", "cvpo"],
+            "holds a safer-attacked model",
+        ),
         (["evaluate", "{zoo}/broken.zip", "--task", "ball-circle"], "no policy that can be loaded"),
         (["evaluate", "{zoo}/sac.zip"], "--task"),
         (
@@ -213,13 +216,13 @@ def test_nothing_in_a_model_file_runs(
 
 def test_a_packaged_policy_is_read_as_data_too(small_zoo: Path, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    own = small_zoo / "ball-circle" / "safer.zip"
+    own = small_zoo / "ball-circle" / "safer-attacked.zip"
     kept = own.read_bytes()
     try:
         rewritten(own, tmp_path / "bad.zip", poisoned("lr_schedule", mark)).replace(own)
-        code, out, err = run("evaluate", "ball-circle/safer", "--episodes", "1")
+        code, out, err = run("evaluate", "ball-circle/safer-attacked", "--episodes", "1")
         assert code == 0, out + err
-        policy = load_model(find_model("ball-circle/safer"))
+        policy = load_model(find_model("ball-circle/safer-attacked"))
         assert policy.victim().q_cost is not None
         assert not mark.exists()
         with suppress(Exception):
@@ -383,13 +386,13 @@ def test_the_demo_reports_then_trains_and_resumes(
     arguments = ["demo", "--out", str(tmp_path), "--episodes", "1", "--json"]
     code, out, err = run(*arguments, "--no-train")
     assert code == 0, err
-    assert list(json.loads(out)["policies"]) == ["CVPO", "SAFER"]
+    assert list(json.loads(out)["policies"]) == ["CVPO", "SAFER-attacked"]
     cached = {path: path.stat().st_mtime_ns for path in (tmp_path / "evaluations").iterdir()}
     assert len(cached) == 2 * 3
     code, out, err = run(*arguments)
     assert code == 0, err
-    assert list(json.loads(out)["policies"]) == ["CVPO", "SAFER", "SAFER, fresh"]
+    assert list(json.loads(out)["policies"]) == ["CVPO", "SAFER-attacked", "SAFER-attacked, fresh"]
     assert all(path.stat().st_mtime_ns == made for path, made in cached.items())
-    assert "How SAFER, fresh learnt" in (tmp_path / "index.html").read_text()
+    assert "How SAFER-attacked, fresh learnt" in (tmp_path / "index.html").read_text()
     assert (tmp_path / "model.zip").exists()
     assert (tmp_path / "film.gif").exists()

@@ -91,7 +91,7 @@ def test_what_is_no_policy_is_refused(tmp_path: Path) -> None:
         ValueError, match="Stable-Baselines3 zip, ONNX, TorchScript, .*, module:function"
     ):
         load_policy(tmp_path / "notes.txt")
-    with pytest.raises(FileNotFoundError, match="ball-circle/safer"):
+    with pytest.raises(FileNotFoundError, match="ball-circle/safer-attacked"):
         load_policy("ball-circle/saver")
 
 

@@ -136,9 +136,11 @@ def test_a_saved_model_acts_as_it_did(
     assert not policy.training
 
 
-@pytest.mark.parametrize("name", ["ball-circle/safer", "ball-circle/cvpo"])
+@pytest.mark.parametrize("name", ["ball-circle/safer-attacked", "ball-circle/cvpo"])
 def test_packaged_policies_keep_their_critics_and_spreads(name: str) -> None:
-    known = (SAFER if name.endswith("safer") else CVPO).load(packaged_path(name), device="cpu")
+    known = (SAFER if name.endswith("safer-attacked") else CVPO).load(
+        packaged_path(name), device="cpu"
+    )
     known.policy.set_training_mode(False)  # a learning actor rounds differently
     loaded = load_policy(name)
     assert (loaded.source, loaded.ran_code) == (name, False)
