@@ -11,6 +11,7 @@ import gymnasium as gym
 
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify.entry import certify
+from safer_gym.conformance.extensions import load_extensions
 from safer_gym.conformance.loading import is_named, load_named, load_policy
 from safer_gym.conformance.report.certificate import write_reports
 from safer_gym.conformance.report.certificate.numbers import radius
@@ -38,7 +39,9 @@ def certified(
 
     Raises:
         ValueError, TypeError: as `certify` and `load_policy`.
+        ImportError: an installed extension is broken.
     """
+    load_extensions()
     given = {key: value for key, value in options.items() if value is not None}
     if isinstance(policy, (str, Path)):
         loaded = load_policy(_beside(folder, policy), trust=trust)

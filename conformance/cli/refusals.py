@@ -15,6 +15,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from safer_gym.conformance.extensions import load_extensions
+
 WRONG_USAGE = 3
 CRASHED = 4
 GATE_REFUSED = 1
@@ -26,6 +28,7 @@ class RefusingGroup(TyperGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         with _refusals():
+            load_extensions()
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
@@ -38,7 +41,7 @@ def _refusals() -> Iterator[None]:
     """The library's own refusals become one line on stderr; set SAFER_GYM_TRACEBACK=1 for more."""
     try:
         yield
-    except (ValueError, TypeError, FileNotFoundError, ModuleNotFoundError) as error:
+    except (ValueError, TypeError, FileNotFoundError, ImportError) as error:
         if os.environ.get(SHOW_TRACEBACK):
             raise
         print(f"Error: {error}", file=sys.stderr)
