@@ -147,6 +147,7 @@ def _contradictions(row: Row) -> Iterator[str]:
         every = ("every adversary", sandwich.upper_every.value)
         covers = (("the battery", sandwich.upper_attacks.value), every)
         lower = sandwich.lower
+        claims: list[tuple[str | None, float | None, tuple[tuple[str, float | None], ...]]]
         claims = [(lower.attack, lower.value, (every,))]
         for a in row.attacks:
             own = (a.attack, getattr(a, f"{metric}_upper"))

@@ -13,6 +13,7 @@ from torch import nn
 
 from safer_gym.conformance.certificate.record import EnvironmentRecord, PolicyRecord
 from safer_gym.conformance.certify.noise import Noise
+from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.types import Victim
 
 PROBES = 64
@@ -40,12 +41,10 @@ def policy_record(
 def environment_record(env: gym.Env, max_step_cost: float | None) -> EnvironmentRecord:
     """A digest of an environment's spec, wrappers and spaces.
 
-    The largest cost of a step is the user's word, or the environment's `max_step_cost`.
-
     Raises:
-        ValueError: a largest cost that is not a positive number.
+        ValueError: a largest cost of a step that cannot be, see `Limits.declared`.
     """
-    spec = env.spec
+    spec, limits = env.spec, Limits.declared(env, max_step_cost)
     chain = [type(env).__name__]
     layer: Any = env
     while isinstance(layer, gym.Wrapper):
@@ -54,19 +53,11 @@ def environment_record(env: gym.Env, max_step_cost: float | None) -> Environment
     name = spec.id if spec is not None else chain[-1]
     parts = [name, *chain, repr(env.observation_space), repr(env.action_space)]
     parts += [repr(sorted(spec.kwargs.items(), key=str))] if spec is not None else []
-    largest = max_step_cost if max_step_cost is not None else _own_word(env)
-    if largest is not None and not (np.isfinite(largest) and largest > 0):
-        raise ValueError(f"max_step_cost must be a positive number, got {largest!r}")
     return EnvironmentRecord(
         id=name,
         digest=hashlib.sha256("\n".join(parts).encode()).hexdigest(),
-        horizon=getattr(spec, "max_episode_steps", None),
-        max_step_cost=None if largest is None else float(largest),
+        **limits._asdict(),
     )
-
-
-def _own_word(env: gym.Env) -> float | None:
-    return env.get_wrapper_attr("max_step_cost") if env.has_wrapper_attr("max_step_cost") else None
 
 
 def _parameters(policy: Any) -> Mapping[str, torch.Tensor]:

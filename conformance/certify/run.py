@@ -131,7 +131,7 @@ class Certification:
             self.settings.seed,
             self.settings.n_envs,
             self.settings.device,
-            self.subject.environment.horizon,
+            self.subject.limits,
         )
 
     def _pilot(self) -> tuple[list[Found], float]:

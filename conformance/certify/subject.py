@@ -14,6 +14,7 @@ from safer_gym.conformance.certificate.record import EnvironmentRecord, PolicyRe
 from safer_gym.conformance.certify.divergence import Drawing
 from safer_gym.conformance.certify.noise import NONE, ONE_MODE, Noise, fitted
 from safer_gym.conformance.certify.records import environment_record, policy_record
+from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 from safer_gym.wrappers.policies.stochastic import StochasticPolicy, noisy_policy, stochastic_policy
@@ -49,10 +50,12 @@ class Subject(NamedTuple):
     @property
     def high(self) -> float | None:
         """Largest cost of an episode."""
-        environment = self.environment
-        if environment.horizon is None or environment.max_step_cost is None:
-            return None
-        return environment.horizon * environment.max_step_cost
+        return self.limits.largest_cost()
+
+    @property
+    def limits(self) -> Limits:
+        """Of every episode."""
+        return Limits.recorded(self.environment)
 
 
 def make_subject(

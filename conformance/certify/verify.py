@@ -23,6 +23,7 @@ from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.plan import Plan
 from safer_gym.conformance.certify.rows import make_row
 from safer_gym.conformance.certify.world import Result
+from safer_gym.conformance.evaluate.limits import Limits
 
 TOLERANCE = 1e-9
 
@@ -36,6 +37,9 @@ def _problems(certificate: Certificate) -> Iterator[str]:
     spent = sum((Fraction(share.delta) for share in certificate.allocation), Fraction(0))
     if spent > Fraction(certificate.delta):
         yield f"the allocation spends {float(spent)}, more than delta = {certificate.delta}"
+    if faults := [*_contradicted(certificate)]:
+        yield from faults
+        return  # no bound is defined of such episodes
     plan = _plan(certificate)
     ledger = _ledger(certificate, plan)
     refusals: dict[Any, str] = {}
@@ -60,10 +64,28 @@ def _problems(certificate: Certificate) -> Iterator[str]:
         elif recorded.verdict != "INCONCLUSIVE":
             yield f"requirement {recorded.text!r}: decided without a row"
     for line in certificate.headlines:
-        made = headline(plan, rows, line.mode, doubt)
-        yield from _differences(line, made, f"headline ({line.mode})")
+        figures = headline(plan, rows, line.mode, doubt)
+        yield from _differences(line, figures, f"headline ({line.mode})")
     if certificate.verdict != overall(certificate.requirements, doubt):
         yield f"the verdict {certificate.verdict} does not follow from the requirements"
+
+
+def _contradicted(certificate: Certificate) -> Iterator[str]:
+    """Recorded episodes beyond the limits that the bounds assume."""
+    limits = Limits.recorded(certificate.environment)
+    places: list[tuple[str, Any]] = [
+        (f"row eps {row.eps:g} ({row.mode}), {evidence.attack}", evidence)
+        for row in certificate.rows
+        for evidence in row.attacks
+    ]
+    if certificate.benign is not None:
+        places.append(("benign episodes", certificate.benign))
+    for place, source in places:
+        if len(source.costs) != len(source.lengths):
+            yield f"{place}: {len(source.costs)} costs but {len(source.lengths)} lengths"
+            continue
+        result = _result(source)
+        yield from (f"{place}: {fault}" for fault in limits.faults(result.costs, result.lengths))
 
 
 def _plan(certificate: Certificate) -> Plan:
@@ -77,10 +99,7 @@ def _plan(certificate: Certificate) -> Plan:
 
 
 def _ledger(certificate: Certificate, plan: Plan) -> Ledger:
-    environment = certificate.environment
-    high = None
-    if environment.horizon is not None and environment.max_step_cost is not None:
-        high = environment.horizon * environment.max_step_cost
+    high = Limits.recorded(certificate.environment).largest_cost()
     ledger = Ledger(plan, certificate.attacks, high, certificate.allocation)
     for row in certificate.rows:
         for evidence in row.attacks:

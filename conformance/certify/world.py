@@ -19,6 +19,7 @@ from safer_gym.conformance.certify.divergence import Drawing, spent_budgets
 from safer_gym.conformance.evaluate.attacked_policy import ROWS, AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
+from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Floats, Trace
 from safer_gym.types import Victim
 from safer_gym.wrappers.gate.attack import gated
@@ -42,8 +43,8 @@ class World(NamedTuple):
     seed: int
     n_envs: int
     device: str
-    horizon: int | None = None
-    """Length of the longest episode; None where nobody knows it."""
+    limits: Limits = Limits()
+    """Of every episode."""
 
 
 class Job(NamedTuple):
@@ -81,7 +82,8 @@ def run_job(world: World, job: Job) -> Result:
     """Run a job's episodes.
 
     Raises:
-        ValueError: the environment gave no cost, or something that is not finite.
+        ValueError: the environment gave no cost, something that is not finite, or an episode
+            beyond the limits.
         AdversaryError: the attack broke its contract.
     """
     episodes = _episodes(world, job)
@@ -118,6 +120,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
         first=job.first,
         n_envs=world.n_envs,
         traces=job.episodes if job.trace or job.radii else 0,
+        limits=world.limits,
     )
 
 
@@ -126,4 +129,4 @@ def _spent(world: World, job: Job, traces: tuple[Trace, ...]) -> Floats:
         return np.zeros((job.episodes, 0, 0))
     balls = [world.ball.scaled(eps) for eps in job.radii]
     clean = [trace.clean for trace in traces]
-    return spent_budgets(world.stochastic, clean, balls, world.horizon)
+    return spent_budgets(world.stochastic, clean, balls, world.limits.horizon)

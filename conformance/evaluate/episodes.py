@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from safer_gym.conformance.evaluate.attacked_policy import ROWS, Actor
 from safer_gym.conformance.evaluate.env_pool import EnvPool
+from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
 
 NO_COST = (
@@ -23,8 +24,11 @@ NO_COST = (
 class Episode:
     """One running episode and its sums."""
 
-    def __init__(self, env: gym.Env, seed: int, *, record: bool) -> None:
-        self.env = env
+    def __init__(
+        self, env: gym.Env, seed: int, *, record: bool, limits: Limits | None = None
+    ) -> None:
+        self.env, self.seed = env, seed
+        self.limits = Limits.declared(env) if limits is None else limits
         self.obs, _ = env.reset(seed=seed)
         self.reward = 0.0
         self.cost = 0.0
@@ -45,6 +49,7 @@ class Episode:
         self.reward += float(reward)
         self.cost += cost
         self.length += 1
+        self.limits.check(cost, self.length, self.seed)
         self.done = bool(terminated or truncated or self.length == max_steps)
         if self.done:
             self._finish()
@@ -84,6 +89,7 @@ def run_episodes(
     n_envs: int = ROWS,
     max_steps: int | None = None,
     traces: int = 0,
+    limits: Limits | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> list[Episode]:
     """Run one episode for each seed, up to `n_envs` side by side, and return them in order.
@@ -91,6 +97,9 @@ def run_episodes(
     Episode number `first` + i has row and block of its own, whatever runs beside it, and so its
     actions: a long run can be made in parts, and one episode alone. The first `traces` episodes
     are recorded. A block of ROWS episodes is cut into groups of `n_envs`.
+
+    Raises:
+        ValueError: an episode beyond `limits`; None: those that its environment declares.
     """
     done: list[Episode] = []
     numbers = range(first, first + len(seeds))
@@ -98,7 +107,9 @@ def run_episodes(
         rows = list(members)
         for start in range(0, len(rows), n_envs):
             group = {
-                n % ROWS: Episode(stock.take(), seeds[n - first], record=n - first < traces)
+                n % ROWS: Episode(
+                    stock.take(), seeds[n - first], record=n - first < traces, limits=limits
+                )
                 for n in rows[start : start + n_envs]
             }
             try:
