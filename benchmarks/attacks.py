@@ -1,8 +1,7 @@
 """States attacked per second, and how much of the time is matrix multiplication.
 
 The attack is maximum cost with `steps` gradient steps, on an actor and critics of two hidden
-layers each. The share of products is the time of the same matrix products replayed alone; only
-torch's are counted, not NumPy's for few rows (`safer_gym.mlp_blocks`).
+layers each. The share of products is the time of the same matrix products replayed alone.
 """
 
 from __future__ import annotations

@@ -8,29 +8,24 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.mlp import MlpAction, MlpCritic
-from safer_gym.mlp_blocks import BlockAction, BlockCritic, block_size
+from safer_gym.mlp import CriticAt, MlpAction, MlpCritic
 from safer_gym.types import QFn, Victim
 
-EIGHT = 8
-"""Rows of a vector unit: torch's products of a multiple mostly treat each row alike."""
+GRANULE = 8
+"""Rows of a vector unit. Cut down to another multiple, a batch mostly keeps its rows' bits."""
 
 
 @dataclass(frozen=True)
 class AnalyticScore:
     """sum_i weight_i Q_i(s, mu(s~)) for fixed clean states s, without autograd."""
 
-    action: MlpAction | BlockAction
-    critics: Sequence[tuple[float, Any]]
-    """Weights, and a `CriticAt` or `BlockCritic` each, of the action's form."""
-    granule: int
-    """A batch of a multiple of this many rows, cut down to another one, keeps the rows' bits."""
+    action: MlpAction
+    critics: Sequence[tuple[float, CriticAt]]
+    """Weights, each with its critic."""
 
-    @np.errstate(all="ignore")
     def __call__(self, points: Tensor) -> Tensor:
         """Values [B] at `points`, forward alone."""
         unit = self.action.unit(points)
@@ -70,12 +65,8 @@ def analytic_score(
     for weight, critic in terms:
         if not isinstance(critic, MlpCritic) or not _same_box(action, critic):
             return None
-        critics.append((weight, critic))
-    size = block_size(obs, action.layers, *(critic.layers for _, critic in critics))
-    if size == 0:
-        return AnalyticScore(action, [(weight, q.at(obs)) for weight, q in critics], EIGHT)
-    in_blocks = [(weight, BlockCritic(q, obs, size)) for weight, q in critics]
-    return AnalyticScore(BlockAction(action, size), in_blocks, size)
+        critics.append((weight, critic.at(obs)))
+    return AnalyticScore(action, critics)
 
 
 def _same_box(action: MlpAction, critic: MlpCritic) -> bool:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from safer_gym.attacks.analytic import AnalyticScore
+from safer_gym.attacks.analytic import GRANULE, AnalyticScore
 from safer_gym.attacks.step_rules import Steepest
 from safer_gym.balls import LpBall
 
@@ -108,7 +108,7 @@ def box_walk(
         moving = (wanted != points).any(1)
         if flat is not None:
             moving |= flat
-        kept = _worth_keeping(moving, score.granule)
+        kept = _worth_keeping(moving)
         if kept is not None:
             if not len(kept):
                 break
@@ -132,15 +132,15 @@ def _flat(direction: NDArray) -> NDArray | None:
     return flat if flat.any() else None
 
 
-def _worth_keeping(moving: NDArray, granule: int) -> NDArray | None:
+def _worth_keeping(moving: NDArray) -> NDArray | None:
     """Which rows to go on with, where that saves a quarter of them or more; None for all.
 
-    They stay a multiple of `granule`, or all: no row sees in its last bits how many others move.
+    They stay a multiple of `GRANULE`, or all: no row sees in its last bits how many others move.
     """
     n_moving, n_rows = np.count_nonzero(moving), len(moving)
     if n_moving == 0:
         return np.flatnonzero(moving)
-    size = -(-n_moving // granule) * granule
-    if n_rows % granule != 0 or 4 * size > 3 * n_rows:
+    size = -(-n_moving // GRANULE) * GRANULE
+    if n_rows % GRANULE != 0 or 4 * size > 3 * n_rows:
         return None
     return np.argsort(~moving, kind="stable")[:size]

@@ -14,23 +14,13 @@ from gymnasium import spaces
 from torch import nn
 
 from safer_gym.agents import CVPO
-from safer_gym.attacks import analytic, gradient, make_attack, make_objective
+from safer_gym.attacks import gradient, make_attack, make_objective
 from safer_gym.attacks.analytic import AnalyticScore
 from safer_gym.attacks.box_walk import Box
 from safer_gym.balls import LpBall
 from safer_gym.mlp import MlpAction, MlpCritic
 from safer_gym.types import Victim
 from safer_gym.wrappers.adversary import ObservationAdversary
-
-BLOCKS = {"blocks": lambda rows, *networks: min(4, len(rows)), "torch": lambda *sizes: 0}
-
-
-@pytest.fixture(params=BLOCKS, autouse=True)
-def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """All laws hold for both ways to multiply, whichever this machine prefers."""
-    monkeypatch.setattr(analytic, "block_size", BLOCKS[request.param])
-    return request.param
-
 
 class Still(gym.Env):
     """Spaces, one of them with an uneven action box."""
@@ -113,7 +103,7 @@ def test_an_attack_finds_the_same_points_either_way() -> None:
 
 
 def test_rows_that_settled_are_left_out_and_the_others_do_not_notice(
-    products: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     victim, ball = make().victim(), LpBall.of("linf", 0.1)
     obs = torch.randn(24, 5, generator=torch.Generator().manual_seed(2))
@@ -129,7 +119,7 @@ def test_rows_that_settled_are_left_out_and_the_others_do_not_notice(
     many, general = attack(victim, obs, ball), attack(by_autograd(victim), obs, ball)
     assert seen[0] == 24
     assert seen[-1] < 24
-    assert all(size % (4 if products == "blocks" else 8) == 0 for size in seen)
+    assert all(size % 8 == 0 for size in seen)
     seen.clear()
     odd = attack(victim, obs[:23], ball)
     assert set(seen) == {23}
@@ -186,24 +176,6 @@ def test_critics_that_are_not_numbers_leave_the_clean_observation() -> None:
         victim.q_cost.layers[0].weight.fill_(torch.inf)
     result = make_attack("mc")(victim, obs, LpBall.of("linf", 0.1))
     assert torch.equal(result.obs, obs)
-
-
-@pytest.mark.parametrize("n_critics", [1, 2])
-def test_in_blocks_no_bit_depends_on_the_number_of_rows(n_critics: int, products: str) -> None:
-    if products != "blocks":
-        pytest.skip("torch's products may add up in another order")
-    victim = make(n_critics=n_critics).victim()
-    obs, points = torch.randn(2, 64, 5, generator=torch.Generator().manual_seed(4))
-    whole = make_objective("mc")(victim, obs).look(points)  # type: ignore[attr-defined]
-    chosen = torch.tensor([3, 60, 17, 8, 9, 22, 40, 41])
-    score = make_objective("mc")(victim, obs)
-    assert isinstance(score, AnalyticScore)
-    for part in (
-        score.rows(chosen).look(points[chosen]),
-        make_objective("mc")(victim, obs[chosen]).look(points[chosen]),  # type: ignore[attr-defined]
-    ):
-        for some, every in zip(part, whole, strict=True):
-            assert torch.equal(some, every[chosen])
 
 
 def test_weights_are_read_as_they_are_now_and_never_touched() -> None:
