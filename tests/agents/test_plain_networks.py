@@ -14,13 +14,13 @@ from gymnasium import spaces
 from torch import nn
 
 from safer_gym.agents import CVPO
-from safer_gym.attacks import gradient, make_attack, make_objective
+from safer_gym.attacks import make_attack, make_objective
 from safer_gym.attacks.analytic import AnalyticScore
-from safer_gym.attacks.box_walk import Box
 from safer_gym.balls import LpBall
 from safer_gym.mlp import MlpAction, MlpCritic
 from safer_gym.types import Victim
 from safer_gym.wrappers.adversary import ObservationAdversary
+
 
 class Still(gym.Env):
     """Spaces, one of them with an uneven action box."""
@@ -137,36 +137,28 @@ def flat_in_places() -> Victim:
     return agent.victim()
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize(
-    "options", [{}, {"restarts": 2}, {"random_start": True}, {"step_size": 0.3}, {"steps": 1}]
-)
+    "options",
+    [{}, {"restarts": 2}, {"random_start": True}, {"step_size": 0.3}, {"steps": 1},
+     {"step_rule": "adam"}],
+)  # fmt: skip
 @pytest.mark.parametrize("eps", [0.3, [0.5, 0.0, 0.1, 0.2, 0.3]])
-def test_the_walk_in_a_box_is_the_general_one(
-    options: dict[str, Any], eps: Any, monkeypatch: pytest.MonkeyPatch
+def test_flat_rows_jump_and_settled_rows_rest_as_with_autograd(
+    options: dict[str, Any], eps: Any, norm: str
 ) -> None:
-    victim, ball = flat_in_places(), LpBall.of("linf", eps, low=-1.5, high=1.0)
+    victim, ball = flat_in_places(), LpBall.of(norm, eps, low=-1.5, high=1.0)
     obs = torch.randn(16, 5, generator=torch.Generator().manual_seed(3))
     obs[::3, 0] = 40.0
     slopes = make_objective("mc")(victim, obs).look(obs)[1]  # type: ignore[attr-defined]
     assert 0 < int(slopes.any(1).sum()) < 16
     attack = make_attack("mc", **options)
-    boxed = attack(victim, obs, ball, torch.Generator().manual_seed(0))
-    monkeypatch.setattr(gradient, "_in_a_box", lambda *_: False)
-    general = attack(victim, obs, ball, torch.Generator().manual_seed(0))
-    for one, other in zip(boxed, general, strict=True):
+    fast = attack(victim, obs, ball, torch.Generator().manual_seed(0))
+    general = attack(by_autograd(victim), obs, ball, torch.Generator().manual_seed(0))
+    # Points may differ along a flat top; what they are worth may not.
+    for one, other in zip(fast[1:], general[1:], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
-    assert bool(ball.contains(obs, boxed.obs, rtol=0).all())
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("eps", [0.1, 1e-9, [0.5, 0.0, 1e-3]])
-def test_the_box_is_where_the_ball_projects_to(dtype: torch.dtype, eps: Any) -> None:
-    obs = 30 * torch.randn(200, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
-    for limits in ({}, {"low": -20.0}, {"low": [-50.0, -1.0, 0.0], "high": 25.0}):
-        ball = LpBall.of("linf", eps, **limits)
-        box = Box.around(obs, ball)
-        for end, far in ((box.low, -1e6), (box.high, 1e6)):
-            assert torch.equal(torch.from_numpy(end), ball.project(obs, torch.full_like(obs, far)))
+    assert bool(ball.contains(obs, fast.obs, rtol=0).all())
 
 
 def test_critics_that_are_not_numbers_leave_the_clean_observation() -> None:
