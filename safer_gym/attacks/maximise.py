@@ -176,7 +176,7 @@ def _settled(now: _Walkers, points: Tensor, flat: Tensor | None, ball: LpBall) -
         still &= ~now.settled
     if not bool(still.any()):
         return now.settled
-    upward = now.project(here.points + ball.ascent_direction(here.gradient))
+    upward = now.project(here.points + ball.ascent_direction(here.gradient, here.points))
     still &= _alike(upward, here.points)
     return still if now.settled is None else still | now.settled
 
