@@ -34,8 +34,18 @@ from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.loading import load_policy
 from safer_gym.wrappers.tasks import TASKS
 
-TIMES = ("seconds", "created", "date", "commit", "version", "versions", "command", "machine")
-"""Keys whose values tell of a run, not of what it found."""
+TIMES = (
+    "seconds",
+    "created",
+    "date",
+    "commit",
+    "version",
+    "versions",
+    "command",
+    "machine",
+    "content_hash",
+)
+"""Keys whose values tell of a run, not of what it found; a hash covers them too."""
 POLICIES = (
     "ball-circle/safer-attacked",
     "car-circle/safer-attacked",

@@ -103,9 +103,9 @@ class UpperEvery:
     refused: str | None = None
     eps: float | None = None
     """Radius of the bound; larger than the row's where a larger ball's bound is better."""
-    spent: tuple[float, ...] = ()
-    """What each of the first n benign episodes used of the budget; empty where the bound is a
-    larger radius', whose row has them."""
+    spent: tuple[float | None, ...] = ()
+    """What each of the first n benign episodes used of the budget, None where that has no end;
+    empty where the bound is a larger radius', whose row has them."""
     options: dict[str, float] | None = None
     """Further numbers of the method, e.g. the Renyi order."""
     promises: dict[str, float] | None = None

@@ -1,14 +1,25 @@
-"""Frozen dataclasses to plain JSON and back, by their type hints."""
+"""Frozen dataclasses to plain JSON and back, by their type hints. What is read is not trusted."""
 
 from __future__ import annotations
 
+import re
+import reprlib
+import sys
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+DEEPEST = 4
+"""How deep lists may be nested where no type says it."""
+LARGEST_INTEGER = 2**63 - 1
+LARGEST_FLOAT = sys.float_info.max
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that could rewrite a terminal's lines, and lone surrogates."""
 
 
 def to_json(value: Any) -> Any:
@@ -24,60 +35,116 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def from_json(cls: type[T], data: Any, name: str = "") -> T:
-    """Undo `to_json` for a dataclass; a missing key takes the field's default.
+def from_json(cls: type[T], data: Any, name: str = "", *, strict: bool = False) -> T:
+    """Undo `to_json` for a dataclass.
+
+    Args:
+        name: of the place, for messages.
+        strict: refuse what `to_json` would not write: a key left out, a float without a point.
+            Otherwise a missing key takes the field's default.
 
     Raises:
-        ValueError: a key is unknown, or missing without default, or a value has another type;
-            names the place.
+        ValueError: a key is unknown or missing; a value has another type, is not finite, or is text
+            that a terminal would not show as it is. Names the place.
     """
+    place = name.lstrip(".") or cls.__name__
     if not isinstance(data, Mapping):
-        raise ValueError(f"{name or cls.__name__} must be an object, got {data!r}")
-    hints = _hints(cls)
+        raise ValueError(f"{place} must be an object, got {shown(data)}")
+    kind: Any = cls
+    hints = _hints(kind)
     unknown = [key for key in data if key not in hints]
     if unknown:
-        raise ValueError(f"{name or cls.__name__} has the unknown key {unknown[0]!r}")
-    values = {key: _typed(hints[key], item, f"{name}.{key}") for key, item in data.items()}
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise ValueError(f"{name or cls.__name__}: {error}") from error
+        raise ValueError(f"{place} has the unknown key {shown(unknown[0])}")
+    optional = () if strict else _with_default(kind)
+    missing = [key for key in hints if key not in data and key not in optional]
+    if missing:
+        raise ValueError(f"{place} lacks the key {missing[0]!r}")
+    values = {key: _typed(hints[key], item, f"{name}.{key}", strict) for key, item in data.items()}
+    return cls(**values)
 
 
-def _hints(cls: type) -> dict[str, Any]:
+def shown(data: Any) -> str:
+    """A value for a message: one line, and short."""
+    return reprlib.repr(data)
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
-def _typed(hint: Any, data: Any, name: str) -> Any:
+@cache
+def _with_default(cls: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls) if f.default is not MISSING)
+
+
+def _typed(hint: Any, data: Any, name: str, strict: bool) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        if data is None:
-            return _typed(type(None), data, name)
-        return _typed(next(a for a in arguments if a is not type(None)), data, name)
+        inner = next(a for a in arguments if a is not type(None))
+        return None if data is None else _typed(inner, data, name, strict)
     if isinstance(hint, type) and is_dataclass(hint):
-        return from_json(hint, data, name)
+        return from_json(hint, data, name, strict=strict)
     if origin is tuple:
         return tuple(
-            _typed(arguments[0], item, f"{name}[{i}]")
+            _typed(arguments[0], item, f"{name}[{i}]", strict)
             for i, item in enumerate(_of_type(list, data, name))
         )
+    if origin is dict:
+        return {
+            _text(key, name): _typed(arguments[1], item, f"{name}.{key}", strict)
+            for key, item in _of_type(dict, data, name).items()
+        }
     if origin is Literal:
         return _one_of(arguments, data, name)
+    if hint is Any:
+        return _plain(data, name, DEEPEST)
+    return _scalar(hint, data, name, strict)
+
+
+def _scalar(hint: Any, data: Any, name: str, strict: bool) -> Any:
     if hint is float:
-        return float(_of_type((int, float), data, name))
-    if isinstance(hint, type):
-        return _of_type(hint, data, name)
-    return dict(data) if isinstance(data, Mapping) else data
+        return _finite(_of_type(float if strict else (int, float), data, name), name)
+    value = _of_type(hint, data, name)
+    if hint is int and abs(value) > LARGEST_INTEGER:
+        raise ValueError(f"{name.lstrip('.')} is too large: {shown(value)}")
+    return _text(value, name) if hint is str else value
+
+
+def _plain(data: Any, name: str, depth: int) -> Any:
+    """Lists, texts and finite numbers, to a small depth."""
+    if depth == 0:
+        raise ValueError(f"{name.lstrip('.')} is nested too deeply")
+    if isinstance(data, list):
+        return [_plain(item, name, depth - 1) for item in data]
+    if data is None or isinstance(data, bool):
+        return data
+    kind = next((kind for kind in (str, int, float) if isinstance(data, kind)), None)
+    if kind is None:
+        raise ValueError(f"{name.lstrip('.')} has the wrong type: {shown(data)}")
+    return _scalar(kind, data, name, strict=True)
 
 
 def _of_type(kind: Any, data: Any, name: str) -> Any:
     wrong = isinstance(data, bool) and kind is not bool
     if wrong or not isinstance(data, kind):
-        raise ValueError(f"{name.lstrip('.')} has the wrong type: {data!r}")
+        raise ValueError(f"{name.lstrip('.')} has the wrong type: {shown(data)}")
     return data
+
+
+def _finite(value: Any, name: str) -> float:
+    if not abs(value) <= LARGEST_FLOAT:
+        raise ValueError(f"{name.lstrip('.')} must be finite, got {shown(value)}")
+    return float(value)
+
+
+def _text(value: str, name: str) -> str:
+    if _HIDDEN.search(value):
+        raise ValueError(f"{name.lstrip('.')} holds control characters: {shown(value)}")
+    return value
 
 
 def _one_of(options: tuple[Any, ...], data: Any, name: str) -> Any:
     if data not in options:
-        raise ValueError(f"{name.lstrip('.')} must be one of {options}, got {data!r}")
+        raise ValueError(f"{name.lstrip('.')} must be one of {options}, got {shown(data)}")
     return data

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,11 +12,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from safer_gym.conformance.certificate.evidence import Benign, Row
-from safer_gym.conformance.certificate.jsonable import from_json, to_json
+from safer_gym.conformance.certificate.jsonable import from_json, shown, to_json
 from safer_gym.conformance.certificate.requirement import Metric, Mode, Scope
+from safer_gym.conformance.certificate.seal import content_hash
 from safer_gym.conformance.files import write_json
+from safer_gym.conformance.untrusted import read_json
 
-SCHEMA = "safer-gym/certificate/1"
+SCHEMA = "safer-gym/certificate/2"
+UNSEALED = "safer-gym/certificate/1"
+"""The schema before; its certificates carry no content hash and can still be read."""
+SCHEMAS = (SCHEMA, UNSEALED)
 
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 EXIT_CODES: dict[str, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
@@ -164,6 +168,10 @@ class Certificate:
     attacks: tuple[str, ...] = ()
     """Labels of the battery, measured or not."""
     schema: str = SCHEMA
+    content_hash: str | None = None
+    """SHA-256 of all the rest but the signature; see `seal`. None: of the schema before."""
+    signature: str | None = None
+    """Ed25519 signature over the content hash, in hexadecimal digits; see `signature`."""
 
     @property
     def exit_code(self) -> int:
@@ -182,17 +190,41 @@ class Certificate:
         known = ", ".join(f"{r.eps:g} ({r.mode})" for r in self.rows)
         raise KeyError(f"no row at eps {eps:g} ({mode}); there are {known}")
 
-    def naming(self, path: str) -> Certificate:
-        """The same certificate, whose replay commands name the file it is saved as."""
+    def naming(self, path: str, *options: str) -> Certificate:
+        """The same certificate, whose replay commands name the file it is saved as.
+
+        Args:
+            options: of the command `replay`, where the file alone does not say enough.
+        """
         notes = tuple(
-            replace(note, replay=f"safer-gym replay {shlex.quote(path)} --episode {number}")
+            replace(note, replay=replay_command(path, number, *options))
             for number, note in enumerate(self.episodes_of_note)
         )
-        return replace(self, episodes_of_note=notes)
+        return replace(self, episodes_of_note=notes).sealed()
+
+    def sealed(self) -> Certificate:
+        """The same certificate with a hash of what it holds now, and without a signature."""
+        bare = replace(self, schema=SCHEMA, content_hash=None, signature=None)
+        plain = from_json(Certificate, to_json(bare), "certificate")
+        return replace(plain, content_hash=content_hash(to_json(plain)))
+
+    @property
+    def why_broken(self) -> str:
+        """Why the content hash is not that of what the certificate holds; "" where it is."""
+        if self.schema == UNSEALED:
+            return ""
+        if self.content_hash is None:
+            return "the certificate carries no content hash"
+        if self.content_hash != content_hash(self.to_json()):
+            return "the content hash is another: the certificate was changed after it was made"
+        return ""
 
     def to_json(self) -> dict[str, Any]:
         """A dict for `json.dumps`."""
-        return dict(to_json(self))
+        found = dict(to_json(self))
+        if self.schema == UNSEALED:
+            del found["content_hash"], found["signature"]
+        return found
 
     @classmethod
     def from_json(cls, data: Any) -> Certificate:
@@ -202,8 +234,13 @@ class Certificate:
             ValueError: another schema, or a key or value that is wrong; names the place.
         """
         found = data.get("schema") if isinstance(data, dict) else None
-        if found != SCHEMA:
-            raise ValueError(f"the certificate's schema must be {SCHEMA!r}, got {found!r}")
+        if found not in SCHEMAS:
+            raise ValueError(f"the certificate's schema must be {SCHEMA!r}, got {shown(found)}")
+        if found == SCHEMA:
+            return from_json(cls, data, "certificate", strict=True)
+        for key in ("content_hash", "signature"):
+            if key in data:
+                raise ValueError(f"a certificate of {UNSEALED} has no {key}")
         return from_json(cls, data, "certificate")
 
     def save(self, path: str | Path) -> None:
@@ -211,14 +248,22 @@ class Certificate:
         write_json(Path(path), self.to_json())
 
     @classmethod
-    def load(cls, path: str | Path) -> Certificate:
-        """Read a certificate that `save` wrote.
+    def load(cls, path: str | Path, *, changed: bool = False) -> Certificate:
+        """Read a certificate that `save` wrote. A certificate is untrusted input.
+
+        Args:
+            changed: read it even if its content hash is not that of what it holds; see
+                `why_broken`.
 
         Raises:
-            FileNotFoundError, ValueError: no such file, or not a certificate.
+            FileNotFoundError, ValueError: no such file, not a certificate, or a changed one.
         """
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not JSON: {error}") from error
-        return cls.from_json(data)
+        certificate = cls.from_json(read_json(path))
+        if certificate.why_broken and not changed:
+            raise ValueError(f"{path}: {certificate.why_broken}")
+        return certificate
+
+
+def replay_command(path: str, number: int, *options: str) -> str:
+    """The command that runs an episode of note again."""
+    return shlex.join(["safer-gym", "replay", path, "--episode", str(number), *options])

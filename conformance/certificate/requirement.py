@@ -123,6 +123,8 @@ class Requirement:
         Raises:
             ValueError: the sentence can not be read; shows one that can.
         """
+        if not isinstance(text, str):
+            raise ValueError(f"text must be a sentence, got {text!r}")
         found = _parts(text.strip())
         if found is None:
             raise ValueError(
@@ -148,6 +150,8 @@ class Requirement:
         Raises:
             ValueError: names the table and the key.
         """
+        if not isinstance(table, Mapping):
+            raise ValueError(f"{name} must be a table, got {table!r}")
         known = ("text", *cls.__dataclass_fields__)
         for key in table:
             if key not in known:

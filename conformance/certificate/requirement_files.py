@@ -17,11 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from safer_gym.conformance.certificate.requirement import Requirement
+from safer_gym.conformance.untrusted import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+MOST_BYTES = 2**20
 
 
 def read_requirements(path: str | Path) -> tuple[Requirement, ...]:
@@ -33,15 +36,15 @@ def read_requirements(path: str | Path) -> tuple[Requirement, ...]:
     """
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        data = tomllib.loads(read_text(path, MOST_BYTES))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
     tables = data.pop("requirement", None)
     if data:
         raise ValueError(f"{path}: unknown key {next(iter(data))!r}; known: requirement")
     if isinstance(tables, dict):
         tables = [tables]
-    if not tables:
+    if not tables or not isinstance(tables, list):
         raise ValueError(f"{path} holds no requirement; write one as [[requirement]]")
     return tuple(
         Requirement.from_table(table, f"{path}: requirement {i}")

@@ -50,7 +50,7 @@ def certificate(
     ledger: Ledger,
     notes: tuple[EpisodeOfNote, ...],
 ) -> Certificate:
-    """Everything in its place."""
+    """Everything in its place, sealed."""
     plan, settings, subject = run.plan, run.settings, run.subject
     refusals = {(mode, metric): reason for mode, metric, reason in _no_bounds(run)}
     rows = tuple(make_row(ledger, mode, eps, refusals) for mode in plan.modes for eps in plan.eps)
@@ -89,7 +89,7 @@ def certificate(
         refusals=_refusals(run, battery),
         episodes_of_note=notes,
         seconds=time.monotonic() - run.started,
-    )
+    ).sealed()
 
 
 def _no_bounds(run: Certification) -> list[tuple[Mode, Metric, str]]:

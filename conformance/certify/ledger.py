@@ -92,12 +92,23 @@ class Ledger:
         """The delta that a bound may spend; None if it has none."""
         return self._deltas.get((mode, eps, attack, metric, side))
 
+    def spendable(self, mode: Mode, eps: float, attack: str, metric: str) -> float:
+        """The delta of an upper end that every certificate has.
+
+        Raises:
+            ValueError: the allocation has none.
+        """
+        delta = self.delta(mode, eps, attack, metric, "upper")
+        if delta is None:
+            place = f"{metric} at eps {eps:g} ({mode} policy)"
+            raise ValueError(f"the allocation has no share for the upper end of the {place}")
+        return delta
+
     def ends(self, mode: Mode, eps: float, attack: str, metric: Metric) -> Ends:
         """Both bounds of an attack's cell at this radius' shares; trivial where none is due."""
         key = Key.of(mode, attack, eps)
         lower = self.delta(mode, eps, attack, metric, "lower")
-        upper = self.delta(mode, eps, WORST, metric, "upper")
-        assert upper is not None
+        upper = self.spendable(mode, eps, WORST, metric)
         memo = (key, metric, self.cell(key).n, lower, upper)
         if memo not in self._known:
             self._known[memo] = self._ends(key, metric, lower or upper, upper)

@@ -115,7 +115,8 @@ def recorded(
     found = {evidence.attack: evidence for evidence in row.attacks}
     evidence: AttackEvidence | Benign = found[choose("attack", attack, tuple(found))]
     if is_benign := attack == NULL and row.mode == "stochastic":
-        assert certificate.benign is not None
+        if certificate.benign is None:
+            raise ValueError("the certificate has no episodes of the policy without an attack")
         evidence = certificate.benign
     if not 0 <= index < evidence.n:
         raise IndexError(f"index must be in [0, {evidence.n}), got {index!r}")

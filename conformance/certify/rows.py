@@ -102,8 +102,7 @@ def _lower(ledger: Ledger, mode: Mode, eps: float, metric: Metric) -> LowerEnd:
 
 def _upper_attacks(ledger: Ledger, mode: Mode, eps: float, metric: Metric) -> UpperAttacks:
     """One share for all: the worst attack's own bound errs with at most that probability."""
-    delta = ledger.delta(mode, eps, WORST, metric, "upper")
-    assert delta is not None
+    delta = ledger.spendable(mode, eps, WORST, metric)
     ends = {a: ledger.ends(mode, eps, a, metric).upper for a in ledger.attacks_at(eps)}
     worst = max(ends, key=lambda attack: ends[attack])
     cap = 1.0 if metric == "rate" else (ledger.high or np.inf)
@@ -148,7 +147,10 @@ def _every_at(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:
         delta=delta,
         vacuous=bool(found.value >= cap),
         eps=eps,
-        spent=tuple(ledger.spent[eps][:, used.column].tolist()),
+        spent=tuple(
+            total if np.isfinite(total) else None
+            for total in ledger.spent[eps][:, used.column].tolist()
+        ),
         options={
             "budget": used.budget,
             **({} if used.order is None else {"order": used.order}),

@@ -16,11 +16,7 @@ def tail_bounds(
     """Of the 95 % quantile, and of the mean of the worst 5 %; None without a largest cost."""
     if ledger.high is None:
         return None, None
-    quantile, cvar = (
-        ledger.delta(mode, eps, WORST, metric, "upper") for metric in ("quantile", "cvar")
-    )
-    assert quantile is not None
-    assert cvar is not None
+    quantile, cvar = (ledger.spendable(mode, eps, WORST, m) for m in ("quantile", "cvar"))
     return (
         quantile_upper(costs, LEVEL, quantile, ledger.high),
         cvar_upper(costs, LEVEL, cvar, ledger.high),

@@ -30,10 +30,17 @@ TOLERANCE = 1e-9
 
 def verify(certificate: Certificate) -> tuple[str, ...]:
     """What is wrong with a certificate, in words; empty where nothing is."""
-    return tuple(_problems(certificate))
+    problems: list[str] = []
+    try:
+        problems += _problems(certificate)
+    except ValueError as error:
+        problems.append(f"its bounds cannot be derived: {error}")
+    return tuple(problems)
 
 
 def _problems(certificate: Certificate) -> Iterator[str]:
+    if certificate.why_broken:
+        yield certificate.why_broken
     spent = sum((Fraction(share.delta) for share in certificate.allocation), Fraction(0))
     if spent > Fraction(certificate.delta):
         yield f"the allocation spends {float(spent)}, more than delta = {certificate.delta}"
@@ -107,6 +114,8 @@ def _ledger(certificate: Certificate, plan: Plan) -> Ledger:
             if ledger.cell(key).n == 0:
                 is_benign = row.mode == "stochastic" and evidence.attack == NULL
                 source: Any = certificate.benign if is_benign else evidence
+                if source is None:
+                    raise ValueError("the stochastic policy's benign episodes are not recorded")
                 ledger.cell(key).add(_result(source))
             if evidence.search_max_cost is not None:
                 ledger.caps[key] = evidence.search_max_cost
@@ -133,7 +142,10 @@ def _add_compositions(ledger: Ledger, row: Row) -> None:
     metrics: tuple[Metric, ...] = ("rate", "mean")
     bounds = {metric: getattr(row, metric).upper_every for metric in metrics}
     n = max(len(bound.spent) for bound in bounds.values())
-    columns = [np.array(bound.spent or [np.inf] * n, dtype=float) for bound in bounds.values()]
+    columns = [
+        np.array([np.inf if s is None else s for s in bound.spent or [None] * n])
+        for bound in bounds.values()
+    ]
     spent = np.stack(columns, axis=1)
     for column, (metric, bound) in enumerate(bounds.items()):
         if bound.promises is not None:

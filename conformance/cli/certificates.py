@@ -10,16 +10,18 @@ import typer
 
 from safer_gym.choices import choose
 from safer_gym.conformance.certificate.diff import diff, exit_code
-from safer_gym.conformance.certificate.record import Certificate, EpisodeOfNote
+from safer_gym.conformance.certificate.record import UNSEALED, Certificate, EpisodeOfNote
 from safer_gym.conformance.certificate.requirement import MODES
+from safer_gym.conformance.certificate.signature import read_key, why_not_signed
 from safer_gym.conformance.certify.replay import noted, recorded, replay
 from safer_gym.conformance.certify.verify import verify
-from safer_gym.conformance.cli.certify import environment_of
 from safer_gym.conformance.cli.output import print_json
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.loading import load_policy
+from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
 from safer_gym.conformance.report.certificate import FORMS, write_reports
+from safer_gym.wrappers.tasks import TASKS, find_task
 
 
 def run_diff(old: Path, new: Path, *, as_json: bool) -> None:
@@ -40,18 +42,24 @@ def run_diff(old: Path, new: Path, *, as_json: bool) -> None:
         raise typer.Exit(code)
 
 
-def run_verify(path: Path, *, as_json: bool) -> None:
-    """Derive every bound again from the recorded episodes.
+def run_verify(path: Path, public_key: Path | None, *, as_json: bool) -> None:
+    """Check hash and signature, and derive every bound again from the recorded episodes.
 
     Raises:
         typer.Exit: with 1 where something does not follow.
     """
-    problems = verify(Certificate.load(path))
+    certificate = Certificate.load(path, changed=True)
+    problems = verify(certificate)
+    if public_key is not None:
+        reason = why_not_signed(certificate, read_key(public_key, "public"))
+        problems = (*problems, *([reason] if reason else []))
     if as_json:
         print_json(list(problems))
     else:
         for problem in problems:
             typer.echo(f"wrong: {problem}")
+        if certificate.schema == UNSEALED:
+            typer.echo(f"note: {UNSEALED} has no content hash; see docs/certificates.md")
         typer.echo("every bound follows from the episodes" if not problems else "not valid")
     if problems:
         raise typer.Exit(GATE_REFUSED)
@@ -93,18 +101,18 @@ def run_replay(
 ) -> None:
     """Run a recorded episode again and hold it against the record.
 
+    A certificate is untrusted input: what it names is looked up among the packaged policies and
+    tasks, and never as a path, a module or an id of another package's environment.
+
     Raises:
         typer.Exit: with 1 where it went otherwise.
-        ValueError: nothing says which policy or environment.
+        ValueError: neither the user nor the certificate names the policy or the environment.
     """
     one_thread()
     certificate = Certificate.load(path)
-    model = model or certificate.policy.source or ""
-    if not model:
-        raise ValueError("the certificate does not say where its policy is; pass --model")
-    name = environment_of(model, task or certificate.environment.id).env_id
-    policy = load_policy(model, trust=trust).policy
     note = which.note(certificate)
+    name = find_task(task).env_id if task else _own_environment(certificate)
+    policy = load_policy(model or _own_policy(certificate), trust=trust).policy
     again = replay(certificate, policy, lambda: gym.make(name), note, cache=cache)
     typer.echo(
         f"{note.attack} at eps {note.eps:g}, {note.mode} policy, seed {note.seed}: "
@@ -113,3 +121,24 @@ def run_replay(
     )
     if again.cost != note.cost:
         raise typer.Exit(GATE_REFUSED)
+
+
+def _own_policy(certificate: Certificate) -> Path:
+    """The packaged policy that a certificate names."""
+    source = certificate.policy.source
+    if source not in packaged_policies():
+        raise ValueError(
+            f"the certificate's policy is {source!r}, not a packaged one: pass it as --model"
+        )
+    return packaged_path(source)
+
+
+def _own_environment(certificate: Certificate) -> str:
+    """The id of the registered task that a certificate names."""
+    known = {task.env_id.rpartition(":")[2]: task.env_id for task in TASKS.values()}
+    name = certificate.environment.id
+    if name not in known:
+        raise ValueError(
+            f"the certificate's environment is {name!r}, no registered task: pass it as --env"
+        )
+    return known[name]

@@ -9,6 +9,7 @@ import gymnasium as gym
 import typer
 
 from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.signature import read_key, signed
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.cli.measure import parse_numbers, parse_radii
 from safer_gym.conformance.cli.output import print_json, stderr
@@ -36,6 +37,7 @@ def run_certify(
     scale: str,
     action_noise: str,
     observation_noise: str,
+    sign: Path | None = None,
     **options: Any,
 ) -> None:
     """Certify a policy, write what was asked for, and exit with the verdict's code.
@@ -44,6 +46,7 @@ def run_certify(
         typer.Exit: with 1 for FAIL, 2 for INCONCLUSIVE.
     """
     one_thread()
+    key = None if sign is None else read_key(sign, "private")
     found = environment_of(model, task)
     loaded = load_policy(model, trust=trust)
     radii = parse_radii(eps)
@@ -66,7 +69,10 @@ def run_certify(
             **options,
         )
     if out is not None:
-        certificate = certificate.naming(str(out / "certificate.json"))
+        certificate = certificate.naming(str(out / "certificate.json"), *_named(model, task))
+    if key is not None:
+        certificate = signed(certificate, key)
+    if out is not None:
         certificate.save(out / "certificate.json")
         write_reports(certificate.to_json(), out)
         stderr.print(f"written to {out}", highlight=False)
@@ -75,6 +81,13 @@ def run_certify(
     else:
         print_summary(certificate)
     finish(certificate)
+
+
+def _named(model: str, task: str) -> list[str]:
+    """What `replay` has to be told: it follows no path or name in a certificate to the user's own
+    files or code."""
+    options = [] if model in packaged_policies() else ["--model", model]
+    return [*options, *(["--env", task] if task else [])]
 
 
 def environment_of(model: str, task: str) -> Task:

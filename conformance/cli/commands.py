@@ -181,6 +181,9 @@ def certify(
     seed: Seed = 0,
     cache: Annotated[Path | None, typer.Option(help="Folder for what the battery learns.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for certificate and reports.")] = None,
+    sign: Annotated[
+        Path | None, typer.Option(help="Sign with this Ed25519 private key, a PEM file.")
+    ] = None,
     trust: Trust = False,
     as_json: Json = False,
 ) -> None:
@@ -209,6 +212,7 @@ def certify(
         workers=workers,
         seed=seed,
         cache=cache,
+        sign=sign,
     )
 
 
@@ -219,11 +223,17 @@ def diff(old: CertificatePath, new: CertificatePath, as_json: Json = False) -> N
     run_diff(old, new, as_json=as_json)
 
 
-def verify(certificate: CertificatePath, as_json: Json = False) -> None:
-    """Derive every bound of a certificate again from the episodes that it records."""
+def verify(
+    certificate: CertificatePath,
+    public_key: Annotated[
+        Path | None, typer.Option(help="Demand a signature by this Ed25519 key, a PEM file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a certificate's hash, and derive every bound again from the episodes it records."""
     from safer_gym.conformance.cli.certificates import run_verify
 
-    run_verify(certificate, as_json=as_json)
+    run_verify(certificate, public_key, as_json=as_json)
 
 
 def report(
@@ -248,7 +258,7 @@ def replay(
     mode: Annotated[
         str, typer.Option(help="deterministic or stochastic; default: the first there is.")
     ] = "",
-    model: Annotated[str, typer.Option(help="The policy, if the certificate does not say.")] = "",
+    model: Annotated[str, typer.Option(help="The policy, unless it is a packaged one.")] = "",
     env: EnvOption = "",
     cache: Annotated[Path | None, typer.Option(help="Folder of what the battery learned.")] = None,
     trust: Trust = False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from safer_gym.choices import choose
 from safer_gym.conformance.loading import algorithm_of, load_policy
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies, packaged_record
+from safer_gym.conformance.untrusted import read_json
 
 ALGORITHMS = {
     "safer": "safer_gym.agents:SAFER",
@@ -70,9 +70,8 @@ def find_model(
                 f"no file {model!r} and no packaged policy of that name; packaged are: "
                 f"{', '.join(packaged_policies()) or 'none'}"
             )
-        sidecar = path.with_suffix(".json")
-        record = json.loads(sidecar.read_text()) if sidecar.exists() else {}
-        known_task, known = record.get("task", ""), _stated(path, record)
+        record = _sidecar(path.with_suffix(".json"))
+        known_task, known = str(record.get("task", "")), _stated(path, record)
     if algorithm and known and ALGORITHMS.get(algorithm) != ALGORITHMS.get(known):
         raise ValueError(f"{model} holds a {known} model, not {algorithm}")
     algorithm = algorithm or known
@@ -82,6 +81,13 @@ def find_model(
     if not task:
         raise ValueError(f"{model} does not say its task; pass --task")
     return ModelFile(model, path, algorithm, task, record, trust)
+
+
+def _sidecar(path: Path) -> dict[str, Any]:
+    record = read_json(path) if path.exists() else {}
+    if not isinstance(record, dict):
+        raise ValueError(f"{path} must hold a JSON object that says how the model was made")
+    return record
 
 
 def _stated(path: Path, record: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
@@ -41,9 +41,7 @@ def _define(cls: type, definitions: dict[str, Any]) -> dict[str, str]:
             "description": (cls.__doc__ or "").split("\n")[0],
             "type": "object",
             "properties": {f.name: _schema(hints[f.name], definitions) for f in own},
-            "required": [
-                f.name for f in own if f.default is MISSING and f.default_factory is MISSING
-            ],
+            "required": [f.name for f in own],
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{cls.__name__}"}

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from safer_gym.conformance.certificate.record import SCHEMAS
+
 Data = Mapping[str, Any]
 """A part of the certificate's JSON, whose schema is `conformance/certificate/schema`."""
 
-SCHEMA = "safer-gym/certificate/1"
 NO_ATTACK = ("null", "natural")
 MODES = ("deterministic", "stochastic")
 
@@ -23,8 +24,8 @@ def checked(certificate: Any) -> Data:
         ValueError: another schema.
     """
     found = certificate.get("schema") if isinstance(certificate, Mapping) else None
-    if found != SCHEMA:
-        raise ValueError(f"the certificate's schema must be {SCHEMA!r}, got {found!r}")
+    if found not in SCHEMAS:
+        raise ValueError(f"the certificate's schema must be {SCHEMAS[0]!r}, got {found!r}")
     return certificate
 
 

@@ -52,7 +52,7 @@ def made() -> Certificate:
 
 
 def timeless(certificate: Certificate) -> Certificate:
-    return replace(certificate, created="", seconds=0.0, command=None)
+    return replace(certificate, created="", seconds=0.0, command=None).sealed()
 
 
 @cache

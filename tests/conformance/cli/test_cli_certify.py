@@ -84,12 +84,13 @@ def test_what_was_written_verifies_and_replays(tmp_path: Path) -> None:
     code, said = run(*command[1:])
     assert code == 0
     assert f"recorded {certificate.episodes_of_note[0].cost:g}" in said
-    code, said = run("replay", str(path), "--attack", "mc", "--eps", "2", "--index", "20")
+    named = ["replay", str(path), "--model", f"{__name__}:drive", "--env", ID]
+    code, said = run(*named, "--attack", "mc", "--eps", "2", "--index", "20")
     (costs,) = (a.costs for row in certificate.rows for a in row.attacks if a.attack == "mc")
     assert (code, f"recorded {costs[20]:g}" in said) == (0, True)
-    assert run("replay", str(path), "--attack", "cm", "--eps", "2")[0] == 3
-    assert run("replay", str(path), "--attack", "mc", "--eps", "2", "--index", "9999")[0] == 3
-    assert run("replay", str(path), "--episode", "99")[0] == 3
+    assert run(*named, "--attack", "cm", "--eps", "2")[0] == 3
+    assert run(*named, "--attack", "mc", "--eps", "2", "--index", "9999")[0] == 3
+    assert run(*named, "--episode", "99")[0] == 3
 
 
 def test_noise_on_request_is_in_the_file_and_in_its_replay(tmp_path: Path) -> None:
@@ -123,7 +124,9 @@ def test_a_forged_file_fails(tmp_path: Path) -> None:
     path.write_text(json.dumps(data))
     code, said = run("verify", str(path))
     assert (code, "not valid" in said) == (1, True)
-    assert run("diff", str(path), str(path))[0] == 0
+    for command in ("diff", "report", "replay"):
+        code, said = run(command, *[str(path)] * (2 if command == "diff" else 1))
+        assert (code, "changed after it was made" in said) == (3, True)
 
 
 def test_wrong_usage_is_three(tmp_path: Path) -> None:
