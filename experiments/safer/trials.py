@@ -52,6 +52,7 @@ TRIALS: dict[str, dict[str, Any]] = {
     "episode": BASE | {"offset_steps": 200},
     "half": BASE | {"offset_share": 0.5},
     "mean-of-two": BASE | MEAN_OF_TWO,
+    "weight": BASE | {"adversarial_weight": 1.0},
     "margin": BASE | {"eps": 1.3 * EPS, "offset_scale": 1.0},
 }
 """By name: constructor arguments in the place of the recipe's."""
