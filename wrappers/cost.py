@@ -12,6 +12,7 @@ from gymnasium.utils import RecordConstructorArgs
 from safer_gym.wrappers.adapters.safety_gymnasium import five_values
 from safer_gym.wrappers.cost_budget import CostBudget
 from safer_gym.wrappers.cost_source import Constraint, CostReading, CostSource, Reducer
+from safer_gym.wrappers.gate.environment import EnvironmentGate
 
 
 class CostTracker(gym.Wrapper, RecordConstructorArgs):
@@ -45,7 +46,8 @@ class CostTracker(gym.Wrapper, RecordConstructorArgs):
 
     Raises:
         TypeError, ValueError: at once for arguments out of range; at a step for a cost that is
-            missing, not finite or negative.
+            missing, not finite or negative, and for an observation or a reward that is not finite
+            or too large for float32.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class CostTracker(gym.Wrapper, RecordConstructorArgs):
             record_episode=record_episode,
         )
         gym.Wrapper.__init__(self, env)
+        self._gate = EnvironmentGate(env.observation_space, bounded=False)
         self._source = CostSource(cost, reduce=reduce, strict=strict)
         self._budget = CostBudget(budget, terminate=terminate_at_budget, observe=observe_budget)
         if observe_budget:
@@ -83,26 +86,27 @@ class CostTracker(gym.Wrapper, RecordConstructorArgs):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Begin an episode; its cost is zero so far. `info` gets nothing: no step, no cost."""
-        obs, info = self.env.reset(seed=seed, options=options)
+        obs, info = self._gate.reset(self.env.reset(seed=seed, options=options), seed)
         self.episode_cost, self._return, self._length = 0.0, 0.0, 0
         self._keep(obs)
         return self._budget.extended(obs, 0.0), info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Act, and count."""
-        obs, reward, terminated, truncated, info = five_values(self.env.step(action))
+        answer = self._gate.step(five_values(self.env.step(action)))
+        obs, reward, terminated, truncated, info = answer
         reading = self._source.read(self._obs, action, obs, info)
         self._keep(obs)
         self.episode_cost += reading.cost
-        self._return, self._length = self._return + float(reward), self._length + 1
+        self._return, self._length = self._return + reward, self._length + 1
         info = counted(info, reading, self.episode_cost)
         if self._budget.terminate:
             info["budget_exceeded"] = self._budget.exceeded(self.episode_cost)
-            terminated = bool(terminated) or info["budget_exceeded"]
+            terminated = terminated or info["budget_exceeded"]
         if terminated or truncated:
             self._summarise(info)
         obs = self._budget.extended(obs, self.episode_cost)
-        return obs, float(reward), terminated, truncated, info
+        return obs, reward, terminated, truncated, info
 
     def _keep(self, obs: Any) -> None:
         """Remember what a cost function may look at; environments may reuse their arrays."""

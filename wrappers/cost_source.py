@@ -20,6 +20,10 @@ Constraint = str | CostFunction
 Reducer = Callable[[Mapping[str, float]], float]
 """Costs by constraint name to one cost."""
 
+LARGEST = 1e18
+"""Of a cost, a reward and an entry of an observation. Networks, critics and normalisers square
+them in float32, whose largest number is 3e38."""
+
 DEFAULT_KEYS = ("cost", "cost_sum", "constraint_violation")
 """Keys of `info` that are looked for, in this order, if no source is named."""
 
@@ -141,7 +145,7 @@ def as_cost(value: Any, name: str) -> float:
 
     Raises:
         TypeError: it is no single number.
-        ValueError: it is not finite, or below 0.
+        ValueError: it is not finite, too large for float32 arithmetic, or below 0.
     """
     try:
         cost = float(value if np.ndim(value) == 0 else np.reshape(value, ()))
@@ -151,8 +155,12 @@ def as_cost(value: Any, name: str) -> float:
         raise ValueError(
             f"{name} must be finite; got {cost}. A cost that cannot be told is not a safe one."
         )
+    if cost > LARGEST:
+        raise ValueError(f"{name} is {cost:g}, too large for float32 arithmetic ({LARGEST:g}).")
     if cost < 0:
-        raise ValueError(f"{name} must be at least 0; got {cost}. A cost is no negative reward.")
+        raise ValueError(
+            f"{name} must be at least 0; got {cost}. A cost is >= 0: it is no negative reward."
+        )
     return cost
 
 

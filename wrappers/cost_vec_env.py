@@ -13,6 +13,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 from safer_gym.wrappers.cost import counted
 from safer_gym.wrappers.cost_budget import CostBudget
 from safer_gym.wrappers.cost_source import Constraint, CostSource, Reducer
+from safer_gym.wrappers.gate.environment import BatchGate
 
 
 class VecCostTracker(VecEnvWrapper):
@@ -43,6 +44,7 @@ class VecCostTracker(VecEnvWrapper):
         observe_budget: bool = False,
         strict: bool = True,
     ) -> None:
+        self._gate = BatchGate(venv.observation_space)
         self._source = CostSource(cost, reduce=reduce, strict=strict)
         self._budget = CostBudget(budget, terminate=False, observe=observe_budget)
         super().__init__(venv, self._budget.extended_space(venv.observation_space))
@@ -53,6 +55,7 @@ class VecCostTracker(VecEnvWrapper):
     def reset(self) -> VecEnvObs:
         """Begin an episode in every environment."""
         obs = self.venv.reset()
+        self._gate.check(obs)
         self.episode_costs[:] = 0.0
         self._keep(obs)
         return self._budget.extended(obs, self.episode_costs)
@@ -65,6 +68,7 @@ class VecCostTracker(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step, and count."""
         obs, rewards, dones, infos = self.venv.step_wait()
+        self._gate.check(obs, rewards)
         counted_infos = [
             self._counted(row, obs, dones[row], infos[row]) for row in range(len(infos))
         ]

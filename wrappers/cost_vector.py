@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from safer_gym.wrappers.cost_budget import CostBudget
 from safer_gym.wrappers.cost_source import Constraint, CostReading, CostSource, Reducer
+from safer_gym.wrappers.gate.environment import BatchGate
 from safer_gym.wrappers.vector_rows import Mask, autoreset_mode, put, reset_rows, row_info
 
 
@@ -54,6 +55,7 @@ class VectorCostTracker(VectorWrapper):
     ) -> None:
         super().__init__(env)
         self._mode = autoreset_mode(env)
+        self._gate = BatchGate(env.single_observation_space)
         if terminate_at_budget and self._mode != AutoresetMode.DISABLED:
             raise ValueError(
                 "terminate_at_budget=True needs autoreset_mode=DISABLED; got "
@@ -75,6 +77,7 @@ class VectorCostTracker(VectorWrapper):
         """Begin episodes: all, or with `options["reset_mask"]` some."""
         rows = reset_rows(options, self.num_envs)
         obs, infos = self.env.reset(seed=seed, options=options)
+        self._gate.check(obs)
         self.episode_costs[rows] = 0.0
         self._ended[rows] = False
         self._keep(obs)
@@ -83,6 +86,7 @@ class VectorCostTracker(VectorWrapper):
     def step(self, actions: Any) -> tuple[Any, NDArray[np.float64], Mask, Mask, dict[str, Any]]:
         """Act in all environments, and count where a step was taken."""
         obs, rewards, terminated, truncated, infos = self.env.step(actions)
+        self._gate.check(obs, rewards)
         infos = dict(infos)
         self.episode_costs[self._ended] = 0.0
         stepped = ~self._ended

@@ -20,6 +20,7 @@ from safer_gym.balls import LpBall
 from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, AttackResult, Victim
 from safer_gym.wrappers.gate.attack import gated
+from safer_gym.wrappers.gate.environment import BatchGate
 from safer_gym.wrappers.obs_layout import ObsBatch, ObsLayout, pick, replace
 from safer_gym.wrappers.options import AdversaryOptions
 from safer_gym.wrappers.policies.victims import through
@@ -46,6 +47,7 @@ class AdversaryEngine:
         self.attack = gated(attack)
         self.name = self.attack.name
         self.layout = ObsLayout(space, _keys_of(eps, options["keys"]))
+        self._gate = BatchGate(space)
         self.unit = unit_of(self.layout, options["units"], options["scale"])
         raw = radius(self.layout, eps, self.unit)
         self.largest = float((raw / self.unit).max())
@@ -106,8 +108,9 @@ class AdversaryEngine:
 
         Raises:
             AdversaryError: if the attack leaves the ball.
-            ValueError: for observations that are not finite.
+            ValueError: for observations that are not finite, or too large for float32.
         """
+        self._gate.check(obs)
         fraction = self._fraction()
         chosen = [k for k, row in enumerate(rows) if self._attacked(row, pick(obs, k), infos[k])]
         for row in rows:
@@ -138,11 +141,6 @@ class AdversaryEngine:
         self, rows: list[int], clean: ObsBatch, ball: LpBall
     ) -> tuple[ObsBatch, AttackResult]:
         packed = self.layout.pack(clean)
-        if not bool(torch.isfinite(packed).all()):
-            raise ValueError(
-                f"the environment's observation holds NaN or infinity: {clean!r}; "
-                f"attack {self.name!r} needs finite observations"
-            )
         result = self._run(rows, packed, ball)
         moved = result.obs
         seen = self.layout.restore(clean, moved)

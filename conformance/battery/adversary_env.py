@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from safer_gym.balls import LpBall
-from safer_gym.conformance.evaluate.episodes import step_cost
 from safer_gym.types import Victim
+from safer_gym.wrappers.gate.environment import EnvironmentGate
 
 
 class AdversaryEnv(gym.Env):
@@ -40,6 +40,7 @@ class AdversaryEnv(gym.Env):
         space = self.env.observation_space
         if not isinstance(space, gym.spaces.Box):
             raise TypeError(f"an adversary needs Box observations, the environment has {space}")
+        self._gate = EnvironmentGate(space, bounded=False)
         self.victim, self.ball, self.temptation = victim, ball, temptation
         self.observation_space = gym.spaces.Box(-np.inf, np.inf, space.shape, np.float32)
         self.action_space = gym.spaces.Box(-1.0, 1.0, space.shape, np.float32)
@@ -50,7 +51,7 @@ class AdversaryEnv(gym.Env):
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Begin an episode of the victim's environment."""
         super().reset(seed=seed)
-        obs, info = self.env.reset(seed=seed, options=options)
+        obs, info = self._gate.reset(self.env.reset(seed=seed, options=options), seed)
         self._obs = np.asarray(obs, np.float32)
         return self._obs, info
 
@@ -58,9 +59,10 @@ class AdversaryEnv(gym.Env):
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Show the victim something else, and let it act."""
-        obs, reward, terminated, truncated, info = self.env.step(self._deceived(action))
+        answer = self._gate.step(self.env.step(self._deceived(action)))
+        obs, reward, terminated, truncated, info = answer
         self._obs = np.asarray(obs, np.float32)
-        gain = step_cost(info) + self.temptation * float(reward)
+        gain = self._gate.cost(info) + self.temptation * reward
         return self._obs, gain, terminated, truncated, info
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.utils.env_checker import data_equivalence
 
 from safer_gym.conformance.contracts.contract import refusals_named, require
+from safer_gym.wrappers.gate.environment import LARGEST, ObservationCheck
 
 MakeEnv = Callable[[], gym.Env]
 
@@ -131,7 +132,11 @@ def _five_values(env: gym.Env, answer: Any, clause: str) -> None:
     hint = "; wrap it in safer_gym.wrappers.SafetyGymnasiumAdapter" if count == 6 else ""
     require(count == 5, clause, f"step must return five values; got {count}{hint}")
     _, reward, terminated, truncated, info = answer
-    require(np.isfinite(float(reward)), clause, f"the reward must be finite; got {reward!r}")
+    require(
+        abs(float(reward)) <= LARGEST,
+        clause,
+        f"the reward must be finite and fit float32; {reward!r}",
+    )
     for name, value in (("terminated", terminated), ("truncated", truncated)):
         require(isinstance(value, bool | np.bool_), clause, f"{name} must be a bool; got {value!r}")
     require(isinstance(info, Mapping), clause, f"info must be a dict; got {type(info).__name__}")
@@ -139,6 +144,8 @@ def _five_values(env: gym.Env, answer: Any, clause: str) -> None:
 
 def _of_the_space(env: gym.Env, answer: Any, clause: str) -> None:
     space, obs = env.observation_space, answer[0]
+    fault = ObservationCheck(space, bounded=True).fault(obs)
+    require(not fault, clause, f"step or reset returned an observation {fault}")
     told = f"shape {obs.shape}, {obs.dtype}" if isinstance(obs, np.ndarray) else repr(obs)[:80]
     require(space.contains(obs), clause, f"an observation is not in {space}: {told}")
 

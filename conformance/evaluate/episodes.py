@@ -14,11 +14,7 @@ from safer_gym.conformance.evaluate.attacked_policy import ROWS, Actor
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
-
-NO_COST = (
-    'the step returned no info["cost"], and an absent cost is not a cost of zero; wrap the '
-    "environment in safer_gym.wrappers.cost.CostTracker and tell it where the cost is"
-)
+from safer_gym.wrappers.gate.environment import EnvironmentGate
 
 
 class Episode:
@@ -29,7 +25,8 @@ class Episode:
     ) -> None:
         self.env, self.seed = env, seed
         self.limits = Limits.declared(env) if limits is None else limits
-        self.obs, _ = env.reset(seed=seed)
+        self._gate = EnvironmentGate(env.observation_space, bounded=True)
+        self.obs, _ = self._gate.reset(env.reset(seed=seed), seed)
         self.reward = 0.0
         self.cost = 0.0
         self.length = 0
@@ -39,18 +36,17 @@ class Episode:
 
     def step(self, seen: NDArray, action: NDArray, max_steps: int | None) -> None:
         """Advance by one step."""
-        obs, reward, terminated, truncated, info = self.env.step(self._legal(action))
-        cost = step_cost(info)
-        if not np.isfinite(float(reward)):
-            raise ValueError(f"the environment returned the reward {reward!r}")
+        answer = self._gate.step(self.env.step(self._legal(action)))
+        obs, reward, terminated, truncated, info = answer
+        cost = self._gate.cost(info)
         if self._records is not None:
             self._records.append((self.obs, seen, info.get("position", ()), cost))
         self.obs = obs
-        self.reward += float(reward)
+        self.reward += reward
         self.cost += cost
         self.length += 1
         self.limits.check(cost, self.length, self.seed)
-        self.done = bool(terminated or truncated or self.length == max_steps)
+        self.done = terminated or truncated or self.length == max_steps
         if self.done:
             self._finish()
 
@@ -64,20 +60,6 @@ class Episode:
         if self._records is not None:
             columns = zip(*self._records, strict=True)
             self.trace = Trace(*(np.array(column, dtype=np.float64) for column in columns))
-
-
-def step_cost(info: dict[str, Any]) -> float:
-    """The cost of one step.
-
-    Raises:
-        ValueError: no cost in `info`, or one that is negative or not finite.
-    """
-    if "cost" not in info:
-        raise ValueError(NO_COST)
-    cost = float(info["cost"])
-    if not (np.isfinite(cost) and cost >= 0.0):
-        raise ValueError(f'info["cost"] must be finite and >= 0, got {info["cost"]!r}')
-    return cost
 
 
 def run_episodes(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.types import ActionFn
+from safer_gym.wrappers.gate.environment import EnvironmentGate
 from safer_gym.wrappers.obs_layout import ObsLayout, stack
 
 MEMORY = 0.9
@@ -50,7 +51,8 @@ def collect(
     policy would never show what is costly. Environment i starts with the seed seed + i.
 
     Raises:
-        ValueError: for a step without `info["cost"]`, or actions that are not a Box.
+        ValueError: for a step without `info["cost"]`, values that are not finite, or actions that
+            are not a Box.
     """
     envs = [make_env() for _ in range(n_envs)]
     try:
@@ -66,7 +68,12 @@ def _collect(
     layout, rng = ObsLayout(envs[0].observation_space), np.random.default_rng(seed)
     low, high = action_box(envs[0].action_space)
     spread = np.where(np.isfinite(high - low), (high - low) / 2, 1.0)
-    obs = [env.reset(seed=seed + i)[0] for i, env in enumerate(envs)]
+    gates = [EnvironmentGate(env.observation_space, bounded=False) for env in envs]
+    starts = [env.reset(seed=seed + i) for i, env in enumerate(envs)]
+    obs = [
+        gate.reset(start, seed + i)[0]
+        for i, (gate, start) in enumerate(zip(gates, starts, strict=True))
+    ]
     wobble = [_Wobble(noise, spread, rng) for _ in envs]
     rows: list[tuple[Any, ...]] = []
     for _ in range(steps):
@@ -74,14 +81,14 @@ def _collect(
         with torch.no_grad():
             mean = action(packed).numpy()
         done_actions = np.clip(mean + np.stack([w.draw() for w in wobble]), low, high)
-        answers = [_step(env, a) for env, a in zip(envs, done_actions, strict=True)]
+        answers = [_step(*row) for row in zip(envs, gates, done_actions, strict=True)]
         reached, signals, terminated, done = zip(*answers, strict=True)
         rows.append(
             (packed, done_actions, signals, layout.pack(stack(list(reached))), terminated, done)
         )
         obs = list(reached)
         for i in np.flatnonzero(done):
-            obs[i] = envs[i].reset()[0]
+            obs[i] = gates[i].reset(envs[i].reset())[0]
             wobble[i] = _Wobble(noise, spread, rng)
     return _as_tensors(rows)
 
@@ -98,19 +105,13 @@ def _as_tensors(rows: list[tuple[Any, ...]]) -> Transitions:
     )
 
 
-def _step(env: gym.Env, action: np.ndarray) -> tuple[Any, tuple[float, float], bool, bool]:
+def _step(
+    env: gym.Env, gate: EnvironmentGate, action: np.ndarray
+) -> tuple[Any, tuple[float, float], bool, bool]:
     space: Any = env.action_space
     legal = action.reshape(space.shape).astype(space.dtype)
-    obs, reward, terminated, truncated, info = env.step(legal)
-    if "cost" not in info:
-        raise ValueError(
-            'the step returned no info["cost"], and an absent cost is not a cost of zero; wrap '
-            "the environment in safer_gym.wrappers.cost.CostTracker and tell it where the cost is"
-        )
-    signals = (float(reward), float(info["cost"]))
-    if not np.isfinite(signals).all():
-        raise ValueError(f"reward and cost must be finite; got {signals}")
-    return obs, signals, bool(terminated), bool(terminated or truncated)
+    obs, reward, terminated, truncated, info = gate.step(env.step(legal))
+    return obs, (reward, gate.cost(info)), terminated, terminated or truncated
 
 
 class _Wobble:
