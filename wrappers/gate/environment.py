@@ -41,9 +41,10 @@ class ObservationCheck:
         elif isinstance(space, gym.spaces.Tuple):
             self._parts = {i: ObservationCheck(s, bounded=bounded) for i, s in enumerate(space)}
         elif isinstance(space, gym.spaces.Box):
-            self._box, self._bounded = space, bounded
+            self._box = space
             self._kinds = "fiub" if np.issubdtype(space.dtype, np.floating) else "iub"
-            self._low, self._high = _limits(space) if bounded else (-LARGEST, LARGEST)
+            widest = np.float32(-LARGEST), np.float32(LARGEST)
+            self._low, self._high = _limits(space) if bounded else widest
 
     def fault(self, obs: Any, axes: int = 0) -> str:
         """What is wrong, as the end of a sentence; "" where nothing is.
@@ -56,9 +57,9 @@ class ObservationCheck:
             try:
                 found = part.fault(obs[key], axes)
             except (KeyError, IndexError, TypeError):
-                found = "is missing"
+                return f"without the entry {key!r}"
             if found:
-                return f"whose entry {key!r} {found}" if found == "is missing" else found
+                return found
         if self._box is None:
             return ""
         array = np.asarray(obs)
@@ -157,7 +158,7 @@ class EnvironmentGate:
         obs, reward, terminated, truncated, info = answer
         self._require(self._check.fault(obs))
         for name, value in (("terminated", terminated), ("truncated", truncated)):
-            if not isinstance(value, bool | np.bool_):
+            if not isinstance(value, (bool, np.bool_)):
                 self._refuse(f"{name} = {value!r}, which must be a bool")
         return obs, self._number(reward), bool(terminated), bool(truncated), info
 
@@ -176,7 +177,8 @@ class EnvironmentGate:
 
     def _number(self, reward: Any) -> float:
         try:
-            number = float(reward if np.ndim(reward) == 0 else np.reshape(reward, ()))
+            one = isinstance(reward, float) or np.ndim(reward) == 0
+            number = float(reward if one else np.reshape(reward, ()))
         except (TypeError, ValueError):
             self._refuse(f"the reward {reward!r}, which must be a number")
         if not abs(number) <= LARGEST:
@@ -199,7 +201,9 @@ def _limits(space: gym.spaces.Box) -> tuple[np.ndarray, np.ndarray]:
     low, high = space.low.astype(float), space.high.astype(float)
     low -= ROUNDING * np.maximum(1.0, np.abs(low))
     high += ROUNDING * np.maximum(1.0, np.abs(high))
-    return np.maximum(low, -LARGEST), np.minimum(high, LARGEST)
+    # In the space's own type the comparison of a step needs no conversion.
+    kind = np.result_type(space.dtype, np.float32)
+    return np.maximum(low, -LARGEST).astype(kind), np.minimum(high, LARGEST).astype(kind)
 
 
 def _kind(answer: Any) -> str:

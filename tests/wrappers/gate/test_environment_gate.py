@@ -203,6 +203,8 @@ def test_the_check_is_that_of_the_space_up_to_rounding(value: float, bounds: Any
         (spaces.Box(0, 255, (2,), np.uint8), np.float32([0, 255]), False),
         (spaces.Box(-1, 1, (2,), np.float32), np.array([0, 1]), True),
         (spaces.Box(-1, 1, (2,), np.float32), [0.5, 0.25], True),
+        (spaces.Box(-np.inf, 1, (2,), np.float16), np.float16([0.5, 0.25]), True),
+        (spaces.Box(-np.inf, 1, (2,), np.float64), np.array([-1e30, 0.25]), False),
         (spaces.Dict(a=spaces.Box(-1, 1, (1,))), {"a": np.zeros(1)}, True),
         (spaces.Dict(a=spaces.Box(-1, 1, (1,))), {"a": np.full(1, np.nan)}, False),
         (spaces.Dict(a=spaces.Box(-1, 1, (1,))), {"b": np.zeros(1)}, False),
