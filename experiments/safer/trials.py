@@ -22,11 +22,11 @@ from safer_gym.choices import choose
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Bar, Reporter
-from safer_gym.conformance.cli.tasks import find_task
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.cli.train import LAST, Run, planned, train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.files import write_json
+from safer_gym.wrappers.tasks import find_task
 
 TASK = "ball-circle"
 RECIPE = RECIPES[TASK]["safer-attacked"]
