@@ -14,6 +14,13 @@ from safer_gym.tabular.adversary import (
 )
 from safer_gym.tabular.attacks import iterated_max_cost, max_cost, max_difference, max_reward
 from safer_gym.tabular.cmdp import CMDP, line_balls, make_cmdp, unattacked
+from safer_gym.tabular.games import (
+    Game,
+    dual_policy_iteration,
+    exact_discount,
+    make_game,
+    robust_invariant_set,
+)
 from safer_gym.tabular.horizon import Plan, worst_mean, worst_rate
 from safer_gym.tabular.random_cmdps import Case, random_cases
 from safer_gym.tabular.values import Values, policy_values, shown, visitation
@@ -22,12 +29,16 @@ __all__ = [
     "CMDP",
     "Attacked",
     "Case",
+    "Game",
     "Plan",
     "Values",
     "attacked",
+    "dual_policy_iteration",
+    "exact_discount",
     "iterated_max_cost",
     "line_balls",
     "make_cmdp",
+    "make_game",
     "max_cost",
     "max_difference",
     "max_reward",
@@ -35,6 +46,7 @@ __all__ = [
     "policy_values",
     "random_cases",
     "residual_bound",
+    "robust_invariant_set",
     "shown",
     "unattacked",
     "value_iteration",
