@@ -1,4 +1,4 @@
-"""Which of a run's policies is kept: the best by the paper's score, on episodes of its own.
+"""Which of a run's policies is kept: the best by reward / 20 - cost, on episodes of its own.
 
 The learner's last policy is one draw from a noisy sequence: under attack it drives along the limit,
 a few centimetres on this side or that. Episodes seen here are never seen by an evaluation.

@@ -78,13 +78,13 @@ def _claims(found: Sequence[Claim]) -> str:
         (
             c.text,
             TASKS[c.task].title,
-            f"{MARKS[c.ours.verdict]} {c.ours.verdict}: {c.ours.numbers}",
-            f"{MARKS[c.paper.verdict]} {c.paper.verdict}: {c.paper.numbers}",
+            *(f"{MARKS[f.verdict]} {f.verdict}: {f.numbers}" for f in (c.ours, c.last, c.paper)),
         )
         for c in found
         if c.ours.verdict != "not run"
     ]
-    tried = table(Table(("claim", "task", "ours", "the paper's own numbers"), rows))
+    head = ("claim", "task", "chosen policies", "last policies", "the paper's own numbers")
+    tried = table(Table(head, rows))
     return f"{tried}\n\n{len(found) - len(rows)} more can not be tried yet; the page says why."
 
 

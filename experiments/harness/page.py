@@ -42,12 +42,13 @@ READING = (
     "over the pooled episodes; in brackets the deviation of the seeds' means. MC and MR climb the "
     "agent's own critics. The strongest of the battery is the attack, of those of certify's "
     "battery (critics and an adversary learned apart from the agent, iterated MC, MAD, random "
-    "search, restarts), with the highest mean cost. “Best” is each run's best policy by the "
-    "paper's score, chosen on other episodes; “last” is the one that training ended with. Red: a "
-    f"mean cost above the limit of {COST_LIMIT:g}. SAFER learns from benign data alone; "
-    "SAFER-attacked is ours and trains under attack; SAFER-paper, from which Tables 7 and 8 start, "
-    "has the paper's own robust M-step. Training cost is the sum of the costs of all "
-    "environment steps, time that of training on one core; both are means over seeds."
+    "search, restarts), with the highest mean cost. “Best” is each run's best policy by "
+    "reward / 20 - cost, the rule of the public code, chosen on other episodes; “last” is the one "
+    f"that training ended with. Red: a mean cost above the limit of {COST_LIMIT:g}. SAFER learns "
+    "from benign data alone; SAFER-attacked is ours and trains under attack; SAFER-paper, from "
+    "which Tables 7 and 8 start, has the paper's own robust M-step. Training cost is the sum of "
+    "the costs of all environment steps, time that of training on one core; both are means over "
+    "seeds."
 )
 MARKS = {"holds": "✓", "does not hold": "✕", "not run": "–", "no numbers": "–"}
 
@@ -94,10 +95,13 @@ def lead(shown: Shown, found: Sequence[Claim]) -> str:
     """How much is known, in a sentence."""
     runs = [record for record in shown.records if record.task in shown.tasks]
     tried = [claim for claim in found if claim.ours.verdict != "not run"]
-    holding = [claim for claim in tried if claim.ours.verdict == "holds"]
+    chosen, last = (
+        sum(finding.verdict == "holds" for finding in findings)
+        for findings in ([c.ours for c in tried], [c.last for c in tried])
+    )
     return (
         f"{len(runs)} runs so far. Of {len(found)} claims (one for each task) {len(tried)} could "
-        f"be tried, and {len(holding)} hold."
+        f"be tried; {chosen} hold by the chosen policies, {last} by the last ones."
     )
 
 
@@ -113,8 +117,8 @@ def _claims(found: Sequence[Claim]) -> str:
     )
     return (
         f'<div class="scroll"><table class="claims"><thead><tr><th>claim</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div><p><small>Below ours: the same test of the paper's "
-        "own numbers.</small></p>"
+        f"<tbody>{rows}</tbody></table></div><p><small>By the chosen policies; below: the same "
+        "test of the last ones and of the paper's own numbers.</small></p>"
     )
 
 
@@ -122,12 +126,14 @@ def _tried(claim: Claim | None) -> str:
     """A claim's cell; the paper does not sweep every task."""
     if claim is None:
         return "<td></td>"
-    kind, paper = claim.ours.verdict.replace(" ", "-"), claim.paper
+    kind = claim.ours.verdict.replace(" ", "-")
+    others = "".join(
+        f"<small><em>{whose}: {_mark(found)} {found.verdict}, {escape(found.numbers)}</em></small>"
+        for whose, found in (("last", claim.last), ("paper", claim.paper))
+    )
     return (
         f'<td class="{kind}"><strong>{_mark(claim.ours)} {claim.ours.verdict}</strong>'
-        f"<small>{escape(claim.ours.numbers)}</small>"
-        f"<small><em>paper: {_mark(paper)} {paper.verdict}, {escape(paper.numbers)}</em></small>"
-        "</td>"
+        f"<small>{escape(claim.ours.numbers)}</small>{others}</td>"
     )
 
 

@@ -38,9 +38,9 @@ from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 
 
-def verdict(folder: Path, words: str, task: str = BALL) -> str:
+def verdict(folder: Path, words: str, task: str = BALL, policy: str = "ours") -> str:
     (found,) = (c for c in claims(read_records(folder), [task]) if words in c.text)
-    return found.ours.verdict
+    return getattr(found, policy).verdict
 
 
 def test_the_papers_tables_are_whole() -> None:
@@ -328,7 +328,18 @@ def test_the_sweep_is_about_order(tmp_path: Path, costs: tuple[float, ...], expe
     for xi, cost in zip((0.03, 0.07, 0.09, 0.11), costs, strict=False):
         put(tmp_path, f"SAFER(xi_tilde={xi})", mc=(600.0, cost))
     assert verdict(tmp_path, "xi-tilde") == expected
-    assert verdict(tmp_path, "last policies") == expected
+    assert verdict(tmp_path, "xi-tilde", policy="last") == expected
+
+
+def test_the_last_policies_have_a_verdict_of_their_own(tmp_path: Path) -> None:
+    put(tmp_path, "CVPO-vanilla")
+    record = put(tmp_path, "SAFER", natural=(590.0, 0.0), mr=(600.0, 0.5))
+    record.data["evaluation_last"] = record.data["evaluation"] | {"mr": met(600.0, 4.0)}
+    record.path.write_text(json.dumps(record.data))
+    assert verdict(tmp_path, "from benign data alone") == "holds"
+    assert verdict(tmp_path, "from benign data alone", policy="last") == "does not hold"
+    page = render_page(Shown(read_records(tmp_path), (5,), (BALL,), {}))
+    assert "1 hold by the chosen policies, 0 by the last ones" in page
 
 
 def test_the_last_policies_are_a_sweep_of_their_own(tmp_path: Path) -> None:
@@ -337,7 +348,7 @@ def test_the_last_policies_are_a_sweep_of_their_own(tmp_path: Path) -> None:
         record.data["evaluation_last"] = record.data["evaluation"] | {"mc": met(600.0, 4.0 - cost)}
         record.path.write_text(json.dumps(record.data))
     assert verdict(tmp_path, "xi-tilde") == "holds"
-    assert verdict(tmp_path, "last policies") == "does not hold"
+    assert verdict(tmp_path, "xi-tilde", policy="last") == "does not hold"
 
 
 @pytest.mark.parametrize(("cost", "expected"), [(299.0, "holds"), (300.0, "does not hold")])
