@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from safer_gym.wrappers.adapters.bullet_tasks import BULLET_TASKS
+from safer_gym.wrappers.worlds.tasks import WORLDS
 
 
 def register_envs() -> None:
@@ -28,6 +29,13 @@ def register_envs() -> None:
                 entry_point="safer_gym.wrappers.adapters.bullet:BulletTask",
                 max_episode_steps=spec.horizon,
                 kwargs={"task": spec.name},
+            )
+    for world in WORLDS:
+        if world.task.env_id not in registry:
+            register(
+                id=world.task.env_id,
+                entry_point=world.entry_point,
+                max_episode_steps=world.task.horizon,
             )
 
 
