@@ -1,13 +1,13 @@
 """The few shapes and protocols that cross folder borders.
 
-Axes: B batch, N sampled actions, O observation, A action. Observations may have any trailing
-shape; actions are [..., B, A].
+Axes: B batch, N sampled actions, O observation, A action, D disturbance. Observations may have any
+trailing shape; actions are [..., B, A].
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -24,11 +24,18 @@ class Gaussian(NamedTuple):
     """Standard deviations [..., A], or a lower Cholesky factor [..., A, A]."""
 
 
+Channel = Literal["observation", "action", "disturbance"]
+CHANNELS: tuple[Channel, ...] = ("observation", "action", "disturbance")
+"""What an adversary may move: what the policy observes, what it does, what the world adds."""
+
 ActionFn = Callable[[Tensor], Tensor]
 """Observations [B, *O] to deterministic actions [B, A]."""
 
 QFn = Callable[[Tensor, Tensor], Tensor]
 """Observations [B, *O] and actions [B, A] to expected discounted sums [B]."""
+
+DisturbedQFn = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Observations [B, *O], actions [B, A] and disturbances [B, D] to expected discounted sums [B]."""
 
 DistributionFn = Callable[[Tensor], Gaussian]
 """Observations [B, *O] to the policy's action distribution."""
@@ -45,6 +52,9 @@ class Victim(NamedTuple):
     q_reward: QFn | None = None
     q_cost: QFn | None = None
     distribution: DistributionFn | None = None
+    q_reward_disturbed: DisturbedQFn | None = None
+    q_cost_disturbed: DisturbedQFn | None = None
+    """Critics that also see the disturbance, for attacks on that channel."""
 
 
 class AttackResult(NamedTuple):
@@ -59,7 +69,12 @@ class AttackResult(NamedTuple):
 
 
 class Attack(Protocol):
-    """Any rule that moves observations inside a ball. It keeps no state between calls."""
+    """Any rule that moves points inside a ball. It keeps no state between calls.
+
+    `obs` and `victim` are the observations and the policy, or on another channel what stands in
+    their place (see `safer_gym.attacks.channels`). What an attack declares of itself is described
+    in `safer_gym.attacks.traits`.
+    """
 
     def __call__(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.attacks import GaussianNoise, UniformNoise
+from safer_gym.attacks import traits_of
 from safer_gym.attacks.verify import verify_inside
 from safer_gym.balls import LpBall
 from safer_gym.schedules import make_schedule
@@ -160,8 +160,8 @@ class AdversaryEngine:
         return seen
 
     def _run(self, rows: list[int], packed: Tensor, ball: LpBall) -> AttackResult:
-        """Batched, but row by row where rows draw noise: a row's noise is its own affair."""
-        if len(rows) == 1 or not isinstance(self.attack.attack, (UniformNoise, GaussianNoise)):
+        """Batched where rows share an attack's draws; else one by one, from a stream each."""
+        if len(rows) == 1 or traits_of(self.attack).per_row_noise is False:
             return self.attack(self.victim, packed, ball, self.generators[rows[0]])
         parts = [
             self.attack(self.victim, packed[k : k + 1], ball, self.generators[row])

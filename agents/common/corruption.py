@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.attacks import make_attack
-from safer_gym.attacks.factory import attack_options
+from safer_gym.attacks import attack_options, make_attack
 from safer_gym.balls import LpBall
 from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, Victim

@@ -1,4 +1,4 @@
-"""Attacks on observations: objective x ball x step rule.
+"""Attacks: objective x step rule on a channel's ball.
 
 `make_attack("mc")` is the usual way in. Every attack is a frozen dataclass with no state between
 calls: `attack(victim, obs, ball, generator) -> AttackResult`. What holds for all of them:
@@ -11,14 +11,8 @@ calls: `attack(victim, obs, ball, generator) -> AttackResult`. What holds for al
 """
 
 from safer_gym.attacks.ensemble import Ensemble, WithCritics
-from safer_gym.attacks.factory import (
-    ATTACKS,
-    OBJECTIVES,
-    attack_options,
-    make_attack,
-    make_objective,
-)
 from safer_gym.attacks.gradient import GradientAttack
+from safer_gym.attacks.maximise import maximise
 from safer_gym.attacks.noise import GaussianNoise, NullAttack, UniformNoise
 from safer_gym.attacks.objectives import (
     MaxActionDifference,
@@ -29,7 +23,16 @@ from safer_gym.attacks.objectives import (
     Objective,
 )
 from safer_gym.attacks.random_search import RandomSearch
+from safer_gym.attacks.registry import (
+    ATTACKS,
+    OBJECTIVES,
+    attack_options,
+    make_attack,
+    make_objective,
+    register_attack,
+)
 from safer_gym.attacks.step_rules import AdamAscent, RawGradient, Steepest, StepRule
+from safer_gym.attacks.traits import Traits, lacking, traits_of
 
 __all__ = [
     "ATTACKS",
@@ -49,9 +52,14 @@ __all__ = [
     "RawGradient",
     "Steepest",
     "StepRule",
+    "Traits",
     "UniformNoise",
     "WithCritics",
     "attack_options",
+    "lacking",
     "make_attack",
     "make_objective",
+    "maximise",
+    "register_attack",
+    "traits_of",
 ]

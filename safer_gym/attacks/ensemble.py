@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from safer_gym.attacks.inputs import as_rows, checked_scores, prepare, quiet_generator
 from safer_gym.attacks.objectives import MaxCost, Objective
+from safer_gym.attacks.traits import traits_of, union
 from safer_gym.balls import LpBall
 from safer_gym.types import Attack, AttackResult, QFn, Victim
 
@@ -21,8 +23,21 @@ class Ensemble:
     each member sees the random numbers that it would see alone.
     """
 
+    title: ClassVar = "ensemble"
+    words: ClassVar = "The strongest of several attacks at each step."
+
     attacks: tuple[Attack, ...]
     objective: Objective = field(default_factory=MaxCost)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the members need, and the objective that compares them."""
+        return union(self.objective, *self.attacks)
+
+    @property
+    def per_row_noise(self) -> bool:
+        """Whether a member's rows draw noise of their own, or might."""
+        return any(traits_of(attack).per_row_noise is not False for attack in self.attacks)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attacks", tuple(self.attacks))
@@ -66,6 +81,12 @@ class WithCritics:
     attack: Attack
     q_reward: QFn | None = None
     q_cost: QFn | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the attack needs and is not given here."""
+        needs = traits_of(self.attack).needs
+        return tuple(need for need in needs if getattr(self, need, None) is None)
 
     def __call__(
         self,

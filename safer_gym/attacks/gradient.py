@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from safer_gym.attacks.inputs import checked_scores, draw_seed, prepare
 from safer_gym.attacks.maximise import maximise
 from safer_gym.attacks.objectives import Objective
 from safer_gym.attacks.step_rules import Steepest, StepRule
+from safer_gym.attacks.traits import GRADIENT, traits_of
 from safer_gym.balls import LpBall
 from safer_gym.types import AttackResult, Victim
 
@@ -35,6 +37,8 @@ class GradientAttack:
     neighbours. A row with a gradient of exactly zero jumps to such an offset.
     """
 
+    per_row_noise: ClassVar = False
+
     objective: Objective
     step_rule: StepRule = field(default_factory=Steepest)
     steps: int = 10
@@ -46,6 +50,11 @@ class GradientAttack:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be an integer >= 1; got {value!r}")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the objective needs, and a gradient."""
+        return (*traits_of(self.objective).needs, GRADIENT)
 
     def __call__(
         self,

@@ -6,6 +6,7 @@ They have no objective, so both objectives of their results are zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +19,10 @@ from safer_gym.types import AttackResult, Victim
 @dataclass(frozen=True)
 class NullAttack:
     """Changes nothing."""
+
+    per_row_noise: ClassVar = False
+    title: ClassVar = "natural"
+    words: ClassVar = "Nothing is moved."
 
     def __call__(
         self,
@@ -36,6 +41,10 @@ class UniformNoise:
     Without a generator every call draws the same noise.
     """
 
+    per_row_noise: ClassVar = True
+    title: ClassVar = "uniform noise"
+    words: ClassVar = "A random point of the ball; no adversary at all."
+
     def __call__(
         self,
         victim: Victim,
@@ -53,6 +62,10 @@ class GaussianNoise:
 
     Without a generator every call draws the same noise.
     """
+
+    per_row_noise: ClassVar = True
+    title: ClassVar = "Gaussian noise"
+    words: ClassVar = "Random noise, cut to the ball; no adversary at all."
 
     relative_std: float = 0.5
 

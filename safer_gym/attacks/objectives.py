@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from safer_gym.attacks.analytic import analytic_score
+from safer_gym.attacks.traits import CRITICS
 from safer_gym.divergences import gaussian_kl
 from safer_gym.types import Gaussian, QFn, Victim
 
@@ -23,7 +24,10 @@ Score = Callable[[Tensor], Tensor]
 
 
 class Objective(Protocol):
-    """Binds a victim and clean observations to a score of perturbed ones."""
+    """Binds a victim and clean observations to a score of perturbed ones.
+
+    `needs`, `cost_directed`, `title` and `words` are traits of every attack that climbs it.
+    """
 
     def __call__(self, victim: Victim, obs: Tensor) -> Score: ...
 
@@ -31,6 +35,14 @@ class Objective(Protocol):
 @dataclass(frozen=True)
 class MaxCost:
     """MC: ascend the expected cost, Q_c(s, mu(s~))."""
+
+    needs: ClassVar = ("q_cost",)
+    cost_directed: ClassVar = True
+    title: ClassVar = "MC, maximum cost"
+    words: ClassVar = (
+        "At every step the attack moves by at most ε to where the expected cost is highest, as "
+        "judged by the policy's own cost critic. The policy is led out of the safe set."
+    )
 
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
         return _weighted(victim, obs, (1.0, _critic(victim.q_cost, "q_cost")))
@@ -40,6 +52,13 @@ class MaxCost:
 class MaxReward:
     """MR: ascend the expected reward, Q_r(s, mu(s~)); tempts the policy over its cost limit."""
 
+    needs: ClassVar = ("q_reward",)
+    title: ClassVar = "MR, maximum reward"
+    words: ClassVar = (
+        "The same, but toward the highest expected reward. It lures: the agent earns more while it "
+        "breaks the limit, so a look at the reward does not give it away."
+    )
+
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
         return _weighted(victim, obs, (1.0, _critic(victim.q_reward, "q_reward")))
 
@@ -47,6 +66,10 @@ class MaxReward:
 @dataclass(frozen=True)
 class MinReward:
     """Descend the expected reward: ascend -Q_r(s, mu(s~))."""
+
+    needs: ClassVar = ("q_reward",)
+    title: ClassVar = "minimum reward"
+    words: ClassVar = "Toward the lowest expected reward."
 
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
         return _weighted(victim, obs, (-1.0, _critic(victim.q_reward, "q_reward")))
@@ -60,8 +83,17 @@ class Mixture:
     defaults are the public code's.
     """
 
+    needs: ClassVar = CRITICS
+    title: ClassVar = "mixture"
+    words: ClassVar = "Cost and reward are raised together."
+
     reward_weight: float = 0.1
     cost_weight: float = 0.9
+
+    @property
+    def cost_directed(self) -> bool:
+        """Whether the cost counts."""
+        return self.cost_weight > 0
 
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
         q_reward = _critic(victim.q_reward, "q_reward")
@@ -76,6 +108,11 @@ class MaxActionDifference:
     A victim without a distribution counts as a Gaussian of unit variance around its action: the
     score is 0.5 ||mu(s) - mu(s~)||^2, in squared action units.
     """
+
+    title: ClassVar = "MAD, maximum action difference"
+    words: ClassVar = (
+        "The attack moves to where the policy acts least like itself. Needs no critic."
+    )
 
     def __call__(self, victim: Victim, obs: Tensor) -> Score:
         distribution = victim.distribution or _unit_gaussian(victim)
@@ -111,7 +148,8 @@ def _critic(critic: QFn | None, name: str) -> QFn:
     if critic is None:
         raise ValueError(
             f"this attack needs the victim's {name}, which is None; give the victim that critic "
-            "(learn one for a fixed policy by fitted Q evaluation) or choose an attack without "
-            "critics: 'mad', 'uniform' or 'gaussian'"
+            "(learn one for a fixed policy by fitted Q evaluation; on the disturbance channel "
+            f"{name}_disturbed is meant) or choose an attack without critics: 'mad', 'uniform' or "
+            "'gaussian'"
         )
     return critic

@@ -7,6 +7,7 @@ equal cost, suspect masked gradients.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -31,6 +32,13 @@ class RandomSearch:
         rounds: number of rounds, >= 1.
         population: proposals a round, >= 1, scored in one batch of population * B rows.
     """
+
+    per_row_noise: ClassVar = False
+    title: ClassVar = "random search"
+    words: ClassVar = (
+        "The best of many random points. Uses no gradient, so it cannot be fooled by one that "
+        "vanishes."
+    )
 
     objective: Objective = field(default_factory=MaxCost)
     rounds: int = 20

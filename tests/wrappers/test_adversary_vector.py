@@ -1,10 +1,12 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from adversary_toys import DictEnv, ImageEnv, PointEnv, Tanh, actions_for, first_action
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from safer_gym.types import AttackResult
 from safer_gym.wrappers import AdversaryError
 from safer_gym.wrappers.adversary import ObservationAdversary
 from safer_gym.wrappers.adversary_vector import VectorObservationAdversary
@@ -70,13 +72,38 @@ def test_masks_see_each_environments_own_info(mode):
     assert runs[1] == runs[3]
 
 
-def test_noise_does_not_depend_on_the_number_of_environments():
-    def first(n):
-        env = SyncVectorEnv([PointEnv] * n)
-        env = VectorObservationAdversary(env, "uniform", eps=0.3)
-        return [result[0][0] - result[-1]["adversary"]["clean_obs"][0] for result in run(env, 0)]
+class Corner:
+    """An attack of one's own: a random corner of the ball for each row. It declares nothing."""
 
-    np.testing.assert_array_equal(first(1), first(4))
+    def __call__(self, victim, obs, ball, generator=None):
+        sign = torch.randint(0, 2, obs.shape, generator=generator).to(obs) * 2 - 1
+        nothing = obs.new_zeros(len(obs))
+        return AttackResult(ball.project(obs, obs + ball.eps.to(obs) * sign), nothing, nothing)
+
+
+class SharedCorner(Corner):
+    per_row_noise = False
+
+
+def last_rows_noise(attack, n):
+    """How the last of `n` environments is moved; its seed is the same for each n."""
+    env = VectorObservationAdversary(SyncVectorEnv([PointEnv] * n), attack, eps=0.3)
+    results = list(run(env, 5, seed=8 - n))
+    return [result[0][-1] - result[-1]["adversary"]["clean_obs"][-1] for result in results]
+
+
+@pytest.mark.parametrize("attack", ["uniform", "gaussian", Corner()])
+def test_noise_does_not_depend_on_the_number_of_environments(attack):
+    alone = last_rows_noise(attack, 1)
+    np.testing.assert_array_equal(alone, last_rows_noise(attack, 2))
+    np.testing.assert_array_equal(alone, last_rows_noise(attack, 4))
+
+
+def test_the_law_fails_for_noise_that_is_declared_to_be_shared_but_is_not():
+    with pytest.raises(AssertionError):
+        np.testing.assert_array_equal(
+            last_rows_noise(SharedCorner(), 1), last_rows_noise(SharedCorner(), 4)
+        )
 
 
 @pytest.mark.parametrize("mode", [*MODES, AutoresetMode.DISABLED])

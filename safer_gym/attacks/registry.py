@@ -1,9 +1,9 @@
-"""Attacks and objectives by name."""
+"""Attacks and objectives by name: the one table, to which others add theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -40,6 +40,46 @@ def make_objective(objective: str | Objective, **options: Any) -> Objective:
     return made
 
 
+class Entry(NamedTuple):
+    """A registered attack: how it is made, and in which batteries."""
+
+    make: Callable[..., Attack]
+    """From options to the attack."""
+    options: tuple[str, ...] = ()
+    """Names of the options."""
+    batteries: tuple[str, ...] = ()
+    """Batteries of a certificate that it belongs to, beside those that name it."""
+
+
+ATTACKS: dict[str, Entry] = {}
+"""What is registered, by the name that `make_attack` and every command know."""
+
+
+def register_attack(
+    name: str,
+    make: Callable[..., Attack],
+    *,
+    options: Sequence[str] | None = None,
+    batteries: Sequence[str] = (),
+) -> None:
+    """Make an attack known by name to every command, battery and report.
+
+    Args:
+        name: how it is asked for.
+        make: makes it; its class, or a function with keyword arguments.
+        options: names of the options; default: the fields of a dataclass.
+        batteries: "quick", "standard" or "full": certificates with these batteries run it.
+
+    Raises:
+        ValueError: the name is taken by another attack.
+    """
+    if name in ATTACKS and ATTACKS[name].make is not make:
+        raise ValueError(f"attack {name!r} is registered already; choose another name")
+    if options is None:
+        options = _fields(make) if is_dataclass(make) else ()
+    ATTACKS[name] = Entry(make, tuple(options), tuple(batteries))
+
+
 def make_attack(name: str, **options: Any) -> Attack:
     """An attack by name, with its options; see `attack_options` for their names.
 
@@ -50,22 +90,17 @@ def make_attack(name: str, **options: Any) -> Attack:
     Raises:
         ValueError: for an unknown name or option, with the nearest one, or a value out of range.
     """
-    maker = _MAKERS[choose("attack", name, ATTACKS)]
+    entry = ATTACKS[choose("attack", name, ATTACKS)]
     for option in options:
-        if not maker.options:
+        if not entry.options:
             raise ValueError(f"attack {name!r} has no options; got {option!r}")
-        choose(f"option of attack {name!r}", option, maker.options)
-    return maker.make(**options)
+        choose(f"option of attack {name!r}", option, entry.options)
+    return entry.make(**options)
 
 
 def attack_options(name: str) -> tuple[str, ...]:
     """The option names of an attack."""
-    return _MAKERS[choose("attack", name, ATTACKS)].options
-
-
-class _Maker(NamedTuple):
-    make: Callable[..., Attack]
-    options: tuple[str, ...]
+    return ATTACKS[choose("attack", name, ATTACKS)].options
 
 
 def _gradient(
@@ -106,17 +141,10 @@ def _fields(kind: Any) -> tuple[str, ...]:
 
 _LOOP = ("steps", "restarts", "step_rule", "step_size", "random_start")
 
-_MAKERS = {
-    "null": _Maker(NullAttack, ()),
-    "uniform": _Maker(UniformNoise, ()),
-    "gaussian": _Maker(GaussianNoise, _fields(GaussianNoise)),
-    **{
-        name: _Maker(partial(_gradient, name), _LOOP + _fields(kind))
-        for name, kind in OBJECTIVES.items()
-    },
-    "random_search": _Maker(_random_search, _fields(RandomSearch)),
-    "ensemble": _Maker(_ensemble, _fields(Ensemble)),
-}
-
-ATTACKS = tuple(_MAKERS)
-"""The names that `make_attack` knows."""
+register_attack("null", NullAttack)
+register_attack("uniform", UniformNoise)
+register_attack("gaussian", GaussianNoise)
+for _name, _kind in OBJECTIVES.items():
+    register_attack(_name, partial(_gradient, _name), options=_LOOP + _fields(_kind))
+register_attack("random_search", _random_search, options=_fields(RandomSearch))
+register_attack("ensemble", _ensemble, options=_fields(Ensemble))
