@@ -107,9 +107,14 @@ class _Walkers(NamedTuple):
     def only(self, kept: Tensor, ball: LpBall) -> _Walkers:
         """Some of the rows; `kept` [k]."""
         score: AnalyticScore = self.score  # type: ignore[assignment]
-        centre, number = self.centre[kept], kept if self.number is None else self.number[kept]
-        rows = (_rows_of(part, kept) for part in self[3:-1])
-        return _Walkers(score.rows(kept), centre, ball.around(centre), *rows, number)
+        centre = self.centre[kept]
+        rows = {
+            name: _rows_of(getattr(self, name), kept)
+            for name in ("here", "improved", "state", "settled", "number")
+        }
+        if self.number is None:
+            rows["number"] = kept
+        return _Walkers(score.rows(kept), centre, ball.around(centre), **rows)
 
 
 def _walk(

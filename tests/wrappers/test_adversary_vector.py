@@ -95,14 +95,14 @@ def last_rows_noise(attack, n):
 @pytest.mark.parametrize("attack", ["uniform", "gaussian", Corner()])
 def test_noise_does_not_depend_on_the_number_of_environments(attack):
     alone = last_rows_noise(attack, 1)
-    np.testing.assert_array_equal(alone, last_rows_noise(attack, 2))
-    np.testing.assert_array_equal(alone, last_rows_noise(attack, 4))
+    for n in (2, 4):  # to the rounding of observations, which differ
+        np.testing.assert_allclose(alone, last_rows_noise(attack, n), atol=1e-6)
 
 
 def test_the_law_fails_for_noise_that_is_declared_to_be_shared_but_is_not():
     with pytest.raises(AssertionError):
-        np.testing.assert_array_equal(
-            last_rows_noise(SharedCorner(), 1), last_rows_noise(SharedCorner(), 4)
+        np.testing.assert_allclose(
+            last_rows_noise(SharedCorner(), 1), last_rows_noise(SharedCorner(), 4), atol=1e-6
         )
 
 
