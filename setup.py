@@ -24,8 +24,7 @@ setup(
     package_dir=package_dir,
     package_data={
         "safer_gym": ["py.typed", "zoo/**/*"],
-        "safer_gym.conformance.report": ["*.css"],
-        "safer_gym.conformance.report.certificate": ["*.css"],
+        "safer_gym.conformance.report.templates": ["*.html", "*.css", "*.svg"],
         "safer_gym.conformance.certificate.schema": ["*.json"],
     },
 )

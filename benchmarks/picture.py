@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.learning import Run
-from experiments.harness.folder import alone
-from safer_gym.conformance.report.charts import series
-from safer_gym.conformance.report.svg import MARKS, Chart, Margins, side_by_side, span_of
+from safer_gym.conformance.figures.canvas import Frame, grid, standalone
+from safer_gym.conformance.figures.theme import MARKERS, light, series
 
-SIZE = (400.0, 290.0)
-MARGINS = Margins(46, 14, 30, 40)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FRAME = Frame(400.0, 290.0)
 
 
 def draw(runs: Sequence[Run], goals: tuple[float, float]) -> str:
@@ -28,44 +31,44 @@ def draw(runs: Sequence[Run], goals: tuple[float, float]) -> str:
         runs: as `learning.learn` returns them.
         goals: the least reward and the largest cost of a robust policy, as dashed lines.
     """
-    reward = _chart("Natural reward", runs, lambda point: point["reward"], goals[0], 300.0)
-    cost = _chart("Worst mean cost", runs, lambda point: point["worst_cost"], goals[1], 0.0)
-    keys = [f"{MARKS[i % len(MARKS)]} {name}" for i, name in enumerate(_settings(runs))]
-    for row, key in enumerate(reversed(keys)):
-        reward.text((0.0, reward.y.low), key, shift=(10, -10 - 15 * row))
-    return side_by_side(
-        [reward.render(), cost.render()], SIZE, 2, "Quality of the policy against training time"
-    )
+    reward = partial(_paint, runs, "reward", "Natural reward", goals[0], 300.0)
+    worst = partial(_paint, runs, "worst_cost", "Worst mean cost", goals[1], 0.0)
+
+    def with_names(ax: Axes) -> None:
+        reward(ax)
+        ax.legend(loc="lower left", frameon=False, fontsize="small")
+
+    return grid([with_names, worst], "Quality of the policy against training time", 2, FRAME)
 
 
-def _chart(
-    title: str, runs: Sequence[Run], of: Callable[[Run], float], goal: float, low: float
-) -> Chart:
-    times = [[point["cpu_s"] for point in run["points"]] for run in runs]
-    values = [[of(point) for point in run["points"]] for run in runs]
-    x, y = span_of(*times, low=0.0), span_of([goal], *values, low=low)
-    chart = Chart(title, x, y, SIZE, MARGINS)
-    chart.axes(title, "CPU seconds of training")
-    chart.line([(x.low, goal), (x.high, goal)], "limit")
-    names = _settings(runs)
-    for run, across, up in zip(runs, times, values, strict=True):
-        kind = names.index(run["case"])
-        points = list(zip(across, up, strict=True))
-        chart.line(points, series(kind))
-        for point in points:
-            chart.marker(point, series(kind), kind)
-    return chart
-
-
-def _settings(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(run["case"] for run in runs))
+def _paint(
+    runs: Sequence[Run],
+    quantity: str,
+    title: str,
+    goal: float,
+    low: float,
+    ax: Axes,
+) -> None:
+    settings = list(dict.fromkeys(run["case"] for run in runs))
+    for run in runs:
+        kind = settings.index(run["case"])
+        first = next(r for r in runs if r["case"] == run["case"]) is run
+        ax.plot(
+            [point["cpu_s"] for point in run["points"]],
+            [point[quantity] for point in run["points"]],
+            color=light(series(kind)),
+            marker=MARKERS[kind % len(MARKERS)],
+            label=run["case"] if first else None,
+        )
+    ax.axhline(goal, color=light("alarm"), linewidth=1.3, linestyle="--")
+    ax.set(title=title, xlabel="CPU seconds of training", xlim=(0.0, None), ylim=(low, None))
 
 
 def main() -> None:
     path = Path(sys.argv[1])
     (result,) = json.loads(path.read_text(encoding="utf-8"))["results"]
     goals = (result["setting"]["reward"], result["setting"]["cost"])
-    path.with_suffix(".svg").write_text(alone(draw(result["runs"], goals)), encoding="utf-8")
+    path.with_suffix(".svg").write_text(standalone(draw(result["runs"], goals)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ import gymnasium as gym
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.extensions import load_extensions
+from safer_gym.conformance.formatting import radius
 from safer_gym.conformance.loading import is_named, load_named, load_policy
 from safer_gym.conformance.report.certificate import write_reports
-from safer_gym.conformance.report.certificate.numbers import radius
 
 
 def certified(

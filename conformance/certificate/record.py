@@ -9,19 +9,21 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from safer_gym.choices import choose
 from safer_gym.conformance.certificate.evidence import Benign, Row
 from safer_gym.conformance.certificate.jsonable import from_json, shown, to_json
-from safer_gym.conformance.certificate.requirement import Metric, Mode, Scope
-from safer_gym.conformance.certificate.seal import content_hash
+from safer_gym.conformance.certificate.requirement import METRICS, Metric, Mode, Scope
+from safer_gym.conformance.certificate.sandwiches import paint_sandwiches
+from safer_gym.conformance.certificate.seal import SCHEMA, SCHEMAS, UNSEALED, content_hash
+from safer_gym.conformance.certificate.view import modes_of
+from safer_gym.conformance.figures.canvas import plotted
 from safer_gym.conformance.files import write_json
 from safer_gym.conformance.untrusted import read_json
 
-SCHEMA = "safer-gym/certificate/2"
-UNSEALED = "safer-gym/certificate/1"
-"""The schema before; its certificates carry no content hash and can still be read."""
-SCHEMAS = (SCHEMA, UNSEALED)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 EXIT_CODES: dict[str, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
@@ -242,6 +244,28 @@ class Certificate:
             if key in data:
                 raise ValueError(f"a certificate of {UNSEALED} has no {key}")
         return from_json(cls, data, "certificate")
+
+    def plot(
+        self, metric: Metric = "rate", mode: Mode | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw the bounds by radius: what was reached, what is open, what is excluded.
+
+        Args:
+            metric: "rate", the probability that the cost exceeds the limit, or "mean".
+            mode: "deterministic" or "stochastic"; the first that was certified by default.
+            ax: Axes to draw on; those of a new figure by default.
+
+        Raises:
+            ValueError: an unknown metric, or a mode that was not certified.
+            ModuleNotFoundError: matplotlib is not installed.
+        """
+        data = self.to_json()
+        choose("metric", metric, METRICS)
+        modes = modes_of(data)
+        if not modes:
+            raise ValueError("the certificate has no rows to plot")
+        chosen = choose("mode", mode or modes[0], modes)
+        return plotted(lambda ax: paint_sandwiches(ax, data, chosen, metric), ax)
 
     def save(self, path: str | Path) -> None:
         """Write the certificate as JSON."""

@@ -1,7 +1,7 @@
-"""A hash over all that a certificate holds.
+"""The schema of certificates, and a hash over all that one holds.
 
-It shows that nothing changed since the hash was computed. Whoever changes a certificate can compute
-the hash again: only a signature (see `signature`) shows who made it.
+The hash shows that nothing changed since it was computed. Whoever changes a certificate can
+compute the hash again: only a signature (see `signature`) shows who made it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+
+SCHEMA = "safer-gym/certificate/2"
+UNSEALED = "safer-gym/certificate/1"
+"""The schema before; its certificates carry no content hash and can still be read."""
+SCHEMAS = (SCHEMA, UNSEALED)
 
 OUTSIDE = ("content_hash", "signature")
 """The keys that the hash does not cover."""

@@ -10,8 +10,9 @@ import typer
 
 from safer_gym.choices import choose
 from safer_gym.conformance.certificate.diff import diff, exit_code
-from safer_gym.conformance.certificate.record import UNSEALED, Certificate, EpisodeOfNote
+from safer_gym.conformance.certificate.record import Certificate, EpisodeOfNote
 from safer_gym.conformance.certificate.requirement import MODES
+from safer_gym.conformance.certificate.seal import UNSEALED
 from safer_gym.conformance.certificate.signature import read_key, why_not_signed
 from safer_gym.conformance.certify.replay import noted, recorded, replay
 from safer_gym.conformance.certify.verify import verify

@@ -9,7 +9,7 @@ from rich.console import Console
 from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.cli.output import print_table
-from safer_gym.conformance.report.certificate.sentences import deviations
+from safer_gym.conformance.formatting import deviations
 from safer_gym.conformance.report.certificate.tables import allocation_summary
 
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}

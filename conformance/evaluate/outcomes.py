@@ -6,10 +6,17 @@ Axes: n episodes, T steps of one episode, O observation, P position coordinates.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from safer_gym.conformance.figures.canvas import plotted
+from safer_gym.conformance.figures.histograms import paint_histograms
+from safer_gym.conformance.formatting import amount
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 
@@ -63,6 +70,20 @@ class Outcomes(NamedTuple):
     def mean_cost(self) -> float:
         """Mean undiscounted cost."""
         return float(self.costs.mean())
+
+    def plot(self, cost_limit: float | None = None, ax: Axes | None = None) -> Axes:
+        """Draw a histogram of the episodes' costs.
+
+        Args:
+            cost_limit: Costs above it stand out.
+            ax: Axes to draw on; those of a new figure by default.
+
+        Raises:
+            ModuleNotFoundError: matplotlib is not installed.
+        """
+        name = self.attack if self.eps == 0.0 else f"{self.attack}, eps = {self.eps:g}"
+        groups = [(f"{name}: mean cost {amount(self.mean_cost)}", self.costs.tolist())]
+        return plotted(lambda ax: paint_histograms(ax, groups, cost_limit), ax)
 
     def to_json(self) -> dict[str, Any]:
         """A dict for `json.dumps`: episodes, their means and deviations, and the traces."""

@@ -2,107 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 
 from safer_gym.conformance.evaluate.outcomes import Outcomes
+from safer_gym.conformance.figures.curves import paint_curve, paint_limit
+from safer_gym.conformance.figures.theme import MARKERS, light, series
+from safer_gym.conformance.formatting import short
 from safer_gym.conformance.report.content import Content, Subject
-from safer_gym.conformance.report.svg import Chart, Point, mark, span_of
+from safer_gym.conformance.report.templates import drawn
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ATTACK_TITLES = {"mc": "Maximum Cost", "mr": "Maximum Reward"}
+METRICS = {"cost": "costs", "reward": "returns"}
+"""What is drawn, and the outcomes' field."""
+ROOM = 1.06
+"""Above the highest value."""
 
 
-def series(index: int) -> str:
-    """The CSS class of the policy at `index`."""
-    return f"s{index % 4}"
+def attack_charts(content: Content) -> list[Markup]:
+    """Cost, then reward, against the radius: one chart for each attack, on one scale a metric."""
+    return [
+        drawn(
+            partial(_paint, content=content, metric=metric, attack=attack, view=view),
+            f"{metric.capitalize()}, {attack_title(attack)}, against its radius",
+        )
+        for metric, view in ((metric, _view(content, metric)) for metric in METRICS)
+        for attack in content.attacks()
+    ]
 
 
 def attack_title(attack: str) -> str:
     """How an attack is called in headings."""
-    return f"{ATTACK_TITLES[attack]} attack" if attack in ATTACK_TITLES else f"{attack} attack"
+    return f"{ATTACK_TITLES.get(attack, attack)} attack"
 
 
-def legend(content: Content) -> str:
-    """Names of the policies beside their marks."""
-    items = "".join(
-        f'<li><svg viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">'
-        f"{mark(i, series(i))}</svg>{escape(subject.name)}</li>"
-        for i, subject in enumerate(content.subjects)
-    )
-    return f'<ul class="legend">{items}</ul>'
-
-
-def attack_charts(content: Content) -> list[str]:
-    """Cost, then reward, against the radius: one chart for each attack."""
-    everything = [o for subject in content.subjects for o in subject.outcomes]
-    eps = span_of([o.eps for o in everything], low=0.0)
-    costs = span_of([_top(o.costs) for o in everything], [content.cost_limit * 1.2], low=0.0)
-    rewards = span_of([_top(o.returns) for o in everything], low=_floor(everything))
-    charts = []
-    for quantity, span in (("cost", costs), ("reward", rewards)):
-        for attack in content.attacks():
-            title = f"{quantity.capitalize()}, {attack_title(attack)}"
-            chart = Chart(f"{title}, against its radius", eps, span)
-            chart.axes(title, "radius ε")
-            if quantity == "cost":
-                _limit(chart, content.cost_limit)
-            for i, subject in enumerate(content.subjects):
-                _plot(chart, subject.under(attack), quantity, i)
-            charts.append(chart.render())
-    return charts
-
-
-def learning_charts(subject: Subject, cost_limit: float, index: int) -> list[str]:
+def learning_charts(subject: Subject, cost_limit: float, index: int) -> list[Markup]:
     """Reward and cost of training episodes against environment steps."""
     steps = [row.timesteps for row in subject.curve]
-    rewards = [row.ep_rew_mean for row in subject.curve]
-    costs = [row.ep_cost_mean for row in subject.curve]
-    charts = []
-    for title, values in (("Reward while training", rewards), ("Cost while training", costs)):
-        low = 0.0 if values is costs else None
-        extra = [cost_limit * 1.2] if values is costs else []
-        chart = Chart(
-            f"{title}: {subject.name}", span_of(steps, low=0.0), span_of(values, extra, low=low)
-        )
-        chart.axes(title, "environment steps")
-        if values is costs:
-            _limit(chart, cost_limit, right=True)
-        chart.line(list(zip(steps, values, strict=True)), series(index))
-        charts.append(chart.render())
-    return charts
+
+    def reward(ax: Axes) -> None:
+        paint_curve(ax, steps, [row.ep_rew_mean for row in subject.curve], series(index))
+        ax.set(title="Reward while training")
+
+    def cost(ax: Axes) -> None:
+        paint_limit(ax, cost_limit, "right")
+        paint_curve(ax, steps, [row.ep_cost_mean for row in subject.curve], series(index))
+        ax.set(title="Cost while training", ylim=(0.0, None))
+
+    return [
+        drawn(reward, f"Reward while training: {subject.name}"),
+        drawn(cost, f"Cost while training: {subject.name}"),
+    ]
 
 
-def _plot(chart: Chart, outcomes: Sequence[Outcomes], quantity: str, index: int) -> None:
-    points: list[Point] = []
-    for outcome in outcomes:
-        values = outcome.costs if quantity == "cost" else outcome.returns
-        mean, error = float(values.mean()), _standard_error(values)
-        points.append((outcome.eps, mean))
-        chart.line([(outcome.eps, mean - error), (outcome.eps, mean + error)], series(index))
-    chart.line(points, series(index))
-    for point in points:
-        chart.marker(point, series(index), index)
+def _view(content: Content, metric: str) -> dict[str, tuple[float, float]]:
+    """The spans of the axes, which hold everything that was measured."""
+    everything = [o for subject in content.subjects for o in subject.outcomes]
+    eps = max((o.eps for o in everything), default=0.0)
+    ends = [end for o in everything for end in _bar(o, metric)]
+    high = max([0.0, *ends, content.cost_limit * 1.2 if metric == "cost" else 0.0])
+    return {"xlim": (-0.02 * eps, ROOM * eps), "ylim": (min([0.0, *ends]), ROOM * high or 1.0)}
 
 
-def _limit(chart: Chart, cost_limit: float, *, right: bool = False) -> None:
-    """The limit's line; its name stands where the curves are low."""
-    chart.line([(chart.x.low, cost_limit), (chart.x.high, cost_limit)], "limit")
-    if right:
-        chart.text((chart.x.high, cost_limit), "cost limit", "end small", shift=(0, -5))
-    else:
-        chart.text((chart.x.low, cost_limit), "cost limit", "small", shift=(8, -5))
+def _paint(
+    ax: Axes, content: Content, metric: str, attack: str, view: dict[str, tuple[float, float]]
+) -> None:
+    ax.set(title=f"{metric.capitalize()}, {attack_title(attack)}", xlabel="radius ε", **view)
+    ax.xaxis.set_major_formatter(lambda value, _: short(value))
+    if metric == "cost":
+        paint_limit(ax, content.cost_limit, "left")
+    for i, subject in enumerate(content.subjects):
+        _plot(ax, subject.under(attack), metric, i)
 
 
-def _standard_error(values: np.ndarray) -> float:
+def _plot(ax: Axes, outcomes: list[Outcomes], metric: str, index: int) -> None:
+    """A policy's line, with a bar of the standard error at each radius."""
+    means = [float(getattr(o, METRICS[metric]).mean()) for o in outcomes]
+    errors = [_error(o, metric) for o in outcomes]
+    ax.errorbar(
+        [o.eps for o in outcomes],
+        means,
+        errors,
+        color=light(series(index)),
+        marker=MARKERS[index % len(MARKERS)],
+    )
+
+
+def _bar(outcome: Outcomes, metric: str) -> tuple[float, float]:
+    mean, error = float(getattr(outcome, METRICS[metric]).mean()), _error(outcome, metric)
+    return mean - error, mean + error
+
+
+def _error(outcome: Outcomes, metric: str) -> float:
+    values = getattr(outcome, METRICS[metric])
     return float(values.std() / np.sqrt(len(values)))
-
-
-def _top(values: np.ndarray) -> float:
-    return float(values.mean()) + _standard_error(values)
-
-
-def _floor(outcomes: Sequence[Outcomes]) -> float:
-    lowest = min(o.mean_return - _standard_error(o.returns) for o in outcomes)
-    return min(0.0, lowest)

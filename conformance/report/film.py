@@ -10,11 +10,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from safer_gym.conformance.evaluate.outcomes import Trace
+from safer_gym.conformance.figures.theme import light
 from safer_gym.conformance.report.maps import View
 from safer_gym.wrappers.tasks import TaskGeometry
 
-PAPER, INK, MUTED, RULE = "#fcfcfa", "#1c1f24", "#5c6470", "#dcdfe3"
-ALARM, SHADE, CIRCLE = "#c8102e", "#f9ebec", "#b4bac2"
+PAPER, INK, MUTED, RULE = (light(role) for role in ("paper", "ink", "muted", "rule"))
+ALARM, SHADE, CIRCLE = light("alarm"), "#f9ebec", light("open")
 SIDE, CAPTION, GAP = 250, 46, 12
 SCALE = 2
 """Drawn larger and then reduced, for smooth edges."""

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
+from safer_gym.conformance.figures.canvas import bare
+from safer_gym.conformance.figures.ground import paint_path
+from safer_gym.conformance.figures.theme import light
 from safer_gym.conformance.report.content import Content
-from safer_gym.conformance.report.svg import Chart, Margins, Point, Span
+from safer_gym.conformance.report.templates import drawn
 from safer_gym.wrappers.tasks import TaskGeometry
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 WIDTH = 260
+ROOM = 0.7
+"""Around all that is shown, in the units of the plane."""
+
+
+class Span(NamedTuple):
+    """The values that an axis shows."""
+
+    low: float
+    high: float
 
 
 class View:
@@ -28,8 +44,8 @@ class View:
         points = np.concatenate([t.positions for t in traces])
         reach = geometry.circle_radius or 0.0
         sides = max(geometry.x_limit or 0.0, reach), max(geometry.y_limit or 0.0, reach)
-        low = np.minimum(points.min(0), [-side for side in sides]) - 0.7
-        high = np.maximum(points.max(0), sides) + 0.7
+        low = np.minimum(points.min(0), [-side for side in sides]) - ROOM
+        high = np.maximum(points.max(0), sides) + ROOM
         self.x, self.y = Span(low[0], high[0]), Span(low[1], high[1])
 
     def aspect(self) -> float:
@@ -37,7 +53,7 @@ class View:
         return (self.y.high - self.y.low) / (self.x.high - self.x.low)
 
 
-def maps(content: Content) -> list[tuple[str, list[tuple[str, str]]]]:
+def maps(content: Content) -> list[tuple[str, list[tuple[str, Markup]]]]:
     """For each policy, its name and a captioned map of each attack at its largest radius."""
     if content.geometry is None:
         return []
@@ -48,38 +64,36 @@ def maps(content: Content) -> list[tuple[str, list[tuple[str, str]]]]:
         return []
     view = View(content.geometry, traces)
     return [
-        (name, [(_caption(o), top_down(o, view, f"{name}, {o.attack}")) for o in outcomes])
+        (name, [(_caption(o), _map(o, view, f"{name}, {o.attack}")) for o in outcomes])
         for name, outcomes in shown.items()
     ]
 
 
-def top_down(outcome: Outcomes, view: View, label: str) -> str:
-    """The recorded episodes of one outcome; steps with a cost stand out."""
-    margins = Margins(2, 2, 2, 2)
-    chart = Chart(label, view.x, view.y, (WIDTH, WIDTH * view.aspect()), margins)
-    _limits(chart, view)
-    for trace in outcome.traces:
-        points: list[Point] = [(x, y) for x, y in trace.positions]
-        chart.line(points, "path")
-        for (start, end), cost in zip(pairwise(points), trace.costs[1:], strict=True):
-            if cost > 0:
-                chart.line([start, end], "alarm")
-        chart.circle(points[0], 0.22, "start")
-    return chart.render()
+def _map(outcome: Outcomes, view: View, label: str) -> Markup:
+    def paint(ax: Axes) -> None:
+        _limits(ax, view)
+        for trace in outcome.traces:
+            paint_path(ax, trace.positions, trace.costs)
+        ax.set(xlim=view.x, ylim=view.y, aspect="equal")
+        ax.axis("off")
+
+    return drawn(paint, label, bare(WIDTH, WIDTH * view.aspect()))
 
 
-def _limits(chart: Chart, view: View) -> None:
+def _limits(ax: Axes, view: View) -> None:
+    """Where the agent should not be, and the circle that it should follow."""
     geometry = view.geometry
-    if geometry.x_limit is not None:
-        for side, edge in ((-geometry.x_limit, view.x.low), (geometry.x_limit, view.x.high)):
-            chart.box((side, view.y.low), (edge, view.y.high), "forbidden")
-            chart.line([(side, view.y.low), (side, view.y.high)], "boundary")
-    if geometry.y_limit is not None:
-        for side, edge in ((-geometry.y_limit, view.y.low), (geometry.y_limit, view.y.high)):
-            chart.box((view.x.low, side), (view.x.high, edge), "forbidden")
-            chart.line([(view.x.low, side), (view.x.high, side)], "boundary")
+    for limit, span, across, shade in (
+        (geometry.x_limit, view.x, ax.axvline, ax.axvspan),
+        (geometry.y_limit, view.y, ax.axhline, ax.axhspan),
+    ):
+        for side, edge in ((-limit, span.low), (limit, span.high)) if limit is not None else ():
+            shade(side, edge, color=light("alarm"), alpha=0.08, linewidth=0)
+            across(side, color=light("alarm"), linewidth=1.3, linestyle="--")
     if geometry.circle_radius is not None:
-        chart.circle((0.0, 0.0), geometry.circle_radius, "target")
+        angle = np.linspace(0.0, 2 * np.pi, 100)
+        circle = geometry.circle_radius * np.stack([np.cos(angle), np.sin(angle)])
+        ax.plot(*circle, color=light("muted"), linewidth=1, linestyle=(0, (1, 3)))
 
 
 def _shown(content: Content, index: int) -> list[Outcomes]:

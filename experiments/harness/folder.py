@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from importlib.resources import files
+from collections.abc import Iterable
 from pathlib import Path
 
 from experiments.harness.markdown import (
@@ -14,11 +13,11 @@ from experiments.harness.markdown import (
     render_markdown,
 )
 from experiments.harness.page import Shown, render_page
-from experiments.harness.records import Record
 from experiments.harness.runs import run_row
 from experiments.safer.curves import panels, sheet
 from experiments.safer.figure import figure
 from experiments.safer.tables import blocks_of, csv_rows
+from safer_gym.conformance.figures.canvas import standalone
 from safer_gym.conformance.files import write_atomically
 
 PAGE, TEXT, NUMBERS, RUNS = "index.html", "README.md", "tables.csv", "runs.csv"
@@ -34,7 +33,7 @@ def write_reproduction(folder: Path, shown: Shown) -> Path:
     drawn |= {curves_name(task): sheet(panels(shown.records, task)) for task in shown.tasks}
     for name, svg in drawn.items():
         if svg:
-            write_atomically(folder / name, alone(svg))
+            write_atomically(folder / name, standalone(svg))
     blocks = [
         block
         for task in shown.tasks
@@ -42,15 +41,11 @@ def write_reproduction(folder: Path, shown: Shown) -> Path:
         for block in blocks_of(shown.records, table, task, shown.states)
     ]
     write_atomically(folder / NUMBERS, _csv(csv_rows(blocks)))
-    write_atomically(folder / RUNS, _csv(run_row(r) for r in _shown(shown)))
+    write_atomically(folder / RUNS, _csv(run_row(r) for r in shown.runs()))
     figures = [name for name, svg in drawn.items() if svg]
     write_atomically(folder / TEXT, render_markdown(shown, figures))
     write_atomically(folder / PAGE, render_page(shown))
     return folder / PAGE
-
-
-def _shown(shown: Shown) -> Sequence[Record]:
-    return [record for record in shown.records if record.task in shown.tasks]
 
 
 def _csv(rows: Iterable[dict[str, object]]) -> str:
@@ -60,10 +55,3 @@ def _csv(rows: Iterable[dict[str, object]]) -> str:
         writer.writeheader()
         writer.writerows(listed)
     return out.getvalue()
-
-
-def alone(svg: str) -> str:
-    """A picture that brings its own style."""
-    style = (files("safer_gym.conformance.report") / "style.css").read_text()
-    start, rest = svg.split(">", 1)
-    return f'{start} xmlns="http://www.w3.org/2000/svg"><style>{style}</style>{rest}\n'

@@ -4,38 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from experiments.harness.page import MARKS, READING, TITLES, Shown, lead
-from experiments.harness.page_parts import (
-    AIM,
-    AIM_DIGITS,
-    AIM_READING,
-    AIMS,
-    CURVES,
-    aim_words,
-)
-from experiments.harness.records import STRONGEST
+from experiments.harness.aim import AIM, AIM_READING, AIMS, goals_of
+from experiments.harness.page import CURVES, MARKS, READING, TITLES, Shown, lead
 from experiments.harness.runs import effort
 from experiments.safer.claims import Claim, claims
-from experiments.safer.paper import FIGURE_METHODS
+from experiments.safer.figure import key
 from experiments.safer.standing import Standing, standings
 from experiments.safer.tables import (
     COLUMNS,
     METRICS,
-    NOT_MET,
     NOT_RUN,
     Block,
     attacks_of,
     blocks_of,
+    cells_of,
     has_run,
-    strongest_names,
-    words,
 )
 from safer_gym.conformance.report.certificate.markdown import table
 from safer_gym.conformance.report.certificate.tables import Table
-from safer_gym.conformance.report.svg import MARKS as SHAPES
 from safer_gym.wrappers.tasks import TASKS
 
-KEY = ", ".join(f"{mark} {name}" for mark, name in zip(SHAPES, FIGURE_METHODS, strict=False))
+KEY = ", ".join(f"{item.mark} {item.method}" for item in key([], ""))
 """The figure's marks, which stand in its page beside it."""
 
 
@@ -85,7 +74,7 @@ def _claims(found: Sequence[Claim]) -> str:
     ]
     head = ("claim", "task", "chosen policies", "last policies", "the paper's own numbers")
     tried = table(Table(head, rows))
-    return f"{tried}\n\n{len(found) - len(rows)} more can not be tried yet; the page says why."
+    return f"{tried}\n\n{len(found) - len(rows)} more cannot be tried yet; the page says why."
 
 
 def figure_name(task: str) -> str:
@@ -110,34 +99,27 @@ def _named(row: Standing) -> str:
     return f"{name} (seed {row.seeds})" if row.seeds else name
 
 
-def _goals(row: Standing) -> Iterator[str]:
-    for goal, digits in zip((row.reward, row.cost, row.steps), AIM_DIGITS, strict=True):
-        yield aim_words(goal, digits) or NOT_MET
-        yield f"{goal.bound:,.{digits}f}"
+def _goals(row: Standing) -> list[str]:
+    return [text for goal in goals_of(row) for text in (goal.ours, goal.bound)]
 
 
 def _table(blocks: Sequence[Block]) -> Table:
     attacks = attacks_of(blocks[0].table)
     names = [f"{COLUMNS[attack]}, {metric}" for attack in attacks for metric in METRICS]
     head = ("method", "policy", *names, "steps", "training cost", "time")
-    return Table(head, [row for block in blocks for row in _rows(block, attacks)])
+    return Table(head, [row for block in blocks for row in _rows(block)])
 
 
-def _rows(block: Block, attacks: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    cells = [(attack, metric) for attack in attacks for metric in METRICS]
+def _rows(block: Block) -> Iterator[tuple[str, ...]]:
+    empty = ("", "", "")
     if block.records:
-        took = effort(block)
-        best = f"best, seed {block.seeds()}"
-        yield (block.method, best, *(_ours(block, *cell, "best") for cell in cells), *took)
-        yield ("", "last", *(_ours(block, *cell, "last") for cell in cells), "", "", "")
+        yield (block.method, f"best, seed {block.seeds()}", *_cells(block, "best"), *effort(block))
+        yield ("", "last", *_cells(block, "last"), *empty)
     else:
-        yield (block.method, block.state, *("" for _ in cells), "", "", "")
-    yield ("", "paper", *(words(block.paper(*cell)) for cell in cells), "", "", "")
+        columns = len(attacks_of(block.table)) * len(METRICS)
+        yield (block.method, block.state, *[""] * columns, *empty)
+    yield ("", "paper", *_cells(block, "paper"), *empty)
 
 
-def _ours(block: Block, attack: str, metric: str, policy: str) -> str:
-    number = block.ours(attack, metric, policy)
-    if number is None:
-        return "" if policy == "last" and attack == STRONGEST else NOT_MET
-    named = attack == STRONGEST and metric == "cost" and policy == "best"
-    return words(number) + (f" ({strongest_names(block.records)})" if named else "")
+def _cells(block: Block, policy: str) -> list[str]:
+    return [cell.plain() for cell in cells_of(block, policy)]

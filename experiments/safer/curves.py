@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.harness.records import Record, select
 from experiments.safer.paper import table_methods
-from safer_gym.conformance.report.svg import Chart, Margins, Span, side_by_side, span_of
+from safer_gym.conformance.figures.canvas import Frame, Paint, grid
+from safer_gym.conformance.figures.curves import paint_curve, paint_limit
 from safer_gym.wrappers.tasks import COST_LIMIT
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Span = tuple[float, float]
 Array = NDArray[np.float64]
 COLUMNS = {"ep_rew_mean": ("Reward", "s1"), "ep_cost_mean": ("Cost", "s0")}
-SIZE, MARGINS = (300.0, 170.0), Margins(40, 12, 28, 36)
+FRAME = Frame(300.0, 170.0, 40.0, 12.0, 26.0, 34.0)
+ROOM = 1.06
+"""Beyond the largest value of an axis."""
 MOST_POINTS = 120
-"""In a line; more can not be seen."""
+"""In a line; more cannot be seen."""
 
 
 class Joined(NamedTuple):
@@ -35,8 +43,12 @@ class Panel(NamedTuple):
     method: str
     seeds: tuple[int, ...]
     """Those that have a curve."""
-    svg: str
-    """ "" where no seed has one."""
+    paints: tuple[Paint, ...]
+    """Reward and cost; empty where no seed has a curve."""
+
+    def picture(self) -> str:
+        """The method's own picture."""
+        return grid(self.paints, f"Learning curves of {self.method}", 1, FRAME)
 
 
 def joined(records: Sequence[Record], column: str) -> Joined | None:
@@ -68,51 +80,49 @@ def panels(records: Sequence[Record], task: str) -> list[Panel]:
     names = list(table_methods(5, task))
     names += sorted({r.method for r in records if r.task == task} - set(names))
     found = {name: select(records, task, name) for name in names}
-    curves = {
-        name: {column: joined(runs, column) for column in COLUMNS} for name, runs in found.items()
-    }
+    curves = {name: {c: joined(runs, c) for c in COLUMNS} for name, runs in found.items()}
     drawn = [part for parts in curves.values() for part in parts.values() if part]
     if not drawn:
         return []
-    x = span_of(*(part.steps.tolist() for part in drawn), low=0.0)
-    spans = {column: _span([parts[column] for parts in curves.values()]) for column in COLUMNS}
+    across = (0.0, ROOM * max(float(part.steps[-1]) for part in drawn))
+    up = {c: _span([p for parts in curves.values() if (p := parts[c])]) for c in COLUMNS}
     return [
-        Panel(name, _seeds(found[name]), _draw(name, parts, x, spans))
+        Panel(
+            name,
+            tuple(record.seed for record in found[name] if record.curve()),
+            tuple(
+                partial(_paint, method=name, column=c, part=part, across=across, up=up[c])
+                for c, part in parts.items()
+                if part
+            ),
+        )
         for name, parts in curves.items()
     ]
 
 
-def _seeds(records: Sequence[Record]) -> tuple[int, ...]:
-    return tuple(record.seed for record in records if record.curve())
+def _span(parts: Sequence[Joined]) -> tuple[float, float]:
+    low = min(float(part.low.min()) for part in parts)
+    return min(0.0, low), ROOM * max(float(part.high.max()) for part in parts) or 1.0
 
 
-def _span(parts: Sequence[Joined | None]) -> Span:
-    known = [values for part in parts if part for values in (part.low.tolist(), part.high.tolist())]
-    return span_of(*known, low=min(0.0, *(min(values) for values in known)))
-
-
-def _draw(method: str, parts: dict[str, Joined | None], x: Span, spans: dict[str, Span]) -> str:
-    charts = []
-    for column, (title, style) in COLUMNS.items():
-        part = parts[column]
-        if part is None:
-            return ""
-        chart = Chart(f"{title} of {method} while training", x, spans[column], SIZE, MARGINS)
-        chart.axes(f"{method}: {title.lower()}", "environment steps")
-        if column == "ep_cost_mean":
-            chart.line([(x.low, COST_LIMIT), (x.high, COST_LIMIT)], "limit")
-        chart.band(list(_pairs(part.steps, part.low)), list(_pairs(part.steps, part.high)), style)
-        chart.line(list(_pairs(part.steps, part.mean)), style)
-        charts.append(chart.render())
-    return side_by_side(charts, SIZE, columns=1, label=f"Learning curves of {method}")
-
-
-def _pairs(steps: Array, values: Array) -> Iterator[tuple[float, float]]:
-    return zip(steps.tolist(), values.tolist(), strict=True)
+def _paint(ax: Axes, method: str, column: str, part: Joined, across: Span, up: Span) -> None:
+    title, role = COLUMNS[column]
+    if column == "ep_cost_mean":
+        paint_limit(ax, COST_LIMIT)
+    paint_curve(ax, part.steps, part.mean, role, (part.low, part.high))
+    ax.set(title=f"{method}: {title.lower()}", xlim=across, ylim=up)
 
 
 def sheet(drawn: Sequence[Panel], columns: int = 3) -> str:
-    """All panels that have a curve in one SVG, for where there is no page around them."""
-    size = (SIZE[0], SIZE[1] * len(COLUMNS))
-    pictures = [panel.svg for panel in drawn if panel.svg]
-    return side_by_side(pictures, size, columns, label="Learning curves") if pictures else ""
+    """All panels that have a curve in one SVG; "" where none has."""
+    known = [panel.paints for panel in drawn if panel.paints]
+    if not known:
+        return ""
+    known += [(_nothing,) * len(COLUMNS)] * (-len(known) % columns)
+    rows = [known[i : i + columns] for i in range(0, len(known), columns)]
+    paints = [paint for row in rows for line in zip(*row, strict=True) for paint in line]
+    return grid(paints, "Learning curves", columns, FRAME)
+
+
+def _nothing(ax: Axes) -> None:
+    ax.axis("off")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from experiments.harness.records import Record, select
 from experiments.safer.paper import FIGURE_METHODS
 from experiments.safer.tables import NOT_RUN
-from safer_gym.conformance.report.charts import series
-from safer_gym.conformance.report.svg import Chart, Span, mark, short, span_of
+from safer_gym.conformance.figures.canvas import Frame, picture
+from safer_gym.conformance.figures.theme import MARKERS, MARKS, light, series
+from safer_gym.conformance.formatting import short
 
-SIZE = (720.0, 330.0)
-ROOM = 0.04
-"""Decades to the left and right of the curves."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FRAME = Frame(720.0, 330.0)
 FEW_DECADES = 2.5
 """Up to which 2 and 5 times a power of ten have ticks, too."""
 
@@ -62,52 +64,50 @@ def figure(records: Sequence[Record], task: str) -> str:
         for curve in map(frontier, select(records, task, method))
         if len(curve)
     ]
-    if not curves:
-        return ""
-    everything = np.concatenate([curve for _, curve in curves])
-    costs = np.log10(np.maximum(everything[:, 0], 1.0))
-    x = Span(float(costs.min()) - ROOM, float(costs.max()) + ROOM)
-    chart = Chart(
-        "Highest reward so far against cumulative cost",
-        x,
-        span_of(everything[:, 1].tolist(), low=min(0.0, float(everything[:, 1].min()))),
-        size=SIZE,
-    )
-    chart.axes("Highest reward so far", "cumulative cost of training, log scale", x_ticks=False)
-    for cost in log_ticks(x):
-        at = float(np.log10(cost))
-        chart.line([(at, chart.y.low), (at, chart.y.high)], "grid")
-        chart.text((at, chart.y.low), short(cost), "middle", shift=(0, 17))
-    for index, curve in curves:
-        points = [(float(np.log10(max(cost, 1.0))), float(reward)) for cost, reward in curve]
-        chart.line(points, series(index))
-        chart.marker(points[-1], series(index), index)
-    return chart.render()
+
+    def paint(ax: Axes) -> None:
+        for index, curve in curves:
+            cost, marker = np.maximum(curve[:, 0], 1.0), MARKERS[index]
+            ax.plot(cost, curve[:, 1], marker, ls="-", color=light(series(index)), markevery=[-1])
+        ax.set_xscale("log")
+        ax.set_ylim(min(0.0, ax.get_ylim()[0]), None)
+        _ticks(ax)
+        ax.grid(axis="x")
+        ax.set(title="Highest reward so far", xlabel="cumulative cost of training, log scale")
+
+    label = "Highest reward so far against cumulative cost"
+    return picture(paint, label, FRAME) if curves else ""
 
 
-def log_ticks(span: Span) -> list[float]:
-    """Round values whose logarithms lie inside the span.
+def _ticks(ax: Axes) -> None:
+    """Powers of ten; 2 and 5 times them, too, where there are few."""
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-    >>> log_ticks(Span(2.6, 4.1)), log_ticks(Span(0.0, 3.0))
-    ([500, 1000, 2000, 5000, 10000], [1, 10, 100, 1000])
-    """
-    steps = (1, 2, 5) if span.high - span.low < FEW_DECADES else (1,)
-    powers = range(int(np.floor(span.low)), int(np.ceil(span.high)) + 1)
-    values = [step * 10**power for power in powers for step in steps]
-    return [value for value in values if span.low <= np.log10(value) <= span.high]
+    low, high = ax.get_xlim()
+    steps = (1.0, 2.0, 5.0) if high < low * 10**FEW_DECADES else (1.0,)
+    ax.xaxis.set_major_locator(LogLocator(subs=steps))
+    ax.xaxis.set_major_formatter(lambda value, _: short(value))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def key(records: Sequence[Record], task: str) -> str:
-    """The figure's methods beside their marks; those that have no curve say so."""
+class Key(NamedTuple):
+    """A method's entry in the figure's legend."""
+
+    mark: str
+    role: str
+    method: str
+    words: str
+    """How many seeds are drawn, or why none is."""
+
+
+def key(records: Sequence[Record], task: str) -> list[Key]:
+    """The figure's methods; those that have no curve say so."""
     items = []
     for index, method in enumerate(FIGURE_METHODS):
         found = select(records, task, method)
         runs = [r for r in found if len(frontier(r))]
         missing = "its costs were not recorded" if found else NOT_RUN
         words = f"{len(runs)} seed{'s' if len(runs) != 1 else ''}" if runs else missing
-        items.append(
-            f'<li><svg viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">'
-            f"{mark(index, series(index))}</svg>{escape(method)}"
-            f'<span class="muted">{words}</span></li>'
-        )
-    return f'<ul class="legend">{"".join(items)}</ul>'
+        items.append(Key(MARKS[index], series(index), method, words))
+    return items

@@ -85,23 +85,47 @@ def has_run(blocks: Sequence[Block]) -> bool:
     return any(block.records for block in blocks if not block.is_reference)
 
 
-def words(number: Summary | Published | None, digits: int = 1) -> str:
-    """A number as the tables print it: mean, deviation over episodes, and over seeds.
-
-    >>> words(Summary(555.2, 41.8, 49.4, 3, 150)), words(Published(610.03, 29.19)), words(None)
-    ('555.2 ± 41.8 (seeds ± 49.4)', '610.0 ± 29.2', '')
-    """
-    if number is None:
-        return ""
-    text = f"{number.mean:.{digits}f} ± {number.std:.{digits}f}"
-    if isinstance(number, Summary) and number.seeds_std is not None:
-        text += f" (seeds ± {number.seeds_std:.{digits}f})"
-    return text
-
-
 def over(number: Summary | Published | None, metric: str) -> bool:
     """Whether it is a mean cost above the limit."""
     return number is not None and metric == "cost" and number.mean > COST_LIMIT
+
+
+class Cell(NamedTuple):
+    """A number of a table as the page and Markdown print it."""
+
+    text: str
+    seeds: str = ""
+    """Deviation over seeds."""
+    by: str = ""
+    """Which attack it was, where the column does not say."""
+    style: str = ""
+    """ "over": a mean cost above the limit; "empty": not measured."""
+
+    def plain(self) -> str:
+        """The cell in one line."""
+        return " ".join([self.text, *(f"({part})" for part in (self.seeds, self.by) if part)])
+
+
+def cells_of(block: Block, policy: str) -> list[Cell]:
+    """The cells of a row: our "best" or "last" policies, or the "paper"."""
+    attacks = attacks_of(block.table)
+    return [_cell(block, attack, metric, policy) for attack in attacks for metric in METRICS]
+
+
+def _cell(block: Block, attack: str, metric: str, policy: str) -> Cell:
+    paper = policy == "paper"
+    number = block.paper(attack, metric) if paper else block.ours(attack, metric, policy)
+    if number is None:
+        unmeasured = policy == "best" or (policy == "last" and attack != STRONGEST)
+        return Cell(NOT_MET, style="empty") if unmeasured else Cell("")
+    named = attack == STRONGEST and metric == "cost" and policy == "best"
+    spread = number.seeds_std if isinstance(number, Summary) else None
+    return Cell(
+        f"{number.mean:.1f} ± {number.std:.1f}",
+        "" if spread is None else f"seeds ± {spread:.1f}",
+        strongest_names(block.records) if named else "",
+        "over" if over(number, metric) else "",
+    )
 
 
 def strongest_names(records: Sequence[Record]) -> str:

@@ -150,11 +150,11 @@ def test_every_method_of_the_table_has_a_panel_run_or_not(tmp_path: Path) -> Non
     found = {panel.method: panel for panel in panels(records, BALL)}
     assert len(found) == 7 + 1
     assert found["SAFER"].seeds == (2,)
-    assert found["ADV-PPOL"].svg == ""
+    assert found["ADV-PPOL"].paints == ()
     page = render_page(Shown(records, (5,), (BALL,), {}))
     others = "SA-PPOL, SA-PPOL(MC), ADV-PPOL, CVPO-vanilla, CVPO-random, ADV-CVPO"
-    assert f'</div><p class="empty">{NOT_RUN}: {others}</p>' in page
-    ElementTree.fromstring(found["SAFER"].svg)
+    assert f'<p class="empty">{NOT_RUN}: {others}</p>' in page
+    ElementTree.fromstring(found["SAFER"].picture())
     ElementTree.fromstring(sheet(list(found.values())))
     assert panels([], BALL) == []
     assert sheet([]) == ""

@@ -23,8 +23,9 @@ for module in pkgutil.walk_packages(safer_gym.__path__, "safer_gym."):
     print(module.name)
 import safer_gym.conformance.evaluate
 from importlib.resources import files
-assert (files("safer_gym.conformance.report") / "style.css").is_file()
-assert (files("safer_gym.conformance.report.certificate") / "certificate.css").is_file()
+templates = files("safer_gym.conformance.report.templates")
+for name in ("base.html", "certificate.html", "report.html", "certificate.css", "badge.svg"):
+    assert (templates / name).is_file(), name
 assert (files("safer_gym") / "py.typed").is_file()
 """
 

@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
-from safer_gym.conformance.certificate.record import SCHEMA, Certificate
+from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.seal import SCHEMA
 
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 

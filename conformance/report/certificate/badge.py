@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
-from safer_gym.conformance.report.certificate.numbers import radius
-from safer_gym.conformance.report.certificate.view import Data, checked
+from safer_gym.conformance.certificate.view import Data, checked
+from safer_gym.conformance.formatting import radius
+from safer_gym.conformance.report.templates import fill
 
 COLOURS = {"PASS": "#0c7a5c", "FAIL": "#b3102a", "INCONCLUSIVE": "#8a6100"}
 NEUTRAL = "#48505c"
@@ -21,24 +21,13 @@ def render_badge(certificate: Any) -> str:
         ValueError: it is no certificate.
     """
     data = checked(certificate)
+    words, parts, x = _words(data), [], 0
     colour = COLOURS[data["verdict"]] if data["requirements"] else NEUTRAL
-    parts = [("safer-gym", NEUTRAL), (_words(data), colour)]
-    widths = [12 + round(LETTER * len(text)) for text, _ in parts]
-    label = escape(f"safer-gym: {_words(data)}", quote=True)
-    boxes, texts, x = "", "", 0
-    for (text, fill), width in zip(parts, widths, strict=True):
-        boxes += f'<rect x="{x}" width="{width}" height="20" fill="{fill}"/>'
-        texts += (
-            f'<text x="{x + width / 2:g}" y="14" textLength="{width - 12}">{escape(text)}</text>'
-        )
+    for text, fill_colour in (("safer-gym", NEUTRAL), (words, colour)):
+        width = 12 + round(LETTER * len(text))
+        parts.append({"text": text, "fill": fill_colour, "x": x, "width": width})
         x += width
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{x}" height="20" role="img" '
-        f'aria-label="{label}"><title>{label}</title><clipPath id="r"><rect width="{x}" '
-        f'height="20" rx="3"/></clipPath><g clip-path="url(#r)">{boxes}</g><g fill="#fff" '
-        f'text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">'
-        f"{texts}</g></svg>\n"
-    )
+    return fill("badge.svg", parts=parts, width=x, label=f"safer-gym: {words}")
 
 
 def _words(data: Data) -> str:

@@ -1,19 +1,23 @@
-"""Single episodes to look at: the way, the cost, and what was done to the observation."""
+"""Pictures of single episodes: the way, the cost, and what was done to the observation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
-from itertools import pairwise
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
-from safer_gym.conformance.report.certificate.numbers import amount
-from safer_gym.conformance.report.certificate.png import data_address, signed_png
-from safer_gym.conformance.report.certificate.view import Data
-from safer_gym.conformance.report.svg import Chart, Margins, Point, Span, span_of
+from safer_gym.conformance.certificate.view import Data
+from safer_gym.conformance.figures.canvas import bare
+from safer_gym.conformance.figures.ground import paint_path
+from safer_gym.conformance.figures.theme import light
+from safer_gym.conformance.report.templates import drawn
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Trace = dict[str, NDArray]
 """Keys: clean and attacked observations [T, O], positions [T, 2], costs [T], and calm_positions
@@ -21,127 +25,96 @@ and calm_costs, those of the same start without an attack. All but `costs` may b
 
 MAX_COLUMNS = 200
 """Steps of a picture; longer episodes are thinned out."""
-MAP_SIZE = 250
+DOTTED = (0, (1, 2))
 
 
-def episode_card(episode: Data, certificate: Data) -> str:
-    """One episode as a figure: its numbers, its pictures and the command that runs it again."""
-    over = episode["cost"] > certificate["limit"]
-    cost = f"<strong{' class=over' if over else ''}>{amount(episode['cost'])}</strong>"
-    pictures = _pictures(episode, certificate) if episode.get("trace") else ""
-    return (
-        f'<article class="episode"><h3>{escape(episode["attack"])} at ε = {episode["eps"]:g}, '
-        f"{escape(episode['mode'])} policy</h3>"
-        f"<p>Cost {cost}, with a limit of {certificate['limit']:g}; reward "
-        f"{amount(episode['reward'])}; seed {episode['seed']}.</p>{pictures}"
-        f'<p class="replay">Run it again: <code>{escape(episode["replay"])}</code></p></article>'
-    )
-
-
-def _pictures(episode: Data, certificate: Data) -> str:
-    trace = {key: np.asarray(value, np.float64) for key, value in episode["trace"].items()}
+def pictures(episode: Data, certificate: Data) -> Iterator[tuple[Markup, str]]:
+    """Figures of one recorded episode, each with its caption."""
+    trace = {k: np.asarray(v, np.float64) for k, v in (episode.get("trace") or {}).items()}
     if not trace.get("costs", np.zeros(0)).size:
-        return ""
-    figures = [*_way(trace), _cost(trace, certificate["limit"])]
-    figures += _observation(trace, episode["eps"], certificate.get("scale"))
-    return "".join(
-        [
-            '<div class="pictures">',
-            *(f"<figure>{svg}<figcaption>{words}</figcaption></figure>" for svg, words in figures),
-            "</div>",
-        ]
-    )
-
-
-def _way(trace: Trace) -> Iterator[tuple[str, str]]:
-    positions, calm = trace.get("positions"), trace.get("calm_positions")
-    if positions is not None and positions.ndim == 2 and positions.shape[1] == 2:
+        return
+    calm = trace.get("calm_positions")
+    if _in_the_plane(trace.get("positions")):
         same = " Dotted: the same start without an attack." if calm is not None else ""
+        way = partial(paint_way, positions=trace["positions"], costs=trace["costs"], calm=calm)
         words = f"The way, seen from above. Thick: steps with a cost.{same}"
-        yield way(positions, trace["costs"], calm), words
-
-
-def _cost(trace: Trace, limit: float) -> tuple[str, str]:
+        yield drawn(way, "The way of the episode", bare(250, 250)), words
     same = " Dotted: without an attack." if "calm_costs" in trace else ""
-    svg = cost_over_time(trace["costs"], limit, trace.get("calm_costs"))
-    return svg, f"Cost so far, step by step.{same}"
+    cost = partial(paint_cost, trace=trace, limit=certificate["limit"])
+    yield drawn(cost, "Cost so far"), f"Cost so far, step by step.{same}"
+    yield from _observation(trace, episode["eps"], certificate.get("scale"))
 
 
-def _observation(trace: Trace, eps: float, scale: Any) -> Iterator[tuple[str, str]]:
+def _in_the_plane(positions: NDArray | None) -> bool:
+    return positions is not None and positions.ndim == 2 and positions.shape[1] == 2
+
+
+def _observation(trace: Trace, eps: float, scale: Any) -> Iterator[tuple[Markup, str]]:
     clean, shown = trace.get("clean"), trace.get("attacked")
     if clean is None or shown is None or clean.shape != shown.shape or clean.ndim < 2 or eps <= 0:
         return
-    clean, shown = clean.reshape(len(clean), -1), shown.reshape(len(clean), -1)
+    clean, shown = clean.reshape(len(clean), -1), shown.reshape(len(shown), -1)
     share = (shown - clean) / (eps * np.asarray(1.0 if scale is None else scale))
     most = int(np.abs(shown - clean).mean(0).argmax())
+    lines = partial(paint_entry, clean=clean[:, most], shown=shown[:, most], entry=most)
     yield (
-        two_lines(clean[:, most], shown[:, most], f"Entry {most} of the observation"),
+        drawn(lines, f"Entry {most} of the observation"),
         "The entry that was moved most. Grey: as it was; orange: as the policy saw it.",
     )
     yield (
-        tampering(share),
+        drawn(partial(paint_tampering, share=share), "What was added to the observation"),
         "What was added to the observation: a row for each entry, a column for each step. Full "
         "colour: moved by the whole radius, orange up, blue down.",
     )
 
 
-def way(positions: NDArray, costs: NDArray, calm: NDArray | None = None) -> str:
+def paint_way(ax: Axes, positions: NDArray, costs: NDArray, calm: NDArray | None) -> None:
     """The path of an episode in the plane, on one scale in both directions."""
-    seen = positions if calm is None else np.concatenate([positions, calm])
-    middle = (seen.max(0) + seen.min(0)) / 2
-    reach = max(float(np.ptp(seen, axis=0).max()) / 2, 1e-6) * 1.06
-    x, y = (Span(float(m) - reach, float(m) + reach) for m in middle)
-    chart = Chart("The way of the episode", x, y, (MAP_SIZE, MAP_SIZE), Margins(4, 4, 4, 4))
     if calm is not None:
-        chart.line(_points(calm), "calm")
-    points = _points(positions)
-    chart.line(points, "path")
-    for (start, end), cost in zip(pairwise(points), costs[1:], strict=False):
-        if cost > 0:
-            chart.line([start, end], "alarm")
-    chart.circle(points[0], reach * 0.025, "start")
-    return chart.render()
+        ax.plot(*calm.T, color=light("muted"), linewidth=1.3, linestyle=DOTTED)
+    paint_path(ax, positions, costs)
+    ax.set_aspect("equal", "datalim")
+    ax.axis("off")
 
 
-def two_lines(clean: NDArray, shown: NDArray, title: str) -> str:
-    """One entry of the observation over time, as it was and as the policy saw it."""
-    chart = Chart(title, Span(0.0, float(len(clean))), span_of(clean.tolist(), shown.tolist()))
-    chart.axes(title, "step")
-    steps = _thinned(len(clean))
-    chart.line([(float(i), float(clean[i])) for i in steps], "path")
-    chart.line([(float(i), float(shown[i])) for i in steps], "s0")
-    return chart.render()
-
-
-def cost_over_time(costs: NDArray, limit: float, calm: NDArray | None = None) -> str:
+def paint_cost(ax: Axes, trace: Trace, limit: float) -> None:
     """The sum of costs after each step, with the limit."""
-    total, other = _summed(costs), _summed(np.zeros(0) if calm is None else calm)
-    steps = float(max(len(total), len(other)) - 1)
-    values = [*total.tolist(), *other.tolist()]
-    chart = Chart("Cost so far", Span(0.0, steps), span_of(values, [limit * 1.2], low=0.0))
-    chart.axes("Cost so far", "step")
-    chart.line([(0.0, limit), (steps, limit)], "limit")
-    chart.text((steps, limit), "limit", "end small", shift=(0, -5))
-    if calm is not None:
-        chart.line([(float(i), float(other[i])) for i in _thinned(len(other))], "calm")
-    chart.line([(float(i), float(total[i])) for i in _thinned(len(total))], "s1")
-    return chart.render()
+    ax.axhline(limit, color=light("alarm"), linewidth=1.3, linestyle="--")
+    ax.annotate("limit", (1, limit), (0, 4), ax.get_yaxis_transform(), "offset points", ha="right")
+    calm = {"color": light("muted"), "linewidth": 1.3, "linestyle": DOTTED}
+    for key, style in (("calm_costs", calm), ("costs", {"color": light("s1")})):
+        if key in trace:
+            total = np.concatenate([[0.0], np.cumsum(trace[key])])
+            steps = _thinned(len(total))
+            ax.plot(steps, total[steps], **style)
+    ax.margins(x=0)
+    ax.set_ylim(0.0, max(limit * 1.2, ax.get_ylim()[1]))
+    ax.set(title="Cost so far", xlabel="step")
 
 
-def tampering(share: NDArray) -> str:
-    """A picture of shares of the radius [T, O]: a row for each entry, a column for each step."""
-    address = data_address(signed_png(np.nan_to_num(share[_thinned(len(share))].T)))
-    return f'<img class="tampering" alt="What was added to the observation" src="{address}">'
+def paint_entry(ax: Axes, clean: NDArray, shown: NDArray, entry: int) -> None:
+    """One entry of the observation over time, as it was and as the policy saw it."""
+    steps = _thinned(len(clean))
+    ax.plot(steps, clean[steps], color=light("muted"), linewidth=1.4)
+    ax.plot(steps, shown[steps], color=light("s0"))
+    ax.margins(x=0)
+    ax.set(title=f"Entry {entry} of the observation", xlabel="step")
 
 
-def _summed(costs: NDArray) -> NDArray:
-    return np.concatenate([[0.0], np.cumsum(costs)])
+def paint_tampering(ax: Axes, share: NDArray) -> None:
+    """Shares of the radius [T, O]: a row for each entry, a column for each step."""
+    from matplotlib.colors import to_rgb
+
+    values = np.nan_to_num(share[_thinned(len(share))].T)
+    up, down = (np.array(to_rgb(light(role))) for role in ("s0", "s1"))
+    colour = np.where(values[..., None] >= 0, up, down)
+    # Nothing added is transparent, so that the page's own colour shows.
+    rgba = np.concatenate([colour, np.clip(np.abs(values), 0.0, 1.0)[..., None]], axis=-1)
+    ax.imshow(rgba, aspect="auto", interpolation="none", extent=(0, len(share), len(values), 0))
+    ax.grid(False)
+    ax.set(xlabel="step", yticks=[])
 
 
 def _thinned(count: int) -> NDArray:
     """At most MAX_COLUMNS indices of `count`, with the first and the last."""
     return np.unique(np.linspace(0, count - 1, min(count, MAX_COLUMNS)).astype(int))
-
-
-def _points(positions: NDArray) -> list[Point]:
-    return [(float(x), float(y)) for x, y in positions]

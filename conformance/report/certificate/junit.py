@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from safer_gym.conformance.report.certificate.view import Data, checked, policy_name
-
-UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
+from safer_gym.conformance.certificate.view import Data, checked, policy_name
+from safer_gym.conformance.formatting import printable
 
 
 def render_junit(certificate: Any) -> str:
@@ -59,7 +57,7 @@ def _case(decision: Data, data: Data) -> Xml.Element:
     if decision["verdict"] != "PASS":
         kind = {"FAIL": "violated", "INCONCLUSIVE": "inconclusive"}[decision["verdict"]]
         failure = _element("failure", type=kind, message=decision["why"])
-        failure.text = _clean("\n".join([decision["why"], *_replays(decision, data)]))
+        failure.text = printable("\n".join([decision["why"], *_replays(decision, data)]))
         case.append(failure)
     return case
 
@@ -72,14 +70,9 @@ def _replays(decision: Data, data: Data) -> list[str]:
 
 
 def _element(tag: str, **attributes: Any) -> Xml.Element:
-    return Xml.Element(tag, {key: _clean(str(value)) for key, value in attributes.items()})
+    return Xml.Element(tag, {key: printable(str(value)) for key, value in attributes.items()})
 
 
 def _text(parent: Xml.Element, tag: str, text: str) -> None:
     if text:
-        Xml.SubElement(parent, tag).text = _clean(text)
-
-
-def _clean(text: str) -> str:
-    """XML has no place for control characters."""
-    return UNPRINTABLE.sub("?", text)
+        Xml.SubElement(parent, tag).text = printable(text)

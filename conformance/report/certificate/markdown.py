@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from safer_gym.conformance.certificate.view import Data, checked, modes_of, policy_name
+from safer_gym.conformance.formatting import printable
 from safer_gym.conformance.report.certificate.record import facts
 from safer_gym.conformance.report.certificate.sentences import (
+    capital,
     confidence,
     headline_words,
     lead,
@@ -20,7 +23,6 @@ from safer_gym.conformance.report.certificate.tables import (
     allocation_table,
     bounds_table,
 )
-from safer_gym.conformance.report.certificate.view import Data, checked, modes_of, policy_name
 
 SIGNS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#"})
@@ -44,8 +46,7 @@ def _lines(data: Data) -> Iterator[str]:
     for flag in data["flags"]:
         yield f"- ⚠️ {plain(flag['name'].replace('_', ' '))}: {plain(flag['message'])}"
     for mode in modes_of(data):
-        policy = policy_in(data, mode)
-        yield f"\n## {policy[:1].upper()}{policy[1:]}\n"
+        yield f"\n## {capital(policy_in(data, mode))}\n"
         figures = headline_words(data, mode)
         yield from (f"- {name}: **{figure}** ({meaning})" for figure, name, meaning in figures)
         yield "\n" + table(bounds_table(data, mode, "rate"))
@@ -72,7 +73,7 @@ def plain(text: str) -> str:
     >>> plain("a|b <script>")
     'a\\\\|b \\\\<script\\\\>'
     """
-    return " ".join(text.translate(SPECIAL).split())
+    return printable(" ".join(text.translate(SPECIAL).split()))
 
 
 def _cell(text: str) -> str:
@@ -80,7 +81,9 @@ def _cell(text: str) -> str:
 
 
 def _value(value: str, code: bool) -> str:
-    return f"`{value.replace('`', chr(39))}`" if code else plain(value)
+    if not code:
+        return plain(value)
+    return f"`{printable(' '.join(value.split())).replace('`', chr(39))}`"
 
 
 def _list(title: str, sentences: Iterable[str]) -> Iterator[str]:

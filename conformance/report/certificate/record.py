@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
-from safer_gym.conformance.report.certificate.sentences import deviations
-from safer_gym.conformance.report.certificate.view import Data
+from safer_gym.conformance.certificate.view import Data
+from safer_gym.conformance.formatting import deviations
 
 
 def facts(data: Data) -> list[tuple[str, str, bool]]:
@@ -40,19 +39,6 @@ def _noise(policy: Data) -> list[tuple[str, Any, bool]]:
         for what, key in kinds
         if policy.get(key)
     ]
-
-
-def record_section(data: Data) -> str:
-    """The facts as a list of definitions."""
-    items = "".join(
-        f"<dt>{escape(name)}</dt><dd>{_value(value, code)}</dd>"
-        for name, value, code in facts(data)
-    )
-    return f'<h2>Where this comes from</h2><dl class="record">{items}</dl>'
-
-
-def _value(value: str, code: bool) -> str:
-    return f"<code>{escape(value)}</code>" if code else escape(value)
 
 
 def _steps(horizon: int | None) -> str | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from safer_gym.conformance.report.certificate.view import Data, checked, policy_name
+from safer_gym.conformance.certificate.view import Data, checked, policy_name
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 RULES = {

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from safer_gym.conformance.certify.compositions import title as composition_title
-from safer_gym.conformance.report.certificate.numbers import amount, percent
-from safer_gym.conformance.report.certificate.view import (
+from safer_gym.conformance.certificate.view import (
     NO_ATTACK,
     Data,
     battery_of,
@@ -17,6 +15,8 @@ from safer_gym.conformance.report.certificate.view import (
     policy_name,
     rows_of,
 )
+from safer_gym.conformance.certify.compositions import title as composition_title
+from safer_gym.conformance.formatting import amount, deviations, percent
 
 VERDICTS = {
     "PASS": "meets every requirement",
@@ -53,16 +53,6 @@ def policy_in(certificate: Data, mode: str) -> str:
     return POLICY[mode]
 
 
-def deviations(std: Sequence[float]) -> str:
-    """One number, or one for each entry.
-
-    >>> deviations([0.3]), deviations([0.3, 0.1])
-    ('0.3', '0.3, 0.1')
-    """
-    alike = len(set(std)) == 1
-    return f"{std[0]:g}" if alike else ", ".join(f"{part:g}" for part in std)
-
-
 def lead(certificate: Data) -> str:
     """The first sentence of every report."""
     name, sure = policy_name(certificate), confidence(certificate)
@@ -70,7 +60,7 @@ def lead(certificate: Data) -> str:
     if not certificate["requirements"]:
         found = f"What is known of {name} under attack, with {sure}."
     reasons = dict.fromkeys(h.get("reason") for h in certificate["headlines"])
-    return " ".join([found, *(f"{_capital(reason)}." for reason in reasons if reason)])
+    return " ".join([found, *(f"{capital(reason)}." for reason in reasons if reason)])
 
 
 def confidence(certificate: Data) -> str:
@@ -91,7 +81,7 @@ def said(certificate: Data) -> list[str]:
 
 def not_said(certificate: Data) -> list[str]:
     """The limits of the claims: first those of this certificate, then those of any."""
-    found = [f"{_capital(r['what'])}: {r['reason']}" for r in certificate["refusals"]]
+    found = [f"{capital(r['what'])}: {r['reason']}" for r in certificate["refusals"]]
     found += [*_vacuous(certificate), *_unmeasured(certificate)]
     return [
         *found,
@@ -222,7 +212,8 @@ def _eps(value: float | None, none: str) -> str:
     return none if value is None else f"{value:g}"
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The text as the start of a sentence."""
     return text[:1].upper() + text[1:]
 
 

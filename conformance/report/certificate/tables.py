@@ -6,16 +6,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from safer_gym.conformance.certify.compositions import title as composition_title
-from safer_gym.conformance.report.certificate.numbers import amount, percent, radius, share
-from safer_gym.conformance.report.certificate.sentences import bound_words
-from safer_gym.conformance.report.certificate.view import (
+from safer_gym.conformance.certificate.view import (
     Data,
     every_of,
     modes_of,
     name_of,
     rows_of,
 )
+from safer_gym.conformance.certify.compositions import title as composition_title
+from safer_gym.conformance.formatting import amount, percent, radius, share
+from safer_gym.conformance.report.certificate.sentences import bound_words
 
 
 class Table(NamedTuple):

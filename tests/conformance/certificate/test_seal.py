@@ -11,8 +11,7 @@ from sample_certificates import sample
 from typer.testing import CliRunner
 
 from safer_gym.conformance.certificate import Certificate, signature
-from safer_gym.conformance.certificate.record import SCHEMA, UNSEALED
-from safer_gym.conformance.certificate.seal import content_hash
+from safer_gym.conformance.certificate.seal import SCHEMA, UNSEALED, content_hash
 from safer_gym.conformance.certificate.signature import read_key, signed, why_not_signed
 from safer_gym.conformance.cli.main import app
 

@@ -1,11 +1,14 @@
-"""Numbers as the reports print them: a bound is never rounded to the side that flatters it."""
+"""How numbers and names are printed: a bound is never rounded to the side that flatters it."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 LARGE = 1_000_000
+UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 ROUNDING = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "near": ROUND_HALF_EVEN}
 
 
@@ -39,6 +42,37 @@ def share(delta: float) -> str:
     ('0.05', '1.2e-05')
     """
     return f"{delta:.3g}" if delta >= 1e-4 else f"{delta:.1e}"
+
+
+def short(value: float) -> str:
+    """A number as an axis shows it.
+
+    >>> short(300_000), short(2_500_000), short(0.05)
+    ('300k', '2.5M', '0.05')
+    """
+    for least, unit, sign in ((LARGE, 1e6, "M"), (10_000, 1e3, "k")):
+        if least <= abs(value) < 1e9:
+            return f"{value / unit:g}{sign}"
+    return f"{value:g}"
+
+
+def deviations(std: Sequence[float]) -> str:
+    """One number, or one for each entry.
+
+    >>> deviations([0.3]), deviations([0.3, 0.1])
+    ('0.3', '0.3, 0.1')
+    """
+    alike = len(set(std)) == 1
+    return f"{std[0]:g}" if alike else ", ".join(f"{part:g}" for part in std)
+
+
+def printable(text: str) -> str:
+    """Text without the control characters that XML and HTML have no place for.
+
+    >>> printable("a\\0b\\x1b"), printable("line\\n")
+    ('a?b?', 'line\\n')
+    """
+    return UNPRINTABLE.sub("?", text)
 
 
 def _rounded(value: float, side: str) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from safer_gym.conformance.certificate.record import SCHEMAS
+from safer_gym.conformance.certificate.requirement import MODES
+from safer_gym.conformance.certificate.seal import SCHEMAS
 
 Data = Mapping[str, Any]
 """A part of the certificate's JSON, whose schema is `conformance/certificate/schema`."""
 
 NO_ATTACK = ("null", "natural")
-MODES = ("deterministic", "stochastic")
 
 
 def checked(certificate: Any) -> Data:
@@ -38,11 +38,6 @@ def modes_of(certificate: Data) -> list[str]:
 def rows_of(certificate: Data, mode: str) -> list[Data]:
     """The rows of one mode by growing radius."""
     return sorted((r for r in certificate["rows"] if r["mode"] == mode), key=lambda r: r["eps"])
-
-
-def radii_of(certificate: Data) -> list[float]:
-    """All radii, growing."""
-    return sorted({row["eps"] for row in certificate["rows"]})
 
 
 def decisions_of(certificate: Data, mode: str, metric: str) -> list[Data]:

@@ -1,0 +1,1 @@
+"""Figures by matplotlib: on a notebook's Axes, or as SVG inside a page."""
