@@ -89,14 +89,14 @@ def render_page(shown: Shown) -> str:
 
 def lead(shown: Shown, found: Sequence[Claim]) -> str:
     """How much is known, in a sentence."""
-    tried = [claim for claim in found if claim.ours.verdict != "not run"]
-    chosen, last = (
-        sum(finding.verdict == "holds" for finding in findings)
-        for findings in ([c.ours for c in tried], [c.last for c in tried])
-    )
+    papers = [claim for claim in found if claim.is_the_papers]
+    tried = [claim for claim in papers if claim.ours.verdict != "not run"]
+    chosen = sum(claim.ours.verdict == "holds" for claim in tried)
+    last = sum(claim.last.verdict == "holds" for claim in tried)
     return (
-        f"{len(shown.runs())} runs so far. Of {len(found)} claims (one for each task) {len(tried)} "
-        f"could be tried; {chosen} hold by the chosen policies, {last} by the last ones."
+        f"{len(shown.runs())} runs so far. Of the paper's {len(papers)} claims (one for each task) "
+        f"{len(tried)} could be tried; {chosen} hold by the chosen policies, {last} by the last "
+        "ones. What SAFER-attacked is held to stands among them and is not counted."
     )
 
 

@@ -280,7 +280,7 @@ def test_safer_has_to_keep_the_reward(
 ) -> None:
     put(tmp_path, "CVPO-vanilla")
     put(tmp_path, "SAFER", natural=(reward, 0.0), mr=(500.0, cost))
-    assert verdict(tmp_path, "near zero") == expected
+    assert verdict(tmp_path, "SAFER, from benign data alone") == expected
 
 
 def test_ablations_are_held_against_the_papers_step(tmp_path: Path) -> None:
@@ -298,11 +298,62 @@ def test_an_ablation_hurts_by_a_tenth_of_the_reward(
     tmp_path: Path, reward: float, expected: str
 ) -> None:
     put(tmp_path, "SAFER-paper")
-    everywhere = dict.fromkeys(("natural", "mc", "mr"), (reward, 0.0))
-    put(tmp_path, "without-VM", **everywhere)
-    put(tmp_path, "without-MLE", **everywhere)
-    assert verdict(tmp_path, "vanilla M-step") == expected
+    put(tmp_path, "without-MLE", **dict.fromkeys(("natural", "mc", "mr"), (reward, 0.0)))
     assert verdict(tmp_path, "likelihood") == expected
+
+
+@pytest.mark.parametrize(("reward", "expected"), [(299.0, "holds"), (301.0, "does not hold")])
+def test_half_of_the_reward_is_not_learned(tmp_path: Path, reward: float, expected: str) -> None:
+    put(tmp_path, "SAFER-paper")
+    put(tmp_path, "without-VM", **dict.fromkeys(("natural", "mc", "mr"), (reward, 0.0)))
+    assert verdict(tmp_path, "fails to learn") == expected
+
+
+@pytest.mark.parametrize(
+    ("reward", "mc", "expected"),
+    [
+        (541.0, 0.9, "holds"),
+        (541.0, 1.1, "does not hold"),  # SA-PPOL costs less
+        (539.0, 0.9, "does not hold"),  # ADV-PPOL earns a tenth more
+    ],
+)
+def test_the_best_of_those_that_learn(
+    tmp_path: Path, reward: float, mc: float, expected: str
+) -> None:
+    """ADV-CVPO costs nothing and is out: it earns nothing."""
+    words = "SAFER has the lowest cost"
+    put(tmp_path, "SAFER", natural=(reward, 0.0), mc=(600.0, mc))
+    assert verdict(tmp_path, words) == "not run"
+    for method in ("CVPO-vanilla", "ADV-PPOL"):
+        put(tmp_path, method, mr=(600.0, 30.0))
+    put(tmp_path, "SA-PPOL", mc=(600.0, 1.0))
+    put(tmp_path, "ADV-CVPO", natural=(59.0, 0.0))
+    assert verdict(tmp_path, words) == expected
+
+
+@pytest.mark.parametrize(("attacked", "expected"), [(2.9, "holds"), (3.1, "does not hold")])
+def test_hardly_any_more_cost_is_two(tmp_path: Path, attacked: float, expected: str) -> None:
+    put(tmp_path, "CVPO-vanilla", natural=(600.0, 1.0))
+    assert verdict(tmp_path, "minimum-reward") == "not run"
+    put(tmp_path, "CVPO-vanilla", natural=(600.0, 1.0), min_reward=(50.0, attacked))
+    assert verdict(tmp_path, "minimum-reward") == expected
+
+
+@pytest.mark.parametrize(("mr", "expected"), [(600.0, "holds"), (599.0, "does not hold")])
+def test_a_stealthy_attack_keeps_the_reward(tmp_path: Path, mr: float, expected: str) -> None:
+    put(tmp_path, "CVPO-vanilla", mr=(mr, 30.0))
+    assert verdict(tmp_path, "stealthy") == expected
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(999, "holds"), (1001, "does not hold")])
+def test_time_counts_by_the_step(tmp_path: Path, steps: int, expected: str) -> None:
+    """Both took a second, one for 1000 steps."""
+    words = "SAFER takes more time for an environment step than ADV-PPOL"
+    put(tmp_path, "ADV-PPOL", curve=((1.0, 1.0),))
+    put(tmp_path, "SAFER", timesteps=steps)
+    assert verdict(tmp_path, words) == "not run"
+    put(tmp_path, "SAFER", timesteps=steps, curve=((1.0, 1.0),))
+    assert verdict(tmp_path, words) == expected
 
 
 @pytest.mark.parametrize(("cost", "expected"), [(2.6, "holds"), (2.4, "does not hold")])
@@ -338,8 +389,9 @@ def test_the_last_policies_have_a_verdict_of_their_own(tmp_path: Path) -> None:
     record.path.write_text(json.dumps(record.data))
     assert verdict(tmp_path, "from benign data alone") == "holds"
     assert verdict(tmp_path, "from benign data alone", policy="last") == "does not hold"
-    page = render_page(Shown(read_records(tmp_path), (5,), (BALL,), {}))
-    assert "1 hold by the chosen policies, 0 by the last ones" in page
+    assert "3 hold by the chosen policies, 2 by the last ones" in render_page(
+        Shown(read_records(tmp_path), (5,), (BALL,), {})
+    )
 
 
 def test_the_last_policies_are_a_sweep_of_their_own(tmp_path: Path) -> None:
