@@ -155,14 +155,17 @@ class LpBall:
             shape[0], 2 * d + 1, dtype=torch.float64, generator=generator, device=generator.device
         )
         first, last = draws[:, :d], draws[:, -1:]
+        live = self.live(like).flatten().to(draws)
         if self.p == math.inf:
             unit = 2 * first - 1
         elif self.p == 2:
-            normal = torch.special.ndtri(first.clamp(min=1e-16))
-            unit = last ** (1 / d) * normal / normal.norm(dim=1, keepdim=True)
+            normal = torch.special.ndtri(first.clamp(min=1e-16)) * live
+            length = normal.norm(dim=1, keepdim=True).clamp(min=1e-300)
+            unit = last ** (1 / live.sum().clamp(min=1)) * normal / length
         else:
             # D of D + 1 normalised exponentials are uniform in the simplex under the l1 sphere.
             spacings = -torch.log1p(-torch.cat([first, last], dim=1))
+            spacings[:, :d] *= live
             sign = torch.where(draws[:, d : 2 * d] < 0.5, -1.0, 1.0)
             unit = sign * spacings[:, :d] / spacings.sum(1, keepdim=True)
         unit = unit.view(shape).to(like)
@@ -171,6 +174,10 @@ class LpBall:
     def sample(self, center: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Uniform draws from the ball around each row of `center`, then projected to the set."""
         return self.project(center, center + self.offsets(center, generator))
+
+    def live(self, like: Tensor) -> Tensor:
+        """Which entries of points `like` [B, *O] have a radius, bool [*O]."""
+        return (self.radius(like.double()) > 0).expand(like.shape[1:])
 
     def radius(self, like: Tensor) -> Tensor:
         """`eps` in the type of observations `like` [B, *O], and on their device."""
@@ -223,7 +230,7 @@ class LpBall:
         size, cap, weight = size.flatten(1), cap.flatten(1), weight.flatten(1)
         if self.p == 1:
             moved = project_l1(size, cap, weight, radius)
-        elif self.eps.dim() == 0:
+        elif bool(((weight == 0) | (weight == 1)).all()):
             moved = project_l2(size, cap, radius)
         else:
             moved = project_ellipsoid(size, cap, weight, radius)

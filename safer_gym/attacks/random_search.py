@@ -80,8 +80,9 @@ class RandomSearch:
                 shape, dtype=torch.float64, generator=generator, device=generator.device
             )
 
+        live = ball.live(obs).flatten()
         chosen = (rand() < left**2).flatten(1)
-        always = rand().flatten(1).argmax(1, keepdim=True)
+        always = (rand().flatten(1) * live).argmax(1, keepdim=True)
         slopes = (2 * rand() - 1) * chosen.scatter(1, always, True).view(shape)
         # The diameter first, so that a move can cross to the far side of the ball.
         return 2 * left * ball.ascent_direction(slopes.to(obs))

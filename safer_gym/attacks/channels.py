@@ -1,0 +1,119 @@
+"""What an adversary may move, in the one form that every attack takes.
+
+On the observation channel an attack is given observations and the policy. On the others a row
+holds all that matters at this moment, and only its last part has a radius:
+
+    action        [observation, action]                 the action is moved
+    disturbance   [observation, action, disturbance]    the disturbance is moved, from zero
+
+The victim is seen as a function of such rows: its "action" is what is moved, its critics judge
+that at the true observation. So no attack knows what it moves: each works on all three channels.
+
+Axes: B batch, O observation, A action, D disturbance, X a row.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from safer_gym.balls import LpBall
+from safer_gym.choices import choose
+from safer_gym.types import CHANNELS, Channel, Victim
+
+
+@dataclass(frozen=True)
+class ChannelRows:
+    """How rows of one channel are laid out.
+
+    Args:
+        channel: what is moved.
+        obs_shape: of an observation.
+        n_actions: numbers of an action, A.
+        n_disturbances: numbers of a disturbance, D; of that channel alone.
+    """
+
+    channel: Channel
+    obs_shape: tuple[int, ...]
+    n_actions: int = 0
+    n_disturbances: int = 0
+
+    def __post_init__(self) -> None:
+        choose("channel", self.channel, CHANNELS)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of the observation, of the action and of the disturbance in a row."""
+        n_disturbances = self.n_disturbances if self.channel == "disturbance" else 0
+        return math.prod(self.obs_shape), self.n_actions, n_disturbances
+
+    def pack(self, obs: Tensor, action: Tensor | None = None) -> Tensor:
+        """Rows [B, *X] at which nothing has been moved yet; the observations themselves, or
+
+        Args:
+            obs: [B, *O]
+            action: what the policy does [B, A]; not needed on the observation channel.
+        """
+        if self.channel == "observation":
+            return obs
+        if action is None:
+            raise ValueError(f"the {self.channel} channel needs the policy's action; got None")
+        parts = [obs.flatten(1), action.flatten(1).to(obs)]
+        if self.channel == "disturbance":
+            parts.append(obs.new_zeros(len(obs), self.n_disturbances))
+        return torch.cat(parts, dim=1)
+
+    def moved(self, rows: Tensor) -> Tensor:
+        """The part that an attack moves: observations [B, *O], actions [B, A] or [B, D]."""
+        if self.channel == "observation":
+            return rows
+        _, action, disturbance = rows.split(self.sizes, dim=1)
+        return action if self.channel == "action" else disturbance
+
+    def ball(self, norm: str, eps: Any, low: Any = None, high: Any = None) -> LpBall:
+        """A ball of rows in which the moved part alone has a radius and bounds.
+
+        Args:
+            norm: "linf", "l2" or "l1".
+            eps: radius of what is moved.
+            low, high: bounds of what is moved.
+        """
+        if self.channel == "observation":
+            return LpBall.of(norm, eps, low, high)
+        *fixed, size = self.sizes if self.channel == "disturbance" else self.sizes[:2]
+        ends = [(eps, 0.0), (low, -math.inf), (high, math.inf)]
+        return LpBall.of(norm, *(_behind(sum(fixed), size, value, rest) for value, rest in ends))
+
+    def view(self, victim: Victim) -> Victim:
+        """The victim as a function of rows."""
+        if self.channel == "observation":
+            return victim
+        on_actions = self.channel == "action"
+        reward = victim.q_reward if on_actions else victim.q_reward_disturbed
+        cost = victim.q_cost if on_actions else victim.q_cost_disturbed
+        return Victim(self.moved, self._at_the_truth(reward), self._at_the_truth(cost))
+
+    def _at_the_truth(self, critic: Any) -> Any:
+        if critic is None:
+            return None
+
+        def judge(rows: Tensor, moved: Tensor) -> Tensor:
+            obs, action, _ = rows.split(self.sizes, dim=1)
+            obs = obs.view(-1, *self.obs_shape)
+            given = (moved,) if self.channel == "action" else (action, moved)
+            value: Tensor = critic(obs, *given)
+            return value
+
+        return judge
+
+
+def _behind(n_fixed: int, size: int, value: Any, rest: float) -> Tensor | None:
+    """`value` for the moved part of a row, `rest` for what stands before it."""
+    if value is None:
+        return None
+    given = torch.as_tensor(value, dtype=torch.float64).flatten()
+    return torch.cat([torch.full((n_fixed,), rest, dtype=torch.float64), given.expand(size)])
