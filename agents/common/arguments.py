@@ -7,21 +7,31 @@ from collections.abc import Callable, Iterable
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from gymnasium import spaces
 
 from safer_gym.choices import choose
 
 
 def require_box(action_space: spaces.Space) -> None:
-    """Refuse actions that no Gaussian draws.
+    """Refuse actions that no Gaussian draws, or that cannot be scaled to [-1, 1].
 
     Raises:
-        ValueError: the space is no Box.
+        ValueError: the space is no Box, or a bound is not finite, or not above the lower one.
     """
     if not isinstance(action_space, spaces.Box):
         raise ValueError(
-            "the environment's action_space must be a Box of finite bounds: the E-step samples "
+            "the environment's action_space must be a Box of finite bounds: the policy samples "
             f"continuous actions; got {action_space}."
+        )
+    low, high = np.ravel(action_space.low), np.ravel(action_space.high)
+    wrong = ~(np.isfinite(low) & np.isfinite(high) & (low < high))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            "the environment's action_space must be a Box of finite bounds with low < high; entry "
+            f"{first} lies between {low[first]} and {high[first]}. A rescaling wrapper such as "
+            "gymnasium.wrappers.RescaleAction changes bounds."
         )
 
 

@@ -19,6 +19,8 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor
 
+from safer_gym.agents.finite import NotFiniteError, require_finite_transition
+
 SEEDS = 2**31
 """Below it lie the seeds of the draws."""
 
@@ -131,6 +133,10 @@ class _Notes(BaseCallback):
         result = (now["new_obs"], now["rewards"], now["dones"], now["infos"])
         obs: Any = self.model._last_obs
         self.steps.append(Step(obs, now["actions"], now["buffer_actions"], result))
+        try:
+            require_finite_transition(now["new_obs"], now["actions"], now["rewards"], now["infos"])
+        except NotFiniteError:
+            return False  # the agent will refuse this step
         return self.wanted()
 
 

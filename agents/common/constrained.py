@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.type_aliases import MaybeCallback
+from stable_baselines3.common.base_class import maybe_make_env
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from stable_baselines3.common.utils import update_learning_rate
 from torch.optim import Optimizer
 from typing_extensions import Self
 
+from safer_gym.agents.common.arguments import require_box
 from safer_gym.agents.common.buffer_choice import COST_BUFFERS
 from safer_gym.agents.common.cost_monitor import CostMonitor
 from safer_gym.agents.common.model_file import SafeFiles
 from safer_gym.agents.common.victim import make_victim
+from safer_gym.agents.finite import NotFiniteError, require_finite, require_finite_transition
 from safer_gym.types import Victim
 
 TOTAL_TIMESTEPS = 200_000
@@ -35,6 +38,12 @@ class Constrained(SafeFiles):
     cost_monitor: CostMonitor
     replay_buffer: Any
 
+    def __init__(self, policy: Any, env: GymEnv | str | None, *args: Any, **kwargs: Any) -> None:
+        if env is not None:
+            env = maybe_make_env(env, kwargs.get("verbose", 0))
+            require_box(env.action_space)
+        super().__init__(policy, env, *args, **kwargs)
+
     def _seed_draws(self) -> None:
         """The generator of an agent's own draws: particles, and its attackers'."""
         self._generator = torch.Generator(device=self.device)
@@ -49,10 +58,24 @@ class Constrained(SafeFiles):
 
     # ------------------------------------------------------------------ collection
 
-    def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
-        super()._update_info_buffer(infos, dones)
-        if dones is not None:
-            self.cost_monitor.update(infos, dones)
+    def _admit(
+        self,
+        obs: Any,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        dones: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Count the costs of a step, from which the agent may learn.
+
+        Raises:
+            NotFiniteError: a number in it is not finite.
+        """
+        if self._vec_normalize_env is not None:  # it clips, and joins all environments
+            raw = self._vec_normalize_env.get_original_obs()
+            require_finite("observation before it is normalised", raw)
+        require_finite_transition(obs, actions, rewards, infos)
+        self.cost_monitor.update(infos, dones)
 
     def _setup_learn(
         self,
@@ -67,6 +90,7 @@ class Constrained(SafeFiles):
             total_timesteps, callback, reset_num_timesteps, *args, **kwargs
         )
         if resets:
+            require_finite("first observation", self._last_obs)
             self._begin_episodes()
         return ready
 
@@ -95,15 +119,25 @@ class Constrained(SafeFiles):
         """As in Stable-Baselines3, where the number of environment steps has no default.
 
         `tb_log_name` is the algorithm's name if not given.
+
+        Raises:
+            NotFiniteError: (a ValueError) an environment gave a number that is not finite, or an
+                update computed one. Nothing was learned from it: the agent keeps its last weights.
         """
-        return super().learn(  # type: ignore[safe-super]
-            total_timesteps,
-            callback,
-            log_interval,  # type: ignore[arg-type]
-            tb_log_name or type(self).__name__,
-            reset_num_timesteps,
-            progress_bar,
-        )
+        try:
+            return super().learn(  # type: ignore[safe-super]
+                total_timesteps,
+                callback,
+                log_interval,  # type: ignore[arg-type]
+                tb_log_name or type(self).__name__,
+                reset_num_timesteps,
+                progress_bar,
+            )
+        except NotFiniteError as error:
+            raise NotFiniteError(
+                f"training stopped at timestep {self.num_timesteps}, after {self._n_updates} "
+                f"updates: {error}. The agent keeps its weights from before."
+            ) from error
 
     def _renew_rates(self, actor: Optimizer, others: Sequence[Optimizer]) -> None:
         """Every optimiser follows `learning_rate`, or the others `critic_learning_rate`."""

@@ -133,6 +133,19 @@ class CostLearner(Constrained, OffPolicyAlgorithm):
         """Actions at `_last_obs`, for the environments and for the replay buffer, each [E, A]."""
         return super()._sample_action(*args, **kwargs)
 
+    def _store_transition(
+        self,
+        replay_buffer: Any,
+        buffer_action: np.ndarray,
+        new_obs: Any,
+        reward: np.ndarray,
+        dones: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        if replay_buffer is self.replay_buffer:  # the copy in an AheadVecEnv stores nothing
+            self._admit(new_obs, buffer_action, reward, dones, infos)
+        super()._store_transition(replay_buffer, buffer_action, new_obs, reward, dones, infos)
+
     # ------------------------------------------------------------------ learning
 
     def _sample_batch(self, batch_size: int) -> CostSamples:

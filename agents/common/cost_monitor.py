@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.logger import Logger
 
+from safer_gym.agents.finite import require_finite
+
 
 class CostMonitor:
     """Adds up per-step costs of each parallel environment into undiscounted episode costs.
@@ -26,11 +28,16 @@ class CostMonitor:
         self.violations = 0
 
     def update(self, infos: list[dict[str, Any]], dones: np.ndarray) -> None:
-        """Take one vectorised step."""
-        if len(self.running) != len(infos):
-            self.running = [0.0] * len(infos)
-        for index, info in enumerate(infos):
-            cost = float(info.get(self.cost_key) or 0.0)
+        """Take one vectorised step.
+
+        Raises:
+            NotFiniteError: a cost is not finite, or negative; nothing was added.
+        """
+        costs = np.array([float(info.get(self.cost_key) or 0.0) for info in infos])
+        require_finite("cost", costs, lowest=0.0)
+        if len(self.running) != len(costs):
+            self.running = [0.0] * len(costs)
+        for index, cost in enumerate(costs.tolist()):
             self.running[index] += cost
             self.total_cost += cost
             if dones[index]:

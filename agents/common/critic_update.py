@@ -12,6 +12,7 @@ from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.agents.common.plain_networks import written_out
 from safer_gym.agents.common.td import aggregate, td_loss, td_target, track
+from safer_gym.agents.finite import require_finite_loss
 from safer_gym.choices import choose
 from safer_gym.mlp import Chain
 
@@ -43,11 +44,15 @@ def critic_targets(
     Args:
         cost_bootstrap: "always" lets the cost go on behind an episode's end (public CVPO).
     """
-    discounts, ended = data.discounts.squeeze(-1), data.dones.squeeze(-1)
-    return Targets(
-        td_target(data.rewards.squeeze(-1), discounts, reward_next, ended),
-        cost_target(data, cost_next, cost_bootstrap),
+    return Targets(reward_target(data, reward_next), cost_target(data, cost_next, cost_bootstrap))
+
+
+def reward_target(data: CostSamples, reward_next: Tensor) -> Tensor:
+    """Eq. 58 from the values of the next states [B]."""
+    rewards, discounts, ended = (
+        part.squeeze(-1) for part in (data.rewards, data.discounts, data.dones)
     )
+    return td_target(rewards, discounts, reward_next, ended)
 
 
 def cost_target(data: CostSamples, cost_next: Tensor, cost_bootstrap: str) -> Tensor:
@@ -79,8 +84,10 @@ def fit_critics(
         )
         targets = critic_targets(data, reward_next, cost_next, cost_bootstrap)
     return {
-        "critic_loss": fit_critic(nets.critic, data, targets.reward, max_grad_norm),
-        "cost_critic_loss": fit_critic(nets.cost_critic, data, targets.cost, max_grad_norm),
+        "critic_loss": fit_critic("critic", nets.critic, data, targets.reward, max_grad_norm),
+        "cost_critic_loss": fit_critic(
+            "cost critic", nets.cost_critic, data, targets.cost, max_grad_norm
+        ),
     }
 
 
@@ -91,9 +98,13 @@ def track_critics(nets: CriticPair, tau: float) -> None:
 
 
 def fit_critic(
-    net: QEnsemble, data: CostSamples, target: Tensor, max_grad_norm: float | None
+    name: str, net: QEnsemble, data: CostSamples, target: Tensor, max_grad_norm: float | None
 ) -> Tensor:
-    """One optimiser step towards `target` [B]; returns the loss before it."""
+    """One optimiser step towards `target` [B]; returns the loss before it.
+
+    Raises:
+        NotFiniteError: the loss, or a gradient; no weight has changed.
+    """
     activation = written_out(net)
     if activation is not None:
         loss = _set_gradients(net, activation, data, target)
@@ -101,7 +112,7 @@ def fit_critic(
         loss = td_loss(net.values(data.observations, data.actions), target)
         net.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-    _step(net, max_grad_norm)
+    _step(name, net, loss, max_grad_norm)
     return loss.detach()
 
 
@@ -121,16 +132,17 @@ def _set_gradients(net: QEnsemble, activation: str, data: CostSamples, target: T
     return gap.square().sum() / len(target)
 
 
-def descend(loss: Tensor, net: BaseModel, max_grad_norm: float | None) -> None:
-    """One step of a network's own optimiser."""
+def descend(name: str, loss: Tensor, net: BaseModel, max_grad_norm: float | None) -> None:
+    """One step of a network's own optimiser. Raises as `fit_critic` does."""
     net.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    _step(net, max_grad_norm)
+    _step(name, net, loss, max_grad_norm)
 
 
-def _step(net: BaseModel, max_grad_norm: float | None) -> None:
+def _step(name: str, net: BaseModel, loss: Tensor, max_grad_norm: float | None) -> None:
+    # Not net.parameters(): a shared extractor belongs to the actor alone.
+    own = net.optimizer.param_groups[0]["params"]
+    require_finite_loss(name, loss, own)
     if max_grad_norm is not None:
-        # Not net.parameters(): a shared extractor belongs to the actor alone.
-        own = net.optimizer.param_groups[0]["params"]
         torch.nn.utils.clip_grad_norm_(own, max_grad_norm)
     net.optimizer.step()

@@ -15,6 +15,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from typing_extensions import Self
 
+from safer_gym.agents.finite import require_finite_weights
+
 FilePath = str | Path | io.BufferedIOBase
 
 
@@ -34,7 +36,9 @@ class SafeFiles(BaseAlgorithm):
 
         Raises:
             OSError: the file could not be written; an older one under that name is untouched.
+            NotFiniteError: (a ValueError) a weight is not finite; the same.
         """
+        require_finite_weights(self.policy.state_dict())
         self.algorithm = type(self).__name__
         with replacing(path, "zip") as target:
             super().save(target, exclude, include)

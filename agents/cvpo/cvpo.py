@@ -5,6 +5,7 @@ from __future__ import annotations
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from safer_gym.agents.common.critic_update import descend
 from safer_gym.agents.cvpo.mstep import Posterior
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
 
@@ -19,5 +20,5 @@ class CVPO(VariationalPolicyOptimization):
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Tensor | float]:
         for _ in range(self.m_steps):
             loss, kl = self._vanilla_loss(self.actor.distribution(obs), posterior)
-            self._descend(loss, self.actor)
+            descend("actor", loss, self.actor, self.max_grad_norm)
         return self._step_record(loss, kl)

@@ -13,17 +13,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from stable_baselines3.common.policies import BaseModel, BasePolicy
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs, Schedule
 from torch import Tensor
 
 from safer_gym.agents.common.actor import GaussianActor
-from safer_gym.agents.common.arguments import require_box, require_positive, require_share
+from safer_gym.agents.common.arguments import require_positive, require_share
 from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
 from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.corruption import Corruption
 from safer_gym.agents.common.cost_learner import CostLearner
-from safer_gym.agents.common.critic_update import descend, fit_critics, track_critics
+from safer_gym.agents.common.critic_update import fit_critics, track_critics
 from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.agents.common.flat_obs import require_attackable
 from safer_gym.agents.common.means import Means
@@ -44,6 +44,7 @@ from safer_gym.agents.cvpo.mstep import (
     trust_region_kl,
 )
 from safer_gym.agents.cvpo.particles import DTYPES, draw_particles, posterior_of
+from safer_gym.agents.finite import require_finite_numbers
 from safer_gym.choices import choose
 from safer_gym.types import Gaussian
 
@@ -221,8 +222,6 @@ class VariationalPolicyOptimization(CostLearner, ABC):
             cost_aggregation=cost_aggregation,
             missing_cost=missing_cost,
         )
-        if self.env is not None:
-            require_box(self.action_space)
         if use_sde:
             raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
         require_positive(
@@ -339,9 +338,6 @@ class VariationalPolicyOptimization(CostLearner, ABC):
         """What the policy sees when the cost critic lets it act: the truth, unless overridden."""
         return next_obs
 
-    def _descend(self, loss: Tensor, net: BaseModel) -> None:
-        descend(loss, net, self.max_grad_norm)
-
     def _expectation(self, obs: PyTorchObs) -> tuple[EStep, Posterior]:
         """Sample N actions of the old policy for each state and reweight them (Eq. 5, 6)."""
         particles = draw_particles(
@@ -363,6 +359,7 @@ class VariationalPolicyOptimization(CostLearner, ABC):
             max_iterations=self.estep_iterations,
             tolerance=self.estep_tolerance,
         )
+        require_finite_numbers("E-step", estep.record())
         self.dual = blend(self.dual, estep.dual, self.dual_rate)
         return estep, posterior_of(particles, self.dual, self.mle_scale)
 

@@ -10,6 +10,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from safer_gym.agents.finite import NotFiniteError
 from safer_gym.agents.ppo_lagrangian.policies import ActorValuePolicy
 
 
@@ -46,6 +47,11 @@ class Collector(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         """One step; also the last observations of ended episodes are attacked."""
         obs, rewards, dones, infos = self.venv.step_wait()
+        try:
+            self.agent._admit(obs, self._actions, rewards, dones, infos)
+        except NotFiniteError:
+            self.agent.num_timesteps += self.num_envs  # the refused step, for the message
+            raise
         OffPolicyAlgorithm._store_transition(
             self,  # type: ignore[arg-type]  # has the three attributes that it reads
             self.agent.replay_buffer,

@@ -18,7 +18,6 @@ from stable_baselines3.common.vec_env import VecEnv
 from typing_extensions import Self
 
 from safer_gym.agents.common.arguments import (
-    require_box,
     require_known,
     require_not_negative,
     require_positive,
@@ -165,8 +164,6 @@ class PPOLagrangian(Constrained, PPO):
             self._setup_model()
 
     def _refuse_what_ppo_has_and_this_has_not(self) -> None:
-        if self.env is not None:
-            require_box(self.action_space)
         if self.use_sde:
             raise ValueError("use_sde must be False: attacks need a plain Gaussian; got True.")
         if self.clip_range_vf is not None:
@@ -316,7 +313,7 @@ class PPOLagrangian(Constrained, PPO):
             return False
         attacked = None if data.attacked is None else actor.distribution(data.attacked)
         loss, record = policy_loss(new, attacked, log_ratio, data, self._weights())
-        descend(loss, actor, self.max_grad_norm)
+        descend("actor", loss, actor, self.max_grad_norm)
         means.note(record)
         return True
 
@@ -333,7 +330,7 @@ class PPOLagrangian(Constrained, PPO):
     def _step_values(self, data: CostRolloutSamples, means: Means) -> None:
         reward, cost = self.policy.state_values(data.observations).unbind(-1)
         fit, cost_fit = F.mse_loss(reward, data.returns), F.mse_loss(cost, data.cost_returns)
-        descend(self.vf_coef * (fit + cost_fit), self.policy.state_values, None)
+        descend("value", self.vf_coef * (fit + cost_fit), self.policy.state_values, None)
         means.note({"value_loss": fit, "cost_value_loss": cost_fit})
 
     def _record(self, means: Means) -> None:

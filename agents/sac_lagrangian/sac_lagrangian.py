@@ -13,17 +13,30 @@ from torch import Tensor
 from safer_gym.agents.common.arguments import require_known
 from safer_gym.agents.common.buffers import CostSamples
 from safer_gym.agents.common.cost_learner import CostLearner
-from safer_gym.agents.common.critic_update import cost_target, fit_critic
+from safer_gym.agents.common.critic_update import (
+    cost_target,
+    descend,
+    fit_critic,
+    reward_target,
+    track_critics,
+)
 from safer_gym.agents.common.critics import QEnsemble
 from safer_gym.agents.common.lagrange import Multiplier, MultiplierRule
-from safer_gym.agents.common.td import aggregate, track
+from safer_gym.agents.common.means import Means
+from safer_gym.agents.common.td import aggregate
+from safer_gym.agents.finite import require_finite_loss
+from safer_gym.agents.sac_lagrangian.losses import (
+    actor_loss,
+    soft_critic_loss,
+    soft_value,
+    temperature_loss,
+)
 from safer_gym.agents.sac_lagrangian.policies import (
     CnnPolicy,
     LagrangianPolicy,
     MlpPolicy,
     MultiInputPolicy,
 )
-from safer_gym.agents.sac_lagrangian.price import priced
 from safer_gym.choices import choose
 from safer_gym.multipliers import PIDGains
 
@@ -33,7 +46,7 @@ SIGNALS = ("episodes", "critic")
 class SACLagrangian(CostLearner, SAC):
     """Soft actor-critic under a cost limit: the actor ascends (Q_r - lam Q_c) / (1 + lam).
 
-    Training is `SAC.train` itself; the cost critic and the multiplier learn beside it.
+    Without a multiplier an update is SAC's own; the cost critic and the multiplier learn beside it.
 
     Args:
         policy, env, and any argument of Stable-Baselines3's SAC by position or name.
@@ -112,21 +125,59 @@ class SACLagrangian(CostLearner, SAC):
         return [*states, "cost_critic.optimizer"], variables
 
     def train(self, gradient_steps: int, batch_size: int = 64) -> None:
-        """`gradient_steps` of SAC, each with one of the cost critic and the multiplier."""
+        """`gradient_steps` updates of critics, temperature, actor and multiplier."""
+        self.policy.set_training_mode(True)
+        self._set_learning_rates()
         self._count_episodes()
-        losses: list[Tensor] = []
-        done = 0
-        while done < gradient_steps:
-            # SAC renews its targets at the first step of each call.
-            steps = min(self.target_update_interval, gradient_steps - done)
-            with priced(self.critic, self._cost_of, self.multiplier.lam):
-                super().train(steps, batch_size)
-            self._update_learning_rate([self.cost_critic.optimizer])
-            for _ in range(steps):
-                losses.append(self._update_cost_critic(self._sample_batch(batch_size)))
-            done += steps
+        means = Means()
+        for step in range(gradient_steps):
+            data = self._sample_batch(batch_size)
+            means.note(self._update_soft(data))
+            means.note({"cost_critic_loss": self._update_cost_critic(data)})
+            if step % self.target_update_interval == 0:
+                track_critics(self.policy, self.tau)
+        self._n_updates += gradient_steps
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/lam", self.multiplier.lam)
-        self.logger.record("train/cost_critic_loss", float(torch.stack(losses).mean()))
+        means.record(self.logger)
+
+    def _set_learning_rates(self) -> None:
+        optimizers = [self.actor.optimizer, self.critic.optimizer, self.cost_critic.optimizer]
+        if self.ent_coef_optimizer is not None:
+            optimizers.append(self.ent_coef_optimizer)
+        self._update_learning_rate(optimizers)
+
+    def _update_soft(self, data: CostSamples) -> dict[str, Tensor]:
+        """One step of SAC: temperature, reward critics, and the actor, which pays for cost."""
+        if self.use_sde:
+            self.actor.reset_noise()
+        actions, log_prob = self.actor.action_log_prob(data.observations)
+        alpha, record = self._temperature(log_prob)
+        with torch.no_grad():
+            next_obs = data.next_observations
+            next_actions, next_log_prob = self.actor.action_log_prob(next_obs)
+            following = self.critic_target.values(next_obs, next_actions)
+            following = soft_value(following, alpha, next_log_prob)
+            target = reward_target(data, following)
+        critic_loss = soft_critic_loss(self.critic.values(data.observations, data.actions), target)
+        descend("critic", critic_loss, self.critic, None)
+        q_reward = self.critic.values(data.observations, actions)
+        q_cost = self._cost_of(data.observations, actions)
+        loss = actor_loss(log_prob, q_reward, q_cost, alpha, self.multiplier.lam)
+        descend("actor", loss, self.actor, None)
+        return {**record, "critic_loss": critic_loss, "actor_loss": loss}
+
+    def _temperature(self, log_prob: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The present temperature, after which it takes a step where it is learned."""
+        if self.ent_coef_optimizer is None or self.log_ent_coef is None:
+            return self.ent_coef_tensor, {"ent_coef": self.ent_coef_tensor}
+        alpha = self.log_ent_coef.detach().exp()
+        loss = temperature_loss(self.log_ent_coef, log_prob, float(self.target_entropy))
+        self.ent_coef_optimizer.zero_grad()
+        loss.backward()
+        require_finite_loss("temperature", loss, [self.log_ent_coef])
+        self.ent_coef_optimizer.step()
+        return alpha, {"ent_coef": alpha, "ent_coef_loss": loss}
 
     def _cost_of(self, obs: PyTorchObs, actions: Tensor) -> Tensor:
         return aggregate(self.cost_critic.values(obs, actions), self.cost_aggregation)
@@ -143,9 +194,7 @@ class SACLagrangian(CostLearner, SAC):
             if self.multiplier_signal == "critic":
                 here = self._cost_of(data.observations, self._action(data.observations))
                 self._step_multiplier(float(here.mean()) - self.threshold)
-        loss = fit_critic(self.cost_critic, data, target, None)
-        track(self.cost_critic, self.cost_critic_target, self.tau)
-        return loss
+        return fit_critic("cost critic", self.cost_critic, data, target, None)
 
     def _action(self, obs: PyTorchObs) -> Tensor:
         return self.actor(obs, deterministic=self.cost_action == "mean")

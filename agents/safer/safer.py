@@ -19,6 +19,7 @@ from safer_gym.agents.common.arguments import (
 from safer_gym.agents.common.attacked_obs import attacked_first
 from safer_gym.agents.common.benign_offsets import BenignOffsets
 from safer_gym.agents.common.corruption import Corruption
+from safer_gym.agents.common.critic_update import descend
 from safer_gym.agents.common.flat_obs import require_attackable
 from safer_gym.agents.common.plain_networks import reads_flat
 from safer_gym.agents.common.policies import ConstrainedPolicy
@@ -185,7 +186,7 @@ class SAFER(VariationalPolicyOptimization):
             loss, kl = self._vanilla_loss(benign, posterior)
             robust, robust_kl = self._robust_loss(attacked, benign, posterior)
             total = self.adversarial_weight * robust + (loss if self.vanilla_step else 0.0)
-            self._descend(total, self.actor)
+            descend("actor", total, self.actor, self.max_grad_norm)
         progress = 1.0 - self._current_progress_remaining
         return {
             **self._step_record(total, kl),

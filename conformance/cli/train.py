@@ -26,6 +26,7 @@ from safer_gym.agents.common.checkpoint import (
 )
 from safer_gym.agents.common.curve import CurvePoint, read_curve, write_curve
 from safer_gym.agents.common.snapshots import SnapshotCallback, snapshots
+from safer_gym.agents.finite import NotFiniteError
 from safer_gym.choices import choose
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.models import algorithm_class
@@ -175,6 +176,10 @@ def _learn(run: Run, model: BaseAlgorithm, callback: BaseCallback, bar: Reporter
     model.set_logger(Logger(None, []))  # or it would leave an empty folder in the system's /tmp
     try:
         model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
+    except NotFiniteError as error:
+        kept = latest_checkpoint(run.out / "checkpoints")
+        where = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
+        raise NotFiniteError(f"{error} {where}") from error
     except OSError as error:
         if model.num_timesteps < run.timesteps:
             raise

@@ -270,7 +270,7 @@ def test_a_cost_that_is_none_is_refused(cost: float) -> None:
         def judge(self, action: np.ndarray) -> tuple[float, float]:
             return 0.0, cost
 
-    with pytest.raises(ValueError, match="finite number >= 0"):
+    with pytest.raises(ValueError, match="finite number between 0 and"):
         small_agent(env=Broken()).learn(5)
 
 

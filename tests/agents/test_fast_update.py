@@ -51,7 +51,7 @@ def batch() -> CostSamples:
 
 def fitted(agent: Any, data: CostSamples, target: Tensor, clip: float | None) -> list[Tensor]:
     """The loss, and the weights after three steps."""
-    losses = [fit_critic(agent.critic, data, target, clip) for _ in range(3)]
+    losses = [fit_critic("critic", agent.critic, data, target, clip) for _ in range(3)]
     return [torch.stack(losses), *(weight.detach() for weight in agent.critic.parameters())]
 
 

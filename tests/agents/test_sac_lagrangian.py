@@ -1,8 +1,7 @@
-"""SAC-Lagrangian: the price the actor pays, the multiplier, SB3's contract, a known optimum."""
+"""SAC-Lagrangian: the losses, the multiplier, SB3's contract, a known optimum."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
 from safer_gym.agents.common.lagrange import Multiplier, MultiplierRule
 from safer_gym.agents.common.random_state import load_random_state
 from safer_gym.agents.sac_lagrangian import sac_lagrangian as module
+from safer_gym.agents.sac_lagrangian.losses import actor_loss, temperature_loss
 from safer_gym.agents.sac_lagrangian.policies import LagrangianPolicy
-from safer_gym.agents.sac_lagrangian.price import priced
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.conformance.loading import load_policy
@@ -56,40 +55,26 @@ def changed(agent: SACLagrangian, steps: int) -> None:
 # ---------------------------------------------------------------- the price
 
 
-class Linear(torch.nn.Module):
-    """Two critics: a sum of the action, and twice that."""
-
-    def forward(self, obs: torch.Tensor, actions: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        total = actions.sum(1, keepdim=True)
-        return total, 2.0 * total
-
-
-def charged(obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-    return (3.0 * actions.square()).sum(1)
-
-
-@given(st.floats(0.0, 50.0))
-def test_the_actor_pays_and_stored_actions_do_not(lam: float) -> None:
-    critic, obs = Linear(), torch.zeros(4, 1, dtype=torch.float64)
-    actions = torch.linspace(-1.0, 1.0, 8, dtype=torch.float64).view(4, 2)
-    asked = actions.clone().requires_grad_(True)
-    with priced(critic, charged, lam):
-        stored, paid = critic(obs, actions), critic(obs, asked)
-    total, cost = actions.sum(1, keepdim=True), charged(obs, actions).unsqueeze(1)
-    for k, factor in enumerate((1.0, 2.0)):
-        torch.testing.assert_close(stored[k], factor * total)
-        torch.testing.assert_close(paid[k], (factor * total - lam * cost) / (1.0 + lam))
-    (slope,) = torch.autograd.grad(paid[0].sum(), asked)
-    torch.testing.assert_close(slope, (1.0 - 6.0 * lam * actions) / (1.0 + lam))
+@given(st.floats(0.0, 50.0), st.floats(0.01, 2.0))
+def test_the_actor_ascends_the_lagrangian(lam: float, alpha: float) -> None:
+    """Twins of which the first is lower, a cost of 3 a^2, a log-density of a: by hand."""
+    actions = torch.linspace(-1.0, 1.0, 8, dtype=torch.float64, requires_grad=True)
+    q_reward = torch.stack([actions, actions + 1.0])
+    temperature = torch.tensor(alpha, dtype=torch.float64)
+    loss = actor_loss(actions, q_reward, 3.0 * actions.square(), temperature, lam)
+    (slope,) = torch.autograd.grad(8.0 * loss, actions)
+    gain = (1.0 - 6.0 * lam * actions.detach()) / (1.0 + lam)
+    torch.testing.assert_close(slope, alpha - gain)
 
 
-def test_the_price_ends_with_the_block_also_after_an_error() -> None:
-    critic, obs = Linear(), torch.zeros(1, 1)
-    actions = torch.ones(1, 1, requires_grad=True)
-    with suppress(KeyError), priced(critic, charged, 1.0):
-        assert critic(obs, actions)[0].item() == -1.0
-        raise KeyError
-    assert critic(obs, actions)[0].item() == 1.0
+@given(st.floats(-2.0, 2.0), st.floats(-3.0, 3.0))
+def test_the_temperature_rises_where_entropy_is_missing(log_alpha: float, target: float) -> None:
+    """The slope by log alpha is entropy - target."""
+    variable = torch.tensor(log_alpha, dtype=torch.float64, requires_grad=True)
+    log_prob = torch.linspace(-1.0, 2.0, 5, dtype=torch.float64, requires_grad=True)
+    temperature_loss(variable, log_prob, target).backward()
+    torch.testing.assert_close(variable.grad, -log_prob.detach().mean() - target)
+    assert log_prob.grad is None
 
 
 def one_update(agent: Any) -> dict[str, torch.Tensor]:
@@ -166,24 +151,30 @@ def test_episodes_count_once() -> None:
 # ---------------------------------------------------------------- the cost critic
 
 
-@pytest.mark.parametrize("interval", [1, 2, 4])
-def test_the_cost_critic_learns_between_the_steps_of_sac(
-    interval: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("interval", "tracked"), [(1, 5), (2, 3), (4, 2)])
+def test_both_critics_learn_from_each_batch_and_their_targets_follow(
+    interval: int, tracked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Never more than `target_update_interval` steps apart, and as many of one as of the other."""
     agent = small(target_update_interval=interval).learn(40)
     calls: list[str] = []
-    update = agent._update_cost_critic
+    batches: list[Any] = []
+    for name in ("_update_soft", "_update_cost_critic"):
+        update = getattr(agent, name)
 
-    def noted(data: Any) -> torch.Tensor:
-        calls.append("cost")
-        return update(data)
+        def noted(data: Any, name: str = name, update: Any = update) -> Any:
+            calls.append(name)
+            batches.append(data)
+            return update(data)
 
-    monkeypatch.setattr(agent, "_update_cost_critic", noted)
-    monkeypatch.setattr(SAC, "train", lambda self, n, batch_size: calls.extend(["sac"] * n))
+        monkeypatch.setattr(agent, name, noted)
+    monkeypatch.setattr(module, "track_critics", lambda *args: calls.append("track"))
     agent.train(5, 8)
-    rounds = [min(interval, 5 - start) for start in range(0, 5, interval)]
-    assert calls == [name for n in rounds for name in ["sac"] * n + ["cost"] * n]
+    assert [call for call in calls if call != "track"] == [
+        "_update_soft",
+        "_update_cost_critic",
+    ] * 5
+    assert calls.count("track") == tracked
+    assert all(one is other for one, other in zip(batches[::2], batches[1::2], strict=True))
 
 
 @pytest.mark.parametrize("cost_action", ["mean", "sample"])
@@ -203,7 +194,7 @@ def test_the_cost_behind_a_terminal_state(
     agent.learn(40)
     told: list[torch.Tensor] = []
 
-    def noted(critic: Any, data: Any, target: torch.Tensor, limit: Any) -> torch.Tensor:
+    def noted(name: str, critic: Any, data: Any, target: Any, limit: Any) -> torch.Tensor:
         told.append(target)
         return target.mean()
 

@@ -320,6 +320,47 @@ def test_an_on_policy_training_resumes_under_its_own_name(tmp_path: Path) -> Non
     assert PPOLagrangian.load(tmp_path / "last.zip").num_timesteps == 400
 
 
+class Fails(gym.Wrapper):
+    """A sensor that fails at a step of the whole training, once."""
+
+    def __init__(self, env: gym.Env, at: list[int]) -> None:
+        super().__init__(env)
+        self.left = at
+
+    def step(self, action: Any) -> Any:
+        obs, reward, *ends = super().step(action)
+        self.left[0] -= 1
+        return obs, float("nan") if self.left[0] == 0 else reward, *ends
+
+
+def test_a_training_that_meets_a_wrong_number_keeps_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops, names the checkpoint, and the same command goes on from there."""
+    left = [700]
+    make = Task.make
+    monkeypatch.setattr(Task, "make", lambda task, **options: Fails(make(task, **options), left))
+    original = CheckpointCallback.__init__
+
+    def often(self: CheckpointCallback, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.every_seconds = 0.0
+
+    monkeypatch.setattr(CheckpointCallback, "__init__", often)
+    with (
+        Bar() as bar,
+        pytest.raises(ValueError, match=r"the reward of .*step_000000400"),
+    ):
+        train_policy(small_run(tmp_path, 800), bar)
+    kept = latest_checkpoint(tmp_path / "checkpoints")
+    assert kept is not None
+    assert kept.name == "step_000000400"
+    assert not (tmp_path / "model.zip").exists()
+    with Bar() as bar:
+        curve = train_policy(small_run(tmp_path, 800), bar)
+    assert curve[-1].timesteps == 800
+
+
 def test_another_run_in_the_folder_is_not_overwritten(tmp_path: Path) -> None:
     with Bar() as bar:
         train_policy(small_run(tmp_path, 400), bar)
