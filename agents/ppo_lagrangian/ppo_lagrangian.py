@@ -135,7 +135,7 @@ class PPOLagrangian(Constrained, PPO):
         **kwargs: Any,
     ) -> None:
         require_known("argument", kwargs, PPO.__init__, PPOLagrangian.__init__)
-        super().__init__(policy, env, *args, _init_setup_model=False, **kwargs)  # type: ignore[misc,arg-type]
+        super().__init__(policy, env, *args, _init_setup_model=False, **kwargs)
         self._refuse_what_ppo_has_and_this_has_not()
         require_not_negative(
             cost_limit=cost_limit, kl_coef=kl_coef, critic_updates=critic_updates, max_lam=max_lam
