@@ -24,6 +24,7 @@ def certified(
     *,
     folder: Path,
     trust: bool = False,
+    vec_normalize: Any = None,
     **options: Any,
 ) -> Certificate:
     """A certificate of a policy and an environment that may be named by texts.
@@ -35,6 +36,7 @@ def certified(
         requirement: a Requirement, a sentence, or the path of a TOML file; paths as above.
         folder: of the test that asks.
         trust: see `load_policy`.
+        vec_normalize: see `load_policy`; paths as above.
         options: of `certify`; those that are None are left to it.
 
     Raises:
@@ -42,11 +44,15 @@ def certified(
         ImportError: an installed extension is broken.
     """
     load_extensions()
+    if isinstance(vec_normalize, (str, Path)):
+        vec_normalize = _beside(folder, vec_normalize)
     given = {key: value for key, value in options.items() if value is not None}
     if isinstance(policy, (str, Path)):
-        loaded = load_policy(_beside(folder, policy), trust=trust)
+        loaded = load_policy(_beside(folder, policy), trust=trust, vec_normalize=vec_normalize)
         given.setdefault("source", str(policy))
-        policy = loaded.policy
+        policy, vec_normalize = loaded.policy, None
+    if vec_normalize is not None:
+        given["vec_normalize"] = vec_normalize
     return certify(policy, make_env_of(env), requirement=_requirement(folder, requirement), **given)
 
 

@@ -13,9 +13,10 @@ from typing_extensions import Unpack
 from safer_gym.mlp import MlpAction, MlpCritic
 from safer_gym.types import Attack, Victim
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
+from safer_gym.wrappers.gate.finite import check_finite
+from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.obs_layout import batch_of, pick
 from safer_gym.wrappers.options import AdversaryOptions, complete
-from safer_gym.wrappers.policies.victims import as_victim, attached_normaliser
 
 
 class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
@@ -73,7 +74,8 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
         policy: Any = None,
         **options: Unpack[AdversaryOptions],
     ) -> None:
-        victim, chosen = victim_of(policy, env.action_space), complete(options)
+        victim = victim_of(policy, env.observation_space, env.action_space)
+        chosen = complete(options)
         # The victim's plain functions, not the model: specs are deep-copied.
         RecordConstructorArgs.__init__(
             self, _disable_deepcopy=True, policy=victim, attack=attack, **chosen
@@ -91,6 +93,7 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the environment and attack what it shows."""
+        check_finite(action)
         obs, reward, terminated, truncated, info = self.env.step(action)
         self.engine.count_step()
         seen, info = self._perturb(obs, info)
@@ -102,7 +105,7 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
 
     def set_policy(self, policy: Any) -> None:
         """Attack this policy from now on, e.g. a model that was made with this very env."""
-        self.engine.set_victim(victim_of(policy, self.env.action_space))
+        self.engine.set_victim(victim_of(policy, self.env.observation_space, self.env.action_space))
 
     def _perturb(self, obs: Any, info: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         batch = batch_of(obs)
@@ -116,14 +119,16 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
         return seen, info
 
 
-def victim_of(policy: Any, action_space: gym.Space, *, raw: bool = True) -> Victim | None:
+def victim_of(
+    policy: Any, observation_space: gym.Space, action_space: gym.Space, *, raw: bool = True
+) -> Victim | None:
     """The policy as a victim with plain functions; None for no policy.
 
     Args:
         raw: whether the attack sees observations before the model's own VecNormalize.
 
     Raises:
-        ValueError: where the actions are not a Box.
+        ValueError: where the actions are not a Box, and for a policy that cannot be measured.
     """
     if policy is None:
         return None
@@ -132,8 +137,9 @@ def victim_of(policy: Any, action_space: gym.Space, *, raw: bool = True) -> Vict
             f"an attack on a policy needs a Box action space; got {action_space}. "
             "Noise works with any: leave policy out and use 'uniform' or 'gaussian'."
         )
-    victim = as_victim(policy, vec_normalize=attached_normaliser(policy) if raw else None)
-    return Victim(*(_plain(function) for function in victim))
+    chosen = None if raw else False
+    view = admit(policy, observation_space, action_space, vec_normalize=chosen, live=True)
+    return Victim(*(_plain(function) for function in view.victim()))
 
 
 def peek(generator: np.random.Generator) -> int:

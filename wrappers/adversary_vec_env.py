@@ -11,6 +11,7 @@ from typing_extensions import Unpack
 from safer_gym.types import Attack
 from safer_gym.wrappers.adversary import peek, victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
+from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.obs_layout import pick, stack
 from safer_gym.wrappers.options import AdversaryOptions, complete
 
@@ -55,6 +56,11 @@ class VecObservationAdversary(VecEnvWrapper):
             self.reset_infos[row] = {**self.reset_infos[row], INFO_KEY: record}
         return seen
 
+    def step_async(self, actions: np.ndarray) -> None:
+        """Hand the actions on; those that are not finite are refused."""
+        check_finite(actions)
+        self.venv.step_async(actions)
+
     def step_wait(self) -> Any:
         """Attack what the environments show, the last observations of episodes included."""
         obs, rewards, dones, infos = self.venv.step_wait()
@@ -82,7 +88,7 @@ class VecObservationAdversary(VecEnvWrapper):
 
     def _victim_of(self, policy: Any) -> Any:
         raw = unwrap_vec_normalize(self.venv) is None
-        return victim_of(policy, self.action_space, raw=raw)
+        return victim_of(policy, self.venv.observation_space, self.action_space, raw=raw)
 
     def _start(self, row: int, seed: int | None) -> None:
         self.engine.start(row, seed, lambda: self._draw(row))

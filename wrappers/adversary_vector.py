@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 from safer_gym.types import Attack
 from safer_gym.wrappers.adversary import peek, victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
+from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.obs_layout import pick, replace, stack
 from safer_gym.wrappers.options import AdversaryOptions, complete
 from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info
@@ -39,7 +40,8 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
         policy: Any = None,
         **options: Unpack[AdversaryOptions],
     ) -> None:
-        victim, chosen = victim_of(policy, env.single_action_space), complete(options)
+        victim = victim_of(policy, env.single_observation_space, env.single_action_space)
+        chosen = complete(options)
         RecordConstructorArgs.__init__(
             self, _disable_deepcopy=True, policy=victim, attack=attack, **chosen
         )
@@ -68,6 +70,7 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all environments and attack what they show."""
+        check_finite(actions)
         obs, rewards, terminations, truncations, infos = self.env.step(actions)
         self.engine.count_step()
         done = np.asarray(terminations) | np.asarray(truncations)
@@ -87,7 +90,8 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
 
     def set_policy(self, policy: Any) -> None:
         """Attack this policy from now on."""
-        self.engine.set_victim(victim_of(policy, self.env.single_action_space))
+        spaces = self.env.single_observation_space, self.env.single_action_space
+        self.engine.set_victim(victim_of(policy, *spaces))
 
     def _start(self, row: int, seed: int | None) -> None:
         self.engine.start(row, seed, lambda: self._draw(row))

@@ -25,6 +25,8 @@ class SafeFiles(BaseAlgorithm):
 
     algorithm: str
     """Name of the class that wrote the file; stored with the model."""
+    reads_normalised: bool
+    """Whether it was trained behind a VecNormalize; stored with the model."""
 
     def save(
         self,
@@ -40,6 +42,8 @@ class SafeFiles(BaseAlgorithm):
         """
         require_finite_weights(self.policy.state_dict())
         self.algorithm = type(self).__name__
+        normaliser = self.get_vec_normalize_env()
+        self.reads_normalised = normaliser is not None and normaliser.norm_obs
         with replacing(path, "zip") as target:
             super().save(target, exclude, include)
 

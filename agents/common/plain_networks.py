@@ -24,7 +24,7 @@ def with_pull(function: ActionFn, actor: Any, low: Tensor, half: Tensor) -> Acti
     `actor` is a GaussianActor, or another with its `latent` layers and `mean_head`.
     """
     activation = ACTIVATIONS.get(actor.activation_fn)
-    if activation is None or not reads_flat(actor) or not isinstance(actor.mean_head, nn.Linear):
+    if activation is None or not reads_flat(actor) or type(actor.mean_head) is not nn.Linear:
         return function
     linear = [part for part in actor.latent if isinstance(part, nn.Linear)]
     layers = [

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safer_gym.balls import LpBall
 from safer_gym.types import Victim
 from safer_gym.wrappers.gate.environment import EnvironmentGate
+from safer_gym.wrappers.gate.finite import check_finite
 
 
 class AdversaryEnv(gym.Env):
@@ -74,6 +75,7 @@ class AdversaryEnv(gym.Env):
         shown = moved(self.ball, clean, torch.as_tensor(action).reshape(clean.shape))
         with torch.no_grad():
             chosen = self.victim.action(shown)[0].cpu().numpy()
+        check_finite(chosen, f" at the observation {shown[0].numpy()!r}")
         space: Any = self.env.action_space
         legal = np.clip(chosen.reshape(space.shape), space.low, space.high)
         return legal.astype(space.dtype)

@@ -58,6 +58,7 @@ def certify(
     cache: Path | str | None = None,
     source: str | None = None,
     device: str = "cpu",
+    vec_normalize: Any = None,
     progress: Progress | None = None,
 ) -> Certificate:
     """Bound the worst case of episodic cost over adversaries that tamper with observations.
@@ -91,6 +92,9 @@ def certify(
         cache: Folder for learned critics and adversaries; None keeps nothing.
         source: Where the policy came from, for the record and for replay commands.
         device: Where the policy computes.
+        vec_normalize: The VecNormalize that the policy was trained behind, or its file; None
+            takes the one that is attached to the model, False takes none. It becomes part of the
+            policy's digest; `eps` counts in raw observation units all the same.
         progress: Called now and then.
 
     Raises:
@@ -125,6 +129,7 @@ def certify(
         source=source,
         device=device,
         noise=noise,
+        vec_normalize=vec_normalize,
     )
     return Certification(plan, settings, subject, progress, started).run()
 

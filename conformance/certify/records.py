@@ -15,21 +15,26 @@ from safer_gym.conformance.certificate.record import EnvironmentRecord, PolicyRe
 from safer_gym.conformance.certify.noise import Noise
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.types import Victim
+from safer_gym.wrappers.policies.normaliser import frozen
+from safer_gym.wrappers.policies.view import PolicyView
 
 PROBES = 64
 
 
 def policy_record(
-    policy: Any, victim: Victim, space: gym.spaces.Box, source: str | None, noise: Noise
+    view: PolicyView, victim: Victim, space: gym.spaces.Box, source: str | None, noise: Noise
 ) -> PolicyRecord:
     """A digest of the policy's parameters; without any, of what it does at fixed observations.
 
-    Noise on request makes another policy, and another digest.
+    A normaliser, and noise on request, make another policy, and another digest.
     """
+    policy = view.inner
     digest, parameters = hashlib.sha256(), _parameters(policy)
     for name, tensor in sorted(parameters.items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+    if view.normaliser is not None:
+        digest.update(frozen(view.normaliser).digest.encode())
     if noise.is_any:
         digest.update(repr(tuple(noise)).encode())
     if not parameters:

@@ -34,6 +34,7 @@ def replay(
     *,
     battery: str | Mapping[str, Attack] | None = None,
     cache: Path | str | None = None,
+    vec_normalize: Any = None,
 ) -> EpisodeOfNote:
     """Run one of the certificate's episodes again, with its trace.
 
@@ -45,13 +46,14 @@ def replay(
         episode: its number among `certificate.episodes_of_note`, or what `recorded` found.
         battery: the attacks by label, where the certificate was made with attacks of one's own.
         cache: folder of what was learned.
+        vec_normalize: as `certify`.
 
     Raises:
         IndexError: no such episode.
         ValueError: another policy or environment than the certificate's; attacks that are missing.
     """
     note = episode if isinstance(episode, EpisodeOfNote) else noted(certificate, episode)
-    subject = _same_subject(certificate, policy, make_env)
+    subject = _same_subject(certificate, policy, make_env, vec_normalize)
     battery = battery if battery is not None else choose("battery", certificate.battery, BATTERIES)
     plan = Plan(
         tuple(sorted({row.eps for row in certificate.rows})),
@@ -140,7 +142,10 @@ def _job(note: EpisodeOfNote) -> Job:
 
 
 def _same_subject(
-    certificate: Certificate, policy: Any, make_env: Callable[[], gym.Env] | str
+    certificate: Certificate,
+    policy: Any,
+    make_env: Callable[[], gym.Env] | str,
+    vec_normalize: Any,
 ) -> Subject:
     record = certificate.policy
     noise = Noise(record.action_noise, record.observation_noise)
@@ -153,6 +158,7 @@ def _same_subject(
         source=None,
         device="cpu",
         noise=NONE if isinstance(policy, SmoothedPolicy) else noise,
+        vec_normalize=vec_normalize,
     )
     for name in ("policy", "environment"):
         recorded, found = getattr(certificate, name).digest, getattr(subject, name).digest

@@ -17,10 +17,10 @@ from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.certify.inspect import has_gradient
 from safer_gym.conformance.certify.train_battery import Speed, learn
-from safer_gym.conformance.evaluate.evaluation import evaluate
+from safer_gym.conformance.evaluate.evaluation import admitted, evaluate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.types import Attack
-from safer_gym.wrappers.policies.victims import as_victim
+from safer_gym.wrappers.policies.view import PolicyView
 
 MakeEnv = Callable[[], gym.Env]
 
@@ -51,6 +51,7 @@ def strongest_attack(
     seed: int = 0,
     store: Store | None = None,
     progress: Callable[[str, float], None] | None = None,
+    vec_normalize: Any = None,
 ) -> Strongest:
     """Meet a policy with a battery of `safer-gym certify` and keep what costs most.
 
@@ -63,12 +64,14 @@ def strongest_attack(
         battery: a name of `BATTERIES`.
         store: where what is learned is kept, under a key that names the policy.
         progress: called with what is being done and the share done.
+        vec_normalize: as `evaluate`.
 
     Raises:
         ValueError: an unknown battery, or a policy that no member can be run against.
     """
     say = progress or (lambda what, share: None)
     say("learning attacks", 0.0)
+    policy = admitted(policy, make_env, vec_normalize, seed)
     attacks = _attacks(policy, make_env, eps, battery, seed, store or Store(None, {}))
     tried = evaluate(
         policy, make_env, attacks, eps=eps, n_episodes=SCREENING, seed=seed + APART, progress=say
@@ -83,14 +86,13 @@ def strongest_attack(
 
 
 def _attacks(
-    policy: Any, make_env: MakeEnv, eps: float, battery: str, seed: int, store: Store
+    policy: PolicyView, make_env: MakeEnv, eps: float, battery: str, seed: int, store: Store
 ) -> dict[str, Attack]:
     env = make_env()
-    space, (obs, _) = env.observation_space, env.reset(seed=seed + APART)
+    space: Any = env.observation_space
+    obs, _ = env.reset(seed=seed + APART)
     env.close()
-    if not isinstance(space, gym.spaces.Box):
-        raise TypeError(f"a battery attacks Box observations, the environment has {space}")
-    victim = as_victim(policy)
+    victim = policy.victim()
     climbs = has_gradient(victim, torch.as_tensor(np.asarray(obs, np.float32)).unsqueeze(0))
     ball = LpBall.of("linf", eps, low=space.low, high=space.high)
     school = TrainingContext(victim, make_env, ball, ball, "linf", seed, store, climbs, space.shape)

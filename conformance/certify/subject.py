@@ -15,10 +15,15 @@ from safer_gym.conformance.certify.divergence import Drawing
 from safer_gym.conformance.certify.noise import NONE, ONE_MODE, Noise, fitted
 from safer_gym.conformance.certify.records import environment_record, policy_record
 from safer_gym.conformance.evaluate.limits import Limits
+from safer_gym.conformance.loading.normaliser import as_normaliser
 from safer_gym.types import Victim
+from safer_gym.wrappers.gate.network import check_draws, check_network
+from safer_gym.wrappers.gate.policy import admit
+from safer_gym.wrappers.gate.probes import first_observation, near
+from safer_gym.wrappers.gate.questions import Questions
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 from safer_gym.wrappers.policies.stochastic import StochasticPolicy, noisy_policy, stochastic_policy
-from safer_gym.wrappers.policies.victims import as_victim, attached_normaliser
+from safer_gym.wrappers.policies.view import PolicyView
 
 UNDECLARED = (
     "{stack} stacks frames, and a radius around each frame is another ball than that around the "
@@ -68,12 +73,14 @@ def make_subject(
     source: str | None,
     device: str,
     noise: Noise = NONE,
+    vec_normalize: Any = None,
 ) -> Subject:
     """Resolve what the user passed.
 
     Raises:
         ValueError, TypeError: an observation space that is not a Box; a scale or noise that does
-            not fit; noise on a policy that brings its own, or whose network is not known.
+            not fit; noise on a policy that brings its own, or whose network is not known; a policy
+            that cannot be measured.
     """
     make = _maker(make_env)
     env = make()
@@ -83,13 +90,15 @@ def make_subject(
             raise TypeError(f"certify attacks Box observations, the environment has {space}")
         environment = environment_record(env, max_step_cost)
         actions, stack = env.action_space, _frame_stack(env)
+        normaliser, obs = as_normaliser(vec_normalize), first_observation(env, 0)
+        view = admit(policy, space, actions, vec_normalize=normaliser, around=obs)
     finally:
         env.close()
-    noise, normaliser = _own_noise(policy, noise), attached_normaliser(policy)
-    # What an adversary of a smoothed policy may differentiate is the policy inside.
-    inside = policy.base if isinstance(policy, SmoothedPolicy) else policy
-    victim = as_victim(inside, vec_normalize=normaliser, device=device)
-    victim, stochastic, why = _deployed(policy, victim, normaliser, noise, space, actions)
+    noise = _own_noise(policy, noise)
+    victim, stochastic, why = _deployed(policy, view, noise, space, actions)
+    if isinstance(stochastic, StochasticPolicy):
+        check_network(Questions.of(view), stochastic, near(space, obs))
+        check_draws(Questions.of(view), stochastic, near(space, obs))
     return Subject(
         victim,
         stochastic,
@@ -98,7 +107,7 @@ def make_subject(
         make,
         LpBall.of(norm, _radii(scale, space.shape), low=space.low, high=space.high),
         space.shape,
-        policy_record(policy, victim, space, source, noise),
+        policy_record(view, victim, space, source, noise),
         environment,
         UNDECLARED.format(stack=stack) if stack and scale is None else "",
     )
@@ -137,39 +146,37 @@ def _own_noise(policy: Any, noise: Noise) -> Noise:
 
 def _deployed(
     policy: Any,
-    victim: Victim,
-    normaliser: Any,
+    view: PolicyView,
     noise: Noise,
     space: gym.spaces.Box,
     actions: gym.Space,
 ) -> tuple[Victim, Drawing | None, str]:
     """What attacks may use, how the policy draws, or why it does not."""
+    victim = view.victim()
     if noise.observation is not None:
         if isinstance(policy, SmoothedPolicy):
             return victim, policy, ""
         std = fitted("observation_noise", noise.observation, space.shape)
         return victim, SmoothedPolicy(victim, std), ""
     if noise.action is not None:
-        noisy = _noisy(policy, normaliser, noise.action, actions)
+        noisy = _noisy(view, noise.action, actions)
         return victim._replace(distribution=noisy.layers.distribution), noisy, ""
-    return victim, *_stochastic(policy, normaliser)
+    return victim, *_stochastic(view)
 
 
-def _noisy(
-    policy: Any, normaliser: Any, deviations: tuple[float, ...], space: gym.Space
-) -> StochasticPolicy:
+def _noisy(view: PolicyView, deviations: tuple[float, ...], space: gym.Space) -> StochasticPolicy:
     if not isinstance(space, gym.spaces.Box):
         raise TypeError(f"action_noise needs Box actions, the environment has {space}")
     std = fitted("action_noise", deviations, space.shape).reshape(-1)
     try:
-        return noisy_policy(policy, std, vec_normalize=normaliser)
+        return noisy_policy(view, std)
     except NotCoveredError as error:
         raise ValueError(f"action_noise can not be bounded on this policy: {error}") from error
 
 
-def _stochastic(policy: Any, normaliser: Any) -> tuple[Drawing | None, str]:
+def _stochastic(view: PolicyView) -> tuple[Drawing | None, str]:
     try:
-        return stochastic_policy(policy, vec_normalize=normaliser), ""
+        return stochastic_policy(view), ""
     except NotCoveredError as error:
         return None, str(error)
 

@@ -98,7 +98,14 @@ class Which(NamedTuple):
 
 
 def run_replay(
-    path: Path, model: str, task: str, which: Which, cache: Path | None, *, trust: bool
+    path: Path,
+    model: str,
+    task: str,
+    which: Which,
+    cache: Path | None,
+    *,
+    trust: bool,
+    vec_normalize: str = "",
 ) -> None:
     """Run a recorded episode again and hold it against the record.
 
@@ -113,7 +120,8 @@ def run_replay(
     certificate = Certificate.load(path)
     note = which.note(certificate)
     name = find_task(task).env_id if task else _own_environment(certificate)
-    policy = load_policy(model or _own_policy(certificate), trust=trust).policy
+    source = model or _own_policy(certificate)
+    policy = load_policy(source, trust=trust, vec_normalize=vec_normalize or None).policy
     again = replay(certificate, policy, lambda: gym.make(name), note, cache=cache)
     typer.echo(
         f"{note.attack} at eps {note.eps:g}, {note.mode} policy, seed {note.seed}: "

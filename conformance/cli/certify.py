@@ -31,6 +31,7 @@ def run_certify(
     out: Path | None,
     *,
     trust: bool,
+    vec_normalize: str,
     as_json: bool,
     eps: str,
     requirement: list[str],
@@ -48,7 +49,7 @@ def run_certify(
     one_thread()
     key = None if sign is None else read_key(sign, "private")
     found = environment_of(model, task)
-    loaded = load_policy(model, trust=trust)
+    loaded = load_policy(model, trust=trust, vec_normalize=vec_normalize or None)
     radii = parse_radii(eps)
     if not requirement and found.geometry is not None:
         # A task of ours: its own limit, and radii up to the one its policies train against.

@@ -27,6 +27,15 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Allow code that the model file carries to run.")
 ]
 
+VecNormalizeFile = Annotated[
+    str,
+    typer.Option(
+        "--vec-normalize",
+        help="File of the VecNormalize that MODEL was trained behind, or none; default: the one "
+        "beside it.",
+    ),
+]
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("runs/demo"),
@@ -91,11 +100,23 @@ def attack(
     algorithm: Algorithm = "",
     trust: Trust = False,
     as_json: Json = False,
+    vec_normalize: VecNormalizeFile = "",
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
     asked = f"natural,{attacks}"
     evaluate(
-        model, task, asked, eps, norm, episodes, seed, algorithm, None, trust=trust, as_json=as_json
+        model,
+        task,
+        asked,
+        eps,
+        norm,
+        episodes,
+        seed,
+        algorithm,
+        None,
+        trust=trust,
+        as_json=as_json,
+        vec_normalize=vec_normalize,
     )
 
 
@@ -115,6 +136,7 @@ def evaluate(
     ] = None,
     trust: Trust = False,
     as_json: Json = False,
+    vec_normalize: VecNormalizeFile = "",
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
     from safer_gym.conformance.cli.measure import run_measure
@@ -131,6 +153,7 @@ def evaluate(
         max_cost,
         trust=trust,
         as_json=as_json,
+        vec_normalize=vec_normalize,
     )
 
 
@@ -186,6 +209,7 @@ def certify(
     ] = None,
     trust: Trust = False,
     as_json: Json = False,
+    vec_normalize: VecNormalizeFile = "",
 ) -> None:
     """Bound a policy's worst-case cost under attack; exit 0 pass, 1 fail, 2 inconclusive."""
     from safer_gym.conformance.cli.certify import run_certify
@@ -196,6 +220,7 @@ def certify(
         out,
         trust=trust,
         as_json=as_json,
+        vec_normalize=vec_normalize,
         eps=eps,
         requirement=requirement or [],
         limit=limit,
@@ -262,12 +287,13 @@ def replay(
     env: EnvOption = "",
     cache: Annotated[Path | None, typer.Option(help="Folder of what the battery learned.")] = None,
     trust: Trust = False,
+    vec_normalize: VecNormalizeFile = "",
 ) -> None:
     """Run an episode of a certificate again."""
     from safer_gym.conformance.cli.certificates import Which, run_replay
 
     which = Which(episode, attack, eps, index, mode)
-    run_replay(certificate, model, env, which, cache, trust=trust)
+    run_replay(certificate, model, env, which, cache, trust=trust, vec_normalize=vec_normalize)
 
 
 def selfcheck(

@@ -11,7 +11,7 @@ from safer_gym.attacks import WithCritics, make_attack
 from safer_gym.conformance.evaluate.learned_attacks import APART
 from safer_gym.types import Attack
 from safer_gym.wrappers.fitted_critics.critics import FittedCritics, fit_critics
-from safer_gym.wrappers.policies.victims import as_victim
+from safer_gym.wrappers.policies.view import view_of
 
 CLIMBED: Mapping[str, tuple[str, ...]] = {
     "mc": ("q_cost",),
@@ -38,7 +38,7 @@ class StandIns:
         self, policy: Any, make_env: Callable[[], gym.Env], seed: int, say: Callable[[str], None]
     ) -> None:
         self._policy, self._make_env, self._seed, self._say = policy, make_env, seed, say
-        self._victim = as_victim(policy)
+        self._victim = view_of(policy).victim()
         self._fitted: FittedCritics | None = None
 
     def attacks(self, name: str) -> Mapping[str, Attack] | Sequence[str]:

@@ -18,6 +18,7 @@ from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import NATURAL, evaluate, named_attacks
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import digest
+from safer_gym.conformance.loading.normaliser import normaliser_digest
 from safer_gym.types import Attack
 from safer_gym.wrappers.tasks import Task, find_task
 
@@ -52,6 +53,7 @@ def run_measure(
     *,
     trust: bool,
     as_json: bool,
+    vec_normalize: str = "",
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
 
@@ -59,7 +61,7 @@ def run_measure(
         typer.Exit: with code 1, the worst mean cost is above `max_cost`.
     """
     one_thread()
-    file = find_model(model, algorithm, task, trust=trust)
+    file = find_model(model, algorithm, task, trust=trust, vec_normalize=vec_normalize)
     found = find_task(file.task)
     radii = parse_radii(eps) or (found.eps,)
     plan = Plan(parse_names(attacks), radii, norm, episodes, seed)
@@ -171,6 +173,7 @@ def _run(
 def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) -> dict[str, Any]:
     return {
         "model": digest(file.path),
+        "vec_normalize": normaliser_digest(file.path, file.vec_normalize),
         "task": task.env_id,
         "attack": attack,
         "eps": eps,

@@ -44,16 +44,24 @@ class ModelFile(NamedTuple):
     """How it was made; empty where nothing is known."""
     trust: bool = False
     """Whether code that the file carries may run."""
+    vec_normalize: str | None = None
+    """The file of its VecNormalize, "none", or None to look beside the model."""
 
 
 def find_model(
-    model: str, algorithm: str = "", task: str = "", *, trust: bool = False
+    model: str,
+    algorithm: str = "",
+    task: str = "",
+    *,
+    trust: bool = False,
+    vec_normalize: str = "",
 ) -> ModelFile:
     """Resolve a packaged name or the path of a model file, without running anything in it.
 
     Args:
         algorithm: what the file must hold, where it tells; "" is any.
         trust: let loading run code that the file carries.
+        vec_normalize: the file of its VecNormalize, "none", or "" to look beside the model.
 
     Raises:
         FileNotFoundError: neither; names the packaged policies.
@@ -80,7 +88,7 @@ def find_model(
     task = task or known_task
     if not task:
         raise ValueError(f"{model} does not say its task; pass --task")
-    return ModelFile(model, path, algorithm, task, record, trust)
+    return ModelFile(model, path, algorithm, task, record, trust, vec_normalize or None)
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -107,7 +115,7 @@ def load_model(file: ModelFile) -> Any:
         UntrustedFile: (a ValueError) it needs code that the file carries, and is not trusted.
         ValueError: the file is damaged.
     """
-    return load_policy(file.path, trust=file.trust).policy
+    return load_policy(file.path, trust=file.trust, vec_normalize=file.vec_normalize).policy
 
 
 def algorithm_class(name: str) -> Any:

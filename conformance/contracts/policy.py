@@ -17,7 +17,8 @@ from safer_gym.conformance.contracts.contract import (
     require,
 )
 from safer_gym.types import Victim
-from safer_gym.wrappers.policies.victims import as_victim
+from safer_gym.wrappers.gate.policy import admit
+from safer_gym.wrappers.policies.view import view_of
 
 MakeEnv = Callable[[], gym.Env]
 
@@ -64,12 +65,16 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
         ContractError: names the first clause that is broken, and how.
     """
     with refusals_named("readable", "safer_gym.wrappers.as_victim"):
-        victim = as_victim(policy)
-    obs, space = _observations(make_env, seed, rows)
+        view = view_of(policy)
+        victim = view.victim()
+    obs, spaces = _observations(make_env, seed, rows)
+    space = spaces[1]
     trial = _Trial(policy, victim, obs, space)
     for clause, check in _CLAUSES.items():
         with refusals_named(clause, "the policy"):
             check(trial, clause)
+    with refusals_named("admitted", "the gate of all measurements"):
+        admit(view, *spaces, around=obs[0].numpy())
     actions = trial.act(obs)
     with refusals_named("gradients", "the policy"):
         gradients = _gradients(victim, obs)
@@ -79,11 +84,13 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
         gradients=gradients,
         looks=bool((actions - actions[:1]).abs().max() > 0),
         outside=_outside(actions, space),
-        clauses=("readable", *_CLAUSES),
+        clauses=("readable", *_CLAUSES, "admitted"),
     )
 
 
-def _observations(make_env: MakeEnv, seed: int, rows: int) -> tuple[Tensor, gym.spaces.Box]:
+def _observations(
+    make_env: MakeEnv, seed: int, rows: int
+) -> tuple[Tensor, tuple[gym.spaces.Box, gym.spaces.Box]]:
     env = make_env()
     space = env.action_space
     for name, found in (("observation", env.observation_space), ("action", space)):
@@ -102,7 +109,8 @@ def _observations(make_env: MakeEnv, seed: int, rows: int) -> tuple[Tensor, gym.
         if terminated or truncated:
             obs, _ = env.reset()
     env.close()
-    return torch.as_tensor(np.stack(seen), dtype=torch.float32), space  # type: ignore[return-value]
+    spaces: Any = env.observation_space, space
+    return torch.as_tensor(np.stack(seen), dtype=torch.float32), spaces
 
 
 def _well_formed(trial: _Trial, clause: str) -> None:

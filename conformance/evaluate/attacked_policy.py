@@ -21,6 +21,7 @@ from safer_gym.conformance.evaluate.batch_sizes import sizes_alike
 from safer_gym.mlp import MlpAction
 from safer_gym.types import Attack, Victim
 from safer_gym.wrappers.gate.attack import gated
+from safer_gym.wrappers.gate.finite import check_finite
 
 ROWS = 25
 """A block of this many episodes shares its calls, and all batches have this size, if not less."""
@@ -29,6 +30,8 @@ ROWS = 25
 Draw = Callable[[Tensor, torch.Generator], Tensor]
 """Observations [B, *O] and a source of noise to actions [B, A], drawn row by row in order."""
 
+KEPT = (0, 1, 10, 100)
+"""Steps whose answers are kept, to be asked for again at the end."""
 _ACTION_STREAM = 1
 """Keeps the policy's own noise apart from the attack's."""
 
@@ -75,13 +78,25 @@ class AttackedPolicy:
         self.seed = seed
         self.device = device
         self._sizes: tuple[int, ...] = ()
+        self.kept: list[tuple[Tensor, Tensor]] = []
+        """What was shown and done at the steps of `KEPT` [B, *O] and [B, A], for a later look."""
 
     def act(
         self, obs: dict[int, NDArray], *, block: int, step: int
     ) -> dict[int, tuple[NDArray, NDArray]]:
-        """Attack and answer all rows of `obs` at once."""
+        """Attack and answer all rows of `obs` at once.
+
+        Raises:
+            ValueError: an action that is not finite.
+        """
         seen, actions, *_ = self._answer(self._padded(obs), block, step)
+        if block == 0 and step in KEPT and self.draw is None:
+            self.kept.append((seen.clone(), actions.clone()))
         shown, done = seen.cpu().numpy(), actions.cpu().numpy()
+        if not np.isfinite(done).all():
+            for row in obs:
+                where = f" in episode {block * ROWS + row}, step {step}"
+                check_finite(done[row], f"{where}, at the observation {shown[row]!r}")
         return {row: (shown[row], done[row]) for row in obs}
 
     def _answer(self, clean: Tensor, block: int, step: int) -> tuple[Tensor, ...]:

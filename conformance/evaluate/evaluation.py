@@ -22,9 +22,13 @@ from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
+from safer_gym.conformance.loading.normaliser import as_normaliser
 from safer_gym.types import Attack
 from safer_gym.wrappers.gate.attack import gated
-from safer_gym.wrappers.policies.victims import as_victim
+from safer_gym.wrappers.gate.policy import admit
+from safer_gym.wrappers.gate.probes import first_observation
+from safer_gym.wrappers.gate.visited import check_visited
+from safer_gym.wrappers.policies.view import PolicyView
 
 MakeEnv = Callable[[], gym.Env]
 Progress = Callable[[str, float], None]
@@ -47,8 +51,12 @@ def evaluate(
     traces: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
+    vec_normalize: Any = None,
 ) -> list[Outcomes]:
     """Run `n_episodes` of the policy's deterministic action under each attack.
+
+    Attacks move raw observations, and `eps` is in their units, also where the policy reads
+    normalised ones.
 
     Episode i of every attack is a new environment with `reset(seed=seed + i)`, so all attacks
     meet the same starts. Up to `n_envs` environments step together and share one call of the
@@ -68,25 +76,32 @@ def evaluate(
         traces: How many of the first episodes to record for pictures.
         device: Where the policy computes.
         progress: Called now and then with the attack's label and the share done.
+        vec_normalize: The VecNormalize that the policy was trained behind, or its file; None
+            takes the one that is attached to the model, False takes none.
 
     Raises:
-        ValueError: an argument out of range, a step without cost, or a value that is not finite.
         AdversaryError: an attack that leaves its ball or returns something else than asked.
+        ValueError: an argument out of range, a step without cost, a value that is not finite, or
+            a policy that cannot be measured: see `wrappers.gate.policy.admit`.
         TypeError: an observation space that is not a Box.
     """
     _check_counts(n_episodes=n_episodes, n_envs=n_envs)
     named = named_attacks(attacks)
-    low, high = _observation_box(make_env)
-    ball = LpBall.of(norm, eps, low=low, high=high)
-    victim = as_victim(policy, device=device)
+    view = admitted(policy, make_env, vec_normalize, seed)
+    space: Any = view.admitted[0]
+    ball = LpBall.of(norm, eps, low=space.low, high=space.high)
     outcomes = []
     with EnvPool(make_env) as stock:
         for label, attack in named.items():
             started = perf_counter()
             if isinstance(attack, str):
-                attack = learn_attack(attack, policy, make_env, eps=eps, norm=norm, seed=seed)
+                attack = learn_attack(attack, view, make_env, eps=eps, norm=norm, seed=seed)
+            rule = gated(attack, label)
+            actor = AttackedPolicy(
+                view.victim(), rule, ball, seed=seed, device=device, draw=view.draw
+            )
             episodes = run_episodes(
-                AttackedPolicy(victim, gated(attack, label), ball, seed=seed, device=device),
+                actor,
                 stock,
                 seeds=range(seed, seed + n_episodes),
                 n_envs=n_envs,
@@ -94,6 +109,7 @@ def evaluate(
                 traces=traces,
                 progress=None if progress is None else _labelled(progress, label),
             )
+            check_visited(view, actor.kept)
             radius = 0.0 if label == NATURAL else float(np.max(eps))
             outcomes.append(_gather(label, radius, norm, episodes, perf_counter() - started))
     return outcomes
@@ -126,16 +142,25 @@ def _check_counts(**counts: int) -> None:
             raise ValueError(f"{name} must be at least 1, got {value!r}")
 
 
-def _observation_box(make_env: MakeEnv) -> tuple[np.ndarray, np.ndarray]:
+def admitted(policy: Any, make_env: MakeEnv, vec_normalize: Any, seed: int) -> PolicyView:
+    """The view of a policy that can be evaluated in these environments.
+
+    Raises:
+        TypeError: an observation space that is not a Box.
+        ValueError: a policy that cannot be measured.
+    """
     env = make_env()
-    space = env.observation_space
-    env.close()
-    if not isinstance(space, gym.spaces.Box):
-        raise TypeError(
-            f"evaluate attacks Box observations, the environment has {space}; for a Dict space "
-            "wrap the environment in ObservationAdversary, which takes the keys to attack"
-        )
-    return space.low, space.high
+    try:
+        space, actions = env.observation_space, env.action_space
+        if not isinstance(space, gym.spaces.Box):
+            raise TypeError(
+                f"evaluate attacks Box observations, the environment has {space}; for a Dict space "
+                "wrap the environment in ObservationAdversary, which takes the keys to attack"
+            )
+        obs = first_observation(env, seed)
+    finally:
+        env.close()
+    return admit(policy, space, actions, vec_normalize=as_normaliser(vec_normalize), around=obs)
 
 
 def _labelled(progress: Progress, label: str) -> Callable[[float], None]:

@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.loading.callables import digest_of_module, is_named, load_named
 from safer_gym.conformance.loading.formats import format_of, titles
+from safer_gym.conformance.loading.normaliser import as_normaliser, normaliser_of_file
 from safer_gym.conformance.loading.refusals import UntrustedFile
 from safer_gym.conformance.loading.sb3_algorithms import algorithm_named, read_data
+from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.sb3_format import SB3
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
+from safer_gym.wrappers.policies.view import view_of
 
 
 class LoadedPolicy(NamedTuple):
@@ -28,7 +31,9 @@ class LoadedPolicy(NamedTuple):
     """Whether code that the file carries may have run."""
 
 
-def load_policy(source: str | Path, *, trust: bool = False) -> LoadedPolicy:
+def load_policy(
+    source: str | Path, *, trust: bool = False, vec_normalize: Any = None
+) -> LoadedPolicy:
     """A policy from a file, a packaged name ("ball-circle/cvpo"), or "module:function".
 
     A file is untrusted input. What can be read as data is read so, whatever `trust` says; what
@@ -37,20 +42,25 @@ def load_policy(source: str | Path, *, trust: bool = False) -> LoadedPolicy:
     Args:
         source: Where the policy is.
         trust: Allow code that the file carries to run.
+        vec_normalize: The VecNormalize that the policy was trained behind: its file, which is read
+            as data, or the object. None takes the file that lies beside a saved model; False, or
+            "none", takes none. With one, the policy is a `PolicyView` that reads raw observations.
 
     Raises:
         UntrustedFile: (a ValueError) the file needs `trust`.
-        ValueError: a damaged file, or none of the formats.
+        ValueError: a damaged file, or none of the formats; a model that was trained behind a
+            VecNormalize which is not there.
         FileNotFoundError: no such file, and no packaged policy of that name.
         ModuleNotFoundError: a module or an optional dependency is missing.
     """
     name = str(source)
     if not Path(name).is_file():
         if name in packaged_policies():
-            loaded = load_policy(packaged_path(name), trust=trust)
+            loaded = load_policy(packaged_path(name), trust=trust, vec_normalize=vec_normalize)
             return loaded._replace(source=name)
         if is_named(name):
-            return LoadedPolicy(load_named(name), "callable", name, digest_of_module(name), True)
+            policy = _seen_through(load_named(name), as_normaliser(vec_normalize))
+            return LoadedPolicy(policy, "callable", name, digest_of_module(name), True)
         raise FileNotFoundError(
             f"no file {name!r} and no packaged policy of that name; packaged are: "
             f"{', '.join(packaged_policies()) or 'none'}; the formats are: {titles()}"
@@ -59,8 +69,17 @@ def load_policy(source: str | Path, *, trust: bool = False) -> LoadedPolicy:
     form = format_of(path)
     if form.needs_trust and not trust:
         raise UntrustedFile(name, f"{form.title}: {form.why}")
+    if form is SB3:
+        normaliser: Any = normaliser_of_file(path, Sb3File(read_data(path), {}), vec_normalize)
+    else:
+        normaliser = as_normaliser(vec_normalize)
     opened = form.load(path, trust)
-    return LoadedPolicy(opened.policy, form.name, name, digest(path), opened.ran_code)
+    policy = _seen_through(opened.policy, normaliser)
+    return LoadedPolicy(policy, form.name, name, digest(path), opened.ran_code)
+
+
+def _seen_through(policy: Any, normaliser: Any) -> Any:
+    return view_of(policy, normaliser) if normaliser else policy
 
 
 def algorithm_of(path: Path) -> str | None:

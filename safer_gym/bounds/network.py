@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.choices import choose
 
+_GLOBAL_HOOKS = (torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks)
 ACTIVATIONS = ("relu", "tanh", "leaky_relu")
 
 
@@ -55,28 +57,29 @@ def sequential_layers(modules: nn.Module | Iterable[nn.Module]) -> tuple[Layer, 
         NotCoveredError: any other module; names it.
     """
     if isinstance(modules, nn.Module):
-        modules = modules.children() if isinstance(modules, nn.Sequential) else [modules]
+        modules = [modules]
     return tuple(layer for module in modules for layer in _layers_of(module))
 
 
 def _layers_of(module: nn.Module) -> tuple[Layer, ...]:
-    if isinstance(module, nn.Sequential):
-        return sequential_layers(module)
+    _check_plain(module)
+    if type(module) is nn.Sequential:
+        return sequential_layers(module.children())
     if type(module) is nn.Linear:
         weight = module.weight.detach()
         bias = torch.zeros_like(weight[:, 0]) if module.bias is None else module.bias.detach()
         return (Affine(weight, bias),)
-    if isinstance(module, nn.LeakyReLU):
+    if type(module) is nn.LeakyReLU:
         return (checked(Activation("leaky_relu", module.negative_slope)),)
-    if isinstance(module, nn.ReLU):
+    if type(module) is nn.ReLU:
         return (Activation("relu"),)
-    if isinstance(module, nn.Tanh):
+    if type(module) is nn.Tanh:
         return (Activation("tanh"),)
-    if isinstance(module, (nn.Identity, nn.Flatten)):
+    if type(module) in (nn.Identity, nn.Flatten):
         return ()
-    if isinstance(module, nn.Dropout) and not module.training:
+    if type(module) is nn.Dropout and not module.training:
         return ()
-    if type(module).__name__ == "BatchRenorm1d":
+    if type(module).__name__ == "BatchRenorm1d" and type(module).__module__.startswith("sb3_"):
         if module.training:
             raise NotCoveredError(
                 "a BatchRenorm1d in training", "call policy.set_training_mode(False) first"
@@ -86,6 +89,16 @@ def _layers_of(module: nn.Module) -> tuple[Layer, ...]:
         f"the layer {type(module).__name__}",
         "networks may consist of Linear, ReLU, LeakyReLU, Tanh, Flatten and Identity",
     )
+
+
+def _check_plain(module: nn.Module) -> None:
+    """A hook, or a `forward` of its own, may do anything."""
+    hooks = [module._forward_hooks, module._forward_pre_hooks, *_GLOBAL_HOOKS]
+    if any(hooks) or "forward" in vars(module):
+        raise NotCoveredError(
+            f"a {type(module).__name__} with hooks, or with a forward of its own",
+            "what they do is not known",
+        )
 
 
 def _normalisation(module: Any) -> tuple[Layer, ...]:

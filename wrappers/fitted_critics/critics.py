@@ -26,8 +26,10 @@ from safer_gym.wrappers.fitted_critics.training import (
     network_inputs,
 )
 from safer_gym.wrappers.gate.attack import gated
+from safer_gym.wrappers.gate.policy import admit
+from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.obs_layout import ObsLayout
-from safer_gym.wrappers.policies.victims import as_victim, attached_normaliser, through
+from safer_gym.wrappers.policies.victims import through
 from safer_gym.wrappers.units import make_ball, radius
 
 FRESH = 100_000
@@ -175,9 +177,12 @@ def _acting(
 ) -> ActionFn:
     """The policy, or the policy under attack, as a function of packed observations."""
     env = make_env()
-    layout, (low, high) = ObsLayout(env.observation_space), action_box(env.action_space)
-    env.close()
-    victim = through(layout, as_victim(policy, vec_normalize=attached_normaliser(policy)))
+    try:
+        layout, (low, high) = ObsLayout(env.observation_space), action_box(env.action_space)
+        view = admit(policy, layout.space, env.action_space, around=first_observation(env, seed))
+    finally:
+        env.close()
+    victim = through(layout, view.victim())
     ball = make_ball(layout, norm, radius(layout, eps, np.ones(())))
     rule = None if attack is None else gated(attack)
     generator = torch.Generator().manual_seed(seed)

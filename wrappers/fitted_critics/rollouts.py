@@ -15,6 +15,7 @@ from torch import Tensor
 
 from safer_gym.types import ActionFn
 from safer_gym.wrappers.gate.environment import EnvironmentGate
+from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.obs_layout import ObsLayout, stack
 
 MEMORY = 0.9
@@ -76,10 +77,11 @@ def _collect(
     ]
     wobble = [_Wobble(noise, spread, rng) for _ in envs]
     rows: list[tuple[Any, ...]] = []
-    for _ in range(steps):
+    for step in range(steps):
         packed = layout.pack(stack(obs))
         with torch.no_grad():
             mean = action(packed).numpy()
+        check_finite(mean, f" at step {step} of the rollouts")
         done_actions = np.clip(mean + np.stack([w.draw() for w in wobble]), low, high)
         answers = [_step(*row) for row in zip(envs, gates, done_actions, strict=True)]
         reached, signals, terminated, done = zip(*answers, strict=True)

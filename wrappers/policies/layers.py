@@ -13,7 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.distributions import DiagGaussianDistribution
 from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
 from stable_baselines3.common.preprocessing import is_image_space
-from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.torch_layers import FlattenExtractor, MlpExtractor
 from stable_baselines3.common.vec_env import VecNormalize
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN
 from torch import Tensor, nn
@@ -24,9 +24,14 @@ from safer_gym.bounds.network import Activation, Affine, Layer, affine_layers, s
 from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.mlp import MlpAction
 from safer_gym.types import Victim
+from safer_gym.wrappers.policies.altered import altered
+from safer_gym.wrappers.policies.normaliser import Normaliser
+from safer_gym.wrappers.policies.view import PolicyView
 
 
-def policy_layers(policy: Any, *, vec_normalize: VecNormalize | None = None) -> PolicyLayers:
+def policy_layers(
+    policy: Any, *, vec_normalize: VecNormalize | Normaliser | None = None
+) -> PolicyLayers:
     """The network behind a policy, as `safer_gym.bounds` takes it.
 
     Covered: CVPO and SAFER; SAC, SAC-Lagrangian, TQC and CrossQ; PPO, A2C and TRPO; TD3 and DDPG
@@ -43,6 +48,8 @@ def policy_layers(policy: Any, *, vec_normalize: VecNormalize | None = None) -> 
         NotCoveredError: a recurrent network, CrossQ in training mode, gSDE, images or Dict
             observations, discrete actions, running normalisation, unknown layers or objects.
     """
+    if isinstance(policy, PolicyView):
+        policy, vec_normalize = policy.inner, vec_normalize or policy.normaliser
     layers = _policy_layers(policy)
     return layers if vec_normalize is None else _behind(vec_normalize, layers)
 
@@ -78,8 +85,8 @@ def _of_victim(victim: Victim) -> PolicyLayers:
 def _of_model(policy: BaseModel) -> PolicyLayers:
     name = type(policy).__name__
     _check_spaces(policy, name)
-    if hasattr(policy, "lstm_actor"):
-        raise NotCoveredError(f"the recurrent {name}", "its action depends on the past")
+    if reason := altered(policy):
+        raise NotCoveredError(name, f"{reason}, and the network may not be what acts")
     if isinstance(policy, ActorCriticPolicy):
         return _on_policy(policy)
     actor = getattr(policy, "actor", policy)
@@ -103,6 +110,10 @@ def _on_policy(policy: ActorCriticPolicy) -> PolicyLayers:
         raise NotCoveredError(
             f"the distribution {type(policy.action_dist).__name__} of {name}",
             "only diagonal Gaussians are; train without use_sde",
+        )
+    if type(policy.mlp_extractor) is not MlpExtractor:
+        raise NotCoveredError(
+            f"the extractor {type(policy.mlp_extractor).__name__} of {name}", "only MlpExtractor is"
         )
     layers = sequential_layers([policy.mlp_extractor.policy_net, policy.action_net])
     std = policy.log_std.detach().double().exp()
@@ -140,7 +151,7 @@ def _check_extractor(extractor: Any) -> None:
         )
 
 
-def _behind(normaliser: VecNormalize, policy: PolicyLayers) -> PolicyLayers:
+def _behind(normaliser: VecNormalize | Normaliser, policy: PolicyLayers) -> PolicyLayers:
     """The policy as a function of raw observations: scale, shift and clip written as layers."""
     if normaliser.training:
         raise NotCoveredError("running normalisation", "set vec_normalize.training = False first")

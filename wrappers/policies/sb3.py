@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel, BasePolicy
@@ -35,8 +36,11 @@ def sb3_victim(model: Any) -> Victim | None:
             f"attacks need a policy with continuous actions (Box); {type(model).__name__} has "
             f"{policy.action_space}"
         )
-    if hasattr(policy, "lstm_actor"):
-        raise ValueError(f"recurrent policies can not be attacked step by step: {type(model)}")
+    if returns_state(policy):
+        raise ValueError(
+            f"{type(model).__name__} is recurrent, its `predict` returns a state: attacks are on "
+            "policies whose action depends on the present observation alone"
+        )
     if isinstance(policy, ActorCriticPolicy):
         return _on_policy(policy)
     actor = getattr(policy, "actor", None)
@@ -45,6 +49,18 @@ def sb3_victim(model: Any) -> Victim | None:
     if hasattr(actor, "mu"):
         return _deterministic(policy)
     return None
+
+
+def returns_state(policy: BasePolicy) -> bool:
+    """Whether its `predict` hands on a memory."""
+    with as_found(policy):
+        return policy.predict(_blank(policy.observation_space), deterministic=True)[1] is not None
+
+
+def _blank(space: spaces.Space) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {key: _blank(part) for key, part in space.spaces.items()}
+    return np.zeros(space.shape or (), space.dtype)
 
 
 def _on_policy(policy: ActorCriticPolicy) -> Victim:

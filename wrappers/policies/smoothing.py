@@ -7,6 +7,7 @@ one inside: its benign episodes have to be run with the noise, and it has to be 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from safer_gym.balls import LpBall
-from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.bounds.smoothing import smoothing_bound, smoothing_shift
 from safer_gym.types import Victim
-from safer_gym.wrappers.policies.victims import as_victim
+from safer_gym.wrappers.policies.view import PolicyView, view_of
 
 
 class SmoothedPolicy:
@@ -33,22 +33,26 @@ class SmoothedPolicy:
 
     Raises:
         ValueError: noise_std negative or zero everywhere.
-        NotCoveredError: a recurrent policy.
+        ValueError: a recurrent policy.
     """
 
     def __init__(self, policy: Any, noise_std: ArrayLike, *, seed: int | None = None) -> None:
         self.noise_std = torch.as_tensor(np.asarray(noise_std, dtype=np.float64))
         if not bool((self.noise_std >= 0).all()) or not bool(self.noise_std.any()):
             raise ValueError(f"noise_std must be >= 0, and not all zero; got {noise_std!r}")
-        if hasattr(getattr(policy, "policy", policy), "lstm_actor"):
-            raise NotCoveredError("a recurrent policy", "its action depends on the past")
-        self.base: Victim = as_victim(policy)
-        """The policy inside, without noise: what an adversary may know and differentiate."""
+        self.inside = view_of(policy)
+        """The policy inside, with its normaliser."""
+        self.base: Victim = self.inside.victim()
+        """Without noise: what an adversary may know and differentiate."""
         self._generator = torch.Generator()
         if seed is None:
             self._generator.seed()
         else:
             self._generator.manual_seed(seed)
+
+    def policy_view(self) -> PolicyView:
+        """The policy inside, which acts with noise."""
+        return replace(self.inside, draw=self.draw)
 
     def draw(self, obs: Tensor, generator: torch.Generator) -> Tensor:
         """Actions [B, A] at observations [B, *O]; each row has noise of its own."""

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from safer_gym.bounds import Affine, Layers, NotCoveredError, PolicyLayers, with_constant_noise
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.layers import policy_layers
+from safer_gym.wrappers.policies.normaliser import Normaliser
+from safer_gym.wrappers.policies.view import PolicyView
 
 Finish = Callable[[Tensor], Tensor]
 """From a draw [B, A], in the units in which the noise is added, to an action of the environment."""
@@ -28,10 +30,12 @@ class StochasticPolicy:
         layers: the network, its mean and its scale.
         finish: what follows the draw: clipping, tanh, rescaling. It knows nothing of the
             observation, and so never raises a divergence.
+        makes_noise: whether its noise is on request, and not that of the policy inside.
     """
 
     layers: PolicyLayers
     finish: Finish
+    makes_noise: bool = False
 
     def draw(self, obs: Tensor, generator: torch.Generator) -> Tensor:
         """Actions [B, A] in the environment's units at `obs` [B, *O]."""
@@ -52,7 +56,7 @@ class StochasticPolicy:
 
 
 def stochastic_policy(
-    policy: Any, *, vec_normalize: VecNormalize | None = None
+    policy: Any, *, vec_normalize: VecNormalize | Normaliser | None = None
 ) -> StochasticPolicy:
     """The stochastic policy of a model of this package or of Stable-Baselines3.
 
@@ -66,9 +70,12 @@ def stochastic_policy(
         NotCoveredError: deterministic policies (see `noisy_policy`), and whatever `policy_layers`
             refuses.
     """
+    if isinstance(policy, PolicyView) and isinstance(policy.inner, StochasticPolicy):
+        policy = policy.inner
     if isinstance(policy, StochasticPolicy):
         return policy
     layers = policy_layers(policy, vec_normalize=vec_normalize)
+    policy = policy.inner if isinstance(policy, PolicyView) else policy
     if layers.is_deterministic:
         raise NotCoveredError(
             "a deterministic policy",
@@ -85,7 +92,7 @@ def stochastic_policy(
 
 
 def noisy_policy(
-    policy: Any, std: Any, *, vec_normalize: VecNormalize | None = None
+    policy: Any, std: Any, *, vec_normalize: VecNormalize | Normaliser | None = None
 ) -> StochasticPolicy:
     """The deterministic action plus Gaussian noise of constant deviations, clipped to the box.
 
@@ -104,6 +111,7 @@ def noisy_policy(
         NotCoveredError: whatever `policy_layers` refuses.
     """
     layers = policy_layers(policy, vec_normalize=vec_normalize)
+    policy = policy.inner if isinstance(policy, PolicyView) else policy
     model = getattr(policy, "policy", policy)
     if not isinstance(model, BaseModel):
         if not isinstance(model, nn.Module):
@@ -111,17 +119,17 @@ def noisy_policy(
                 f"action noise on a policy of type {type(model).__name__}",
                 "the units of its action are not known",
             )
-        return StochasticPolicy(with_constant_noise(layers, std), lambda drawn: drawn)
+        return StochasticPolicy(with_constant_noise(layers, std), lambda drawn: drawn, True)
     low, high = _box(model)
     if not bool(torch.isfinite(high - low).all()):
-        return StochasticPolicy(with_constant_noise(layers, std), _clipped(low, high))
+        return StochasticPolicy(with_constant_noise(layers, std), _clipped(low, high), True)
     middle, half = (high + low) / 2, (high - low) / 2
     deviations = torch.as_tensor(std, dtype=torch.float64).expand(layers.action_dim)
     layers = with_constant_noise(layers, deviations / half)
     if isinstance(model, ActorCriticPolicy):
         layers = replace(layers, layers=_in_units(layers.layers, middle, half))
     squash = "tanh" if layers.squash == "tanh" or _draws_before_tanh(model) else "clip"
-    return StochasticPolicy(replace(layers, squash=squash), _unscaled_and_clipped(low, high))
+    return StochasticPolicy(replace(layers, squash=squash), _unscaled_and_clipped(low, high), True)
 
 
 def _finish(policy: BaseModel) -> Finish:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from safer_gym.types import ActionFn, QFn, Victim
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.modes import as_found
+from safer_gym.wrappers.policies.normaliser import Normaliser, behind
 from safer_gym.wrappers.policies.sb3 import sb3_victim
 
 
@@ -28,7 +29,7 @@ def as_victim(
     *,
     q_reward: QFn | None = None,
     q_cost: QFn | None = None,
-    vec_normalize: VecNormalize | None = None,
+    vec_normalize: VecNormalize | Normaliser | None = None,
     device: str | torch.device = "cpu",
 ) -> Victim:
     """The differentiable functions that an attack may use of `policy`.
@@ -52,18 +53,12 @@ def as_victim(
     torch.device(device)
     victim = _as_victim(policy)
     if vec_normalize is not None:
-        victim = _behind(vec_normalize, victim)
+        victim = behind(vec_normalize, victim)
     if q_reward is not None:
         victim = victim._replace(q_reward=q_reward)
     if q_cost is not None:
         victim = victim._replace(q_cost=q_cost)
     return victim
-
-
-def attached_normaliser(policy: Any) -> VecNormalize | None:
-    """The VecNormalize that an SB3 model sees its observations through, if any."""
-    normaliser = policy.get_vec_normalize_env() if isinstance(policy, BaseAlgorithm) else None
-    return normaliser if normaliser is not None and normaliser.norm_obs else None
 
 
 def through(layout: ObsLayout, victim: Victim) -> Victim:
@@ -150,39 +145,6 @@ def _as_rows(actions: Any, like: Tensor) -> Tensor:
             f"got shape {array.shape} of {array.dtype}"
         )
     return torch.as_tensor(array.reshape(len(like), -1)).to(like)
-
-
-def _behind(normaliser: VecNormalize, victim: Victim) -> Victim:
-    """The victim as seen from raw observations, before `normaliser`."""
-
-    def normalised(obs: Any) -> Any:
-        if isinstance(obs, dict):
-            return {key: _normalise(normaliser, value, key) for key, value in obs.items()}
-        return _normalise(normaliser, obs, None)
-
-    def of_obs(function: Any) -> Any:
-        return function and (lambda obs: function(normalised(obs)))
-
-    def of_pair(critic: QFn | None) -> QFn | None:
-        return critic and (lambda obs, action: critic(normalised(obs), action))
-
-    return Victim(
-        of_obs(victim.action),
-        of_pair(victim.q_reward),
-        of_pair(victim.q_cost),
-        of_obs(victim.distribution),
-    )
-
-
-def _normalise(normaliser: VecNormalize, obs: Tensor, key: str | None) -> Tensor:
-    rms: Any = normaliser.obs_rms
-    if key is not None:
-        if not isinstance(rms, dict) or key not in rms:
-            return obs
-        rms = rms[key]
-    mean = torch.as_tensor(rms.mean).to(obs)
-    deviation = torch.as_tensor(np.sqrt(rms.var + normaliser.epsilon)).to(obs)
-    return ((obs - mean) / deviation).clamp(-normaliser.clip_obs, normaliser.clip_obs)
 
 
 def _any_tensor(obs: Any) -> Tensor:

@@ -215,7 +215,8 @@ def in_training(model):
 
 
 class Recurrent(PPO.policy_aliases["MlpPolicy"]):
-    lstm_actor = None
+    def predict(self, *args, **options):
+        return super().predict(*args, **options)[0], "a state"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ class Recurrent(PPO.policy_aliases["MlpPolicy"]):
         (lambda: PPO("MlpPolicy", Still(spaces.Discrete(3))), "continuous"),
         (lambda: PPO("MultiInputPolicy", DictEnv()), "only a Box"),
         (lambda: PPO("CnnPolicy", ImageEnv()), "images"),
-        (lambda: PPO(Recurrent, Still()), "recurrent"),
+        (lambda: PPO(Recurrent, Still()), "method 'predict' of its own"),
         (lambda: model(SAC, policy_kwargs={"activation_fn": nn.GELU}), "GELU"),
         (lambda: in_training(model(contrib.CrossQ)), "BatchRenorm"),
         (lambda: nn.Sequential(nn.Conv1d(1, 1, 1)), "Conv1d"),

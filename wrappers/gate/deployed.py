@@ -1,0 +1,78 @@
+"""Is what attacks and bounds read of a policy what the policy does when it is deployed?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stable_baselines3.common.policies import BasePolicy
+from torch import Tensor
+
+from safer_gym.wrappers.gate.questions import Questions, apart
+from safer_gym.wrappers.obs_layout import pick
+from safer_gym.wrappers.policies.altered import altered
+from safer_gym.wrappers.policies.view import PolicyView
+
+TOLERANCE = 1e-4
+BLACK_BOX = "lambda obs: model.predict(obs, deterministic=True)[0]"
+
+
+def check_deployed(questions: Questions, rows: Any) -> None:
+    """Compare the policy's parts with its `predict`, at a batch of observations.
+
+    Raises:
+        ValueError: says at which observation they differ, and by how much.
+    """
+    view = questions.view
+    if not view.has_parts:
+        return
+    told = questions.deployed(rows)
+    compare("`predict(deterministic=True)`", told, questions.measured(rows), rows)
+    if view.is_sb3:
+        one, _ = view.predict(pick(rows, 0))
+        alone = told.new_tensor(one).reshape(1, -1)
+        compare("`predict` of a single observation", alone, told[:1], rows)
+        _check_unclipped(questions, rows)
+
+
+def check_unaltered(view: PolicyView) -> None:
+    """A model that is read part by part calls its parts in the known way.
+
+    Raises:
+        ValueError: names the hook or the method.
+    """
+    if view.is_sb3 and (reason := altered(view.inner)):
+        raise ValueError(
+            f"the policy may not be what attacks and bounds read of it: {reason}. To measure the "
+            f"policy as a black box, pass {BLACK_BOX}"
+        )
+
+
+def compare(what: str, told: Tensor, read: Tensor, rows: Any) -> None:
+    """Refuse two answers that differ.
+
+    Raises:
+        ValueError: names the observation and the difference.
+    """
+    if found := apart(told, read, TOLERANCE):
+        row, error = found
+        raise ValueError(
+            f"the policy is not what attacks and bounds read of it: at the observation "
+            f"{pick(rows, row)!r} {what} gives {_short(told[row])}, the parts that are read give "
+            f"{_short(read[row])}, a difference of {error:.3g}. To measure the policy as a black "
+            f"box, pass {BLACK_BOX}"
+        )
+
+
+def _check_unclipped(questions: Questions, rows: Any) -> None:
+    """Actions cut to the same box hide how far apart they were."""
+    view = questions.view
+    policy, distribution = getattr(view.inner, "policy", view.inner), view.victim().distribution
+    if not isinstance(policy, BasePolicy) or policy.squash_output or distribution is None:
+        return
+    raw = view.raw_action(rows, deterministic=True).reshape(len(questions.layout.pack(rows)), -1)
+    mean = distribution(questions.layout.unpack(questions.layout.pack(rows))).mean.detach()
+    compare("the action before it is clipped", raw, mean, rows)
+
+
+def _short(numbers: Tensor) -> str:
+    return "[" + ", ".join(f"{float(n):.4g}" for n in numbers) + "]"

@@ -1,0 +1,89 @@
+"""Ask a policy, and hold two answers against each other.
+
+Axes: B observations, A actions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor
+
+from safer_gym.wrappers.obs_layout import ObsLayout, batch_of, pick
+from safer_gym.wrappers.policies.view import PolicyView
+
+
+class Questions:
+    """A policy and the spaces in which it is asked.
+
+    Args:
+        view: the policy.
+        observation_space: of the environment, a Box or a Dict.
+        actions: numbers in one action of the environment.
+    """
+
+    def __init__(self, view: PolicyView, observation_space: spaces.Space, actions: int) -> None:
+        self.view, self.actions = view, actions
+        self.layout = ObsLayout(observation_space)
+
+    @classmethod
+    def of(cls, view: PolicyView) -> Questions:
+        """Of an admitted policy with Box actions."""
+        assert view.admitted is not None
+        observations, actions = view.admitted
+        return cls(view, observations, int(np.prod(actions.shape or ())))
+
+    def measured(self, rows: Any) -> Tensor:
+        """What attacks and evaluations read at a batch of observations, [B, A]."""
+        packed = self.layout.pack(rows)
+        try:
+            with torch.no_grad():
+                answer = self.view.victim().action(self.layout.unpack(packed)).detach().clone()
+        except (ValueError, TypeError):
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"the policy cannot answer a batch of {len(packed)} observations of shape "
+                f"{tuple(packed.shape[1:])}: {type(error).__name__}: {error}"
+            ) from error
+        if tuple(answer.shape) != (len(packed), self.actions):
+            raise ValueError(
+                f"the policy must return {self.actions} numbers for each observation, as the "
+                f"environment's action space has them; got shape {tuple(answer.shape)} for "
+                f"{len(packed)} observations"
+            )
+        return answer
+
+    def alone(self, rows: Any) -> Tensor:
+        """`measured`, one observation at a time."""
+        parts = [self.measured(batch_of(pick(rows, k))) for k in range(count(rows))]
+        return torch.cat(parts)
+
+    def deployed(self, rows: Any, *, deterministic: bool = True) -> Tensor:
+        """What the policy's own `predict` answers, [B, A]."""
+        answer, _ = self.view.predict(rows, deterministic=deterministic)
+        return torch.as_tensor(np.asarray(answer, dtype=np.float64)).reshape(count(rows), -1)
+
+
+def count(rows: Any) -> int:
+    """B of a batch."""
+    return len(next(iter(rows.values()))) if isinstance(rows, dict) else len(rows)
+
+
+def apart(a: Tensor, b: Tensor, tolerance: float) -> tuple[int, float] | None:
+    """The row where two answers differ most, and by how much; None where they agree.
+
+    Differences count relative to the answers' own size, and absolutely below 1. NaN agrees with
+    NaN: what is not finite is refused where it is acted on.
+    """
+    a, b = a.double(), b.double()
+    size = torch.maximum(a.abs(), b.abs()).nan_to_num(posinf=0.0).amax(0).clamp(min=1.0)
+    same = (a == b) | (a.isnan() & b.isnan())
+    error = torch.where(same, 0.0, (a - b).abs().nan_to_num(nan=torch.inf))
+    if bool((error <= tolerance * size).all()):
+        return None
+    row = int((error / size).amax(1).argmax())
+    return row, float(error[row].max())

@@ -1,0 +1,152 @@
+"""One view of a policy: what is attacked, evaluated, certified or loaded goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.vec_env import VecNormalize
+from torch import Tensor, nn
+
+from safer_gym.types import Victim
+from safer_gym.wrappers.policies.modes import as_found
+from safer_gym.wrappers.policies.normaliser import (
+    Normaliser,
+    attached_normaliser,
+    behind,
+    check_fits,
+    frozen,
+    normalised_arrays,
+)
+from safer_gym.wrappers.policies.victims import as_victim
+
+
+@dataclass(frozen=True)
+class PolicyView:
+    """A policy with its normaliser, seen from raw observations and in the environment's units.
+
+    Args:
+        inner: what the user passed, whatever `as_victim` takes.
+        normaliser: the statistics that its observations go through; a VecNormalize is read anew
+            at each call.
+        draw: actions at raw observations, of a policy that acts only with noise; the victim is
+            then the policy without it.
+        admitted: the spaces for which `wrappers.gate` has admitted it.
+    """
+
+    inner: Any
+    normaliser: Normaliser | VecNormalize | None = None
+    draw: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    admitted: tuple[spaces.Space, spaces.Space] | None = None
+
+    def victim(self) -> Victim:
+        """Differentiable functions of raw observations."""
+        return self._victim
+
+    @cached_property
+    def _victim(self) -> Victim:
+        victim = as_victim(self.inner)
+        return victim if self.normaliser is None else behind(self.normaliser, victim)
+
+    @property
+    def observation_space(self) -> spaces.Space | None:
+        """The space that the policy states; None where it states none."""
+        return getattr(self.inner, "observation_space", None)
+
+    @property
+    def action_space(self) -> spaces.Space | None:
+        """The space that the policy states; None where it states none."""
+        return getattr(self.inner, "action_space", None)
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """The torch modules that it is made of."""
+        found = (self.inner, getattr(self.inner, "policy", None))
+        return [part for part in found if isinstance(part, nn.Module)]
+
+    @property
+    def is_sb3(self) -> bool:
+        """Whether it is a model of Stable-Baselines3, or the policy of one."""
+        return isinstance(self.inner, (BaseAlgorithm, BasePolicy))
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it is deployed by a method `predict`."""
+        return callable(getattr(self.inner, "predict", None))
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether attacks read something else than the `predict` that is deployed."""
+        reads_parts = self.is_sb3 or callable(getattr(self.inner, "victim", None))
+        return self.predicts and reads_parts
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+    ) -> tuple[np.ndarray, Any]:
+        """As the policy is deployed: (raw observations, state) to (actions, state)."""
+        if self.normaliser is not None:
+            observation = normalised_arrays(self.normaliser, observation)
+        memory = {} if state is None else {"state": state, "episode_start": episode_start}
+        with as_found(*self.modules):
+            return self.inner.predict(observation, **memory, deterministic=deterministic)
+
+    def raw_action(self, observation: Any, *, deterministic: bool) -> Tensor:
+        """What a policy of Stable-Baselines3 answers to raw observations before it is clipped."""
+        policy = getattr(self.inner, "policy", self.inner)
+        if self.normaliser is not None:
+            observation = normalised_arrays(self.normaliser, observation)
+        with as_found(policy), torch.no_grad():
+            return policy._predict(policy.obs_to_tensor(observation)[0], deterministic)
+
+
+def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> PolicyView:
+    """The view of a policy with its normaliser.
+
+    Args:
+        policy: whatever `as_victim` takes, or a view.
+        vec_normalize: the statistics that raw observations go through: a VecNormalize, or a
+            `Normaliser`. None takes the one that is attached to the model; False takes none.
+        live: read a VecNormalize anew at each call instead of copying its statistics; for policies
+            that still learn.
+
+    Raises:
+        ValueError: two normalisers that differ; statistics of another observation space.
+        TypeError: a normaliser of another kind.
+    """
+    if callable(getattr(policy, "policy_view", None)):
+        policy = policy.policy_view()
+    if isinstance(policy, PolicyView) and vec_normalize is None:
+        return policy
+    inner, own = policy, attached_normaliser(policy)
+    if isinstance(policy, PolicyView):
+        inner, own = policy.inner, policy.normaliser
+    given = own if vec_normalize is None else vec_normalize
+    if given is None or given is False:
+        return PolicyView(inner)
+    copy = frozen(given)
+    if copy is None:
+        return PolicyView(inner)
+    _check_one(own, copy)
+    view = PolicyView(inner, given if live else copy)
+    if view.observation_space is not None:
+        check_fits(copy, view.observation_space)
+    return view
+
+
+def _check_one(own: Any, given: Normaliser) -> None:
+    if own is not None and frozen(own).digest != given.digest:  # type: ignore[union-attr]
+        raise ValueError(
+            "vec_normalize differs from the statistics that the policy brings along; leave "
+            "vec_normalize out, or pass the model without its environment"
+        )
