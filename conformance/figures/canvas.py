@@ -122,7 +122,7 @@ def standalone(svg: str) -> str:
         "".join(f"--{role}: {colour[i]};" for role, colour in COLOURS.items()) for i in (0, 1)
     )
     style = (
-        f":root{{{light}font-family:system-ui,sans-serif}}"
+        f":root{{{light}background:var(--paper);font-family:system-ui,sans-serif}}"
         f"@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
     )
     return svg.replace("<svg ", f'<svg xmlns="{SVG}" ', 1).replace(

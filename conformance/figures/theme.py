@@ -22,6 +22,8 @@ COLOURS = {
     "s1": Colour("#0b62a8", "#66b2f2"),
     "s2": Colour("#0c7a5c", "#45c9a2"),
     "s3": Colour("#7a3f98", "#c795e6"),
+    "s4": Colour("#a8246e", "#f48fc2"),
+    "s5": Colour("#5a6a12", "#b4c95c"),
     "alarm": Colour("#c8102e", "#ff6b75"),
     "doubt": Colour("#8a6100", "#e0b04a"),
     "reached": Colour("#c8102f", "#e0505b"),
@@ -31,7 +33,7 @@ COLOURS = {
 }
 """No light colour stands twice: an SVG's colours are replaced by the names of their roles."""
 
-SERIES = 4
+SERIES = 6
 """How many colours tell series apart."""
 MARKERS = "os^DvP"
 MARKS = "●■▲◆▼✚"
