@@ -11,7 +11,6 @@ python -m benchmarks overlap                 # collecting during the updates, be
 python -m benchmarks rounds                  # what a round of training is made of
 python -m benchmarks precision robust_time   # trainings: is bfloat16 harmless? quality by time
 python -m benchmarks memory                  # a million transitions; many episodes
-python -m benchmarks theory                  # every bound against exact finite problems
 python -m benchmarks updates --json out.json
 python -m benchmarks certificates action_noise --json results/certificates.json \\
     --markdown results/certificates.md   # the packaged policies' certificates
@@ -46,7 +45,6 @@ from benchmarks import (
     precision,
     robust_time,
     rounds,
-    theory,
     updates,
 )
 from benchmarks.machine import describe
@@ -67,7 +65,6 @@ NAMES = (
     "memory",
     "overlap",
     "rounds",
-    "theory",
     "updates",
 )
 LONG = ("certificates", "action_noise", "precision", "robust_time")
@@ -119,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Speed of attacks, attacked evaluation, updates, certificates, collection and "
-        "imports; memory; how tight enclosures are; and the theory against exact finite problems. "
+        "imports; memory; and how tight enclosures are. "
         "Variants run in turns; compare ratios of one run, by CPU time where others compute too.",
     )
     parser.add_argument(
@@ -235,10 +232,6 @@ def _evaluation(options: argparse.Namespace) -> dict[str, Any]:
     return evaluation.measure(**chosen, **_repeated(options))
 
 
-def _theory(options: argparse.Namespace) -> dict[str, Any]:
-    return theory.measure(problems=300) if options.tiny else theory.measure()
-
-
 def _gates(options: argparse.Namespace) -> dict[str, Any]:
     return gates.measure(**({"gates": 20, "longest": 40} if options.tiny else {}))
 
@@ -289,6 +282,5 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "precision": _precision,
     "robust_time": _robust_time,
     "rounds": _rounds,
-    "theory": _theory,
     "updates": _updates,
 }

@@ -101,30 +101,6 @@ def _evaluation(result: Result) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-def _theory(result: Result) -> tuple[list[str], list[list[str]]]:
-    head = ["statement", "label", "instances", "violations", "median ratio", "largest", "floor"]
-    head.append("")
-    rows = []
-    for row in result["rows"]:
-        numbers = [f"{row[key]:.4f}" for key in ("median", "largest", "floor")]
-        counts = [str(row["instances"]), str(row["violations"])]
-        rows.append([row["name"], row["label"], *counts, *numbers, _verdict(row)])
-    rows += [[name, "observed", f"{value:.5g}", *[""] * 5] for name, value in _observed(result)]
-    return head, rows
-
-
-def _verdict(row: Result) -> str:
-    if row["violations"]:
-        return "VIOLATED"
-    if row["largest"] < row["floor"]:
-        return "no power"
-    return "holds"
-
-
-def _observed(result: Result) -> list[tuple[str, float]]:
-    return list(result["observed"].items())
-
-
 def _updates(result: Result) -> tuple[list[str], list[list[str]]]:
     head = ["algorithm", "variant", "ms", "CPU ms", "updates/CPU s"]
     rows = []
@@ -232,7 +208,6 @@ _LAYOUTS: dict[str, Callable[[Result], tuple[list[str], list[list[str]]]]] = {
     "enclosure": _enclosure,
     "evaluation": _evaluation,
     "gates": _gates,
-    "theory": _theory,
     "updates": _updates,
 }
 

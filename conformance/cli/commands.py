@@ -300,10 +300,13 @@ def selfcheck(
     areas: Annotated[
         str, typer.Option(help="Some areas, comma-separated, e.g. theory,statistics; default all.")
     ] = "",
-    verbose: Annotated[bool, typer.Option("--verbose", help="How each mutant was killed.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="The evidence of each check.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Try this installation against closed forms, exact problems and wrong versions of itself."""
+    """Try this installation against closed forms.
+
+    Random problems and wrong versions of the code are in the repository's tests, not in here.
+    """
     from safer_gym.conformance.cli.selfcheck import run_selfcheck
 
     run_selfcheck(areas, as_json=as_json, verbose=verbose)

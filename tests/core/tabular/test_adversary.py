@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from theory.examples import attaining_case
 
 from safer_gym.tabular import (
     Attacked,
@@ -26,7 +27,6 @@ from safer_gym.tabular import (
     value_iteration,
 )
 from safer_gym.tabular.adversary import offers, truth
-from safer_gym.tabular.examples import attaining_case
 from safer_gym.tabular.random_cmdps import random_case, random_cases
 from safer_gym.tabular.values import expected_signal, visitation
 

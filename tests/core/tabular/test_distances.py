@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import rel_entr
+from theory.examples import late_arrival_case
 
 from safer_gym.tabular.distances import (
     arrival_probability,
@@ -14,7 +15,6 @@ from safer_gym.tabular.distances import (
     renyi,
     total_variation,
 )
-from safer_gym.tabular.examples import late_arrival_case
 from safer_gym.tabular.random_cmdps import random_case
 
 RNG = np.random.default_rng(0)

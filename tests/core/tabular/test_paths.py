@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from theory.paths import benign_paths
 
 from safer_gym.tabular import random_cases, unattacked, worst_mean, worst_rate
 from safer_gym.tabular.horizon import occupancy
-from safer_gym.tabular.paths import benign_paths
 from safer_gym.tabular.random_cmdps import picked
 
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from safer_gym.tabular.examples import attaining_case, improvement_case
 from safer_gym.tabular.random_cmdps import Case, picked, random_cases
-from safer_gym.theory.comparison import Comparison
-from safer_gym.theory.episodic import EpisodeFacts, episode_facts
-from safer_gym.theory.facts import Facts, facts_of
+from theory.comparison import Comparison
+from theory.episodic import EpisodeFacts, episode_facts
+from theory.examples import attaining_case, improvement_case
+from theory.facts import Facts, facts_of
 
 EPISODES = ((1, 0.0), (3, 0.0), (6, 2.0))
 """Horizons and limits of the episodic statements; each takes its share of the problems."""

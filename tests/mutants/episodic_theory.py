@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from mutants.exact_problems import Statement, formula, solved, tight
+from mutants.trial import Trial
 from scipy.special import ndtr, ndtri
+from theory import Comparison, episodic, gaussian
+from theory.episodic import EpisodeFacts
 
 from safer_gym.bounds import coupled_rate, gaussian_filter, renyi_filter
-from safer_gym.conformance.selfcheck.check import Check
-from safer_gym.conformance.selfcheck.exact_problems import Statement, formula, solved, tight
-from safer_gym.theory import Comparison, episodic, gaussian
-from safer_gym.theory.episodic import EpisodeFacts
 
 
 def _by_episode(floor: float) -> Callable[[Statement], str]:
@@ -48,8 +48,8 @@ def _hoelder(p: Any, rho: Any, alphas: Any, power: Callable[[Any], Any]) -> Any:
     return np.maximum(finite.min(-1), p)
 
 
-CHECKS = (
-    Check(
+TRIALS = (
+    Trial(
         "theory",
         "coupling bound, episode",
         "P' <= P + 1 - (1 - delta)^H",
@@ -67,7 +67,7 @@ CHECKS = (
             ),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "additive bound, rate",
         "P' <= P + E sum_t delta(s_t)",
@@ -80,7 +80,7 @@ CHECKS = (
             ),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "additive bound, mean",
         "E C' <= E[C + sum_t delta(s_t) (H - t) C_m]",
@@ -88,7 +88,7 @@ CHECKS = (
         episodic.summed_tv_mean,
         {"steps that are left forgotten": _without_time},
     ),
-    Check(
+    Trial(
         "theory",
         "Gaussian filter",
         "P' <= Phi(Phi^-1(P) + M), M^2 = sum m^2, attained by walks",
@@ -102,7 +102,7 @@ CHECKS = (
             "exp(M) P": lambda p, M: np.minimum(np.exp(M) * p, 1.0),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "Renyi filter",
         "the divergence of an episode is at most the sum of its steps'",

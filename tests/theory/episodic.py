@@ -24,7 +24,7 @@ from safer_gym.tabular.cmdp import Floats, unattacked
 from safer_gym.tabular.distances import ball_renyi, ball_variation
 from safer_gym.tabular.horizon import occupancy, worst_mean, worst_rate
 from safer_gym.tabular.random_cmdps import Case
-from safer_gym.theory.comparison import Comparison
+from theory.comparison import Comparison
 
 Bound = Callable[..., Any]
 

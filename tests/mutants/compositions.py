@@ -8,16 +8,16 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from mutants.exact_problems import tight
+from mutants.trial import Trial
+from theory import Comparison
+from theory.composed import BUDGETS, Problem, small_problems
 
 from safer_gym.conformance.certificate.requirement import Metric
 from safer_gym.conformance.certify.compositions import Composition, make_composition
 from safer_gym.conformance.certify.compositions.moments import power_of
 from safer_gym.conformance.certify.divergence import HAZARD, TV, TV_LEFT
 from safer_gym.conformance.evaluate.outcomes import Floats
-from safer_gym.conformance.selfcheck.check import Check
-from safer_gym.conformance.selfcheck.exact_problems import tight
-from safer_gym.theory import Comparison
-from safer_gym.theory.composed import BUDGETS, Problem, small_problems
 
 PROBLEMS = 80
 RENYI = (1.2, 2.0, 5.0)
@@ -123,8 +123,8 @@ def _of_half(composition: Composition, mean: float) -> float:
 
 
 BOTH: tuple[Metric, ...] = ("rate", "mean")
-CHECKS = (
-    Check(
+TRIALS = (
+    Trial(
         "theory",
         "coupling over episodes",
         "(B) with a budget: P' <= P(E or overrun) + 1 - exp(-L), L >= sum of -log(1 - delta)",
@@ -140,7 +140,7 @@ CHECKS = (
             ),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "additive over episodes",
         "(C) with a budget: P' <= E[1(E) + sum of delta], overruns counting 1 + budget",
@@ -155,7 +155,7 @@ CHECKS = (
             "twice the sum": Rule(lambda c, x, s: replace(c, budget=2 * c.budget).values(x, 2 * s)),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "Renyi over episodes",
         "the Renyi filter with a budget that some episodes exceed",
@@ -166,7 +166,7 @@ CHECKS = (
             "half of the budget": Rule(bound=_of_half),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "Renyi moments over episodes",
         "E' x <= (e^rho E[x^q])^(1/q), q = a / (a - 1), with a budget",

@@ -23,8 +23,8 @@ from safer_gym.bounds import (
 )
 from safer_gym.tabular.cmdp import Floats
 from safer_gym.tabular.distances import total_variation
-from safer_gym.theory.comparison import Comparison
-from safer_gym.theory.facts import Facts, lipschitz
+from theory.comparison import Comparison
+from theory.facts import Facts, lipschitz
 
 Bound = Callable[..., Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from safer_gym.tabular.distances import kl, total_variation
-from safer_gym.theory.comparison import Comparison
-from safer_gym.theory.facts import Facts
+from theory.comparison import Comparison
+from theory.facts import Facts
 
 
 def pinsker(facts: Facts) -> Comparison:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from safer_gym.tabular.attacks import max_reward
-from safer_gym.theory import cost_bounds, discounted, divergences, episodic, gaussian
-from safer_gym.theory.comparison import Comparison, joined
-from safer_gym.theory.episodic import EpisodeFacts
-from safer_gym.theory.facts import Facts
-from safer_gym.theory.statements import Material, Row, Statement, material, try_statement
+from theory import cost_bounds, discounted, divergences, episodic, gaussian
+from theory.comparison import Comparison, joined
+from theory.episodic import EpisodeFacts
+from theory.facts import Facts
+from theory.statements import Material, Row, Statement, material, try_statement
 
 
 def try_theory(

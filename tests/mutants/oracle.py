@@ -7,8 +7,10 @@ from functools import cache
 from itertools import product
 
 import numpy as np
+from mutants.trial import Trial
+from theory.examples import attaining_case
 
-from safer_gym.conformance.selfcheck.check import Check, refute_unless
+from safer_gym.conformance.selfcheck.check import refute_unless
 from safer_gym.tabular import (
     CMDP,
     Attacked,
@@ -24,7 +26,6 @@ from safer_gym.tabular import (
 )
 from safer_gym.tabular.adversary import offers
 from safer_gym.tabular.cmdp import Floats
-from safer_gym.tabular.examples import attaining_case
 from safer_gym.tabular.horizon import Plan
 from safer_gym.tabular.random_cmdps import Case, random_case
 
@@ -114,8 +115,8 @@ _WRONG = {
     "stopped too early": _one_step_short,
 }
 
-CHECKS = (
-    Check(
+TRIALS = (
+    Trial(
         "oracle",
         "policy iteration",
         "the optimal adversary is the best of all",
@@ -123,7 +124,7 @@ CHECKS = (
         _values(optimal_adversary),
         _WRONG,
     ),
-    Check(
+    Trial(
         "oracle",
         "value iteration",
         "a second way gives the same",
@@ -131,7 +132,7 @@ CHECKS = (
         value_iteration,
         _WRONG,
     ),
-    Check(
+    Trial(
         "oracle",
         "iterated MC",
         "MC with the critic of the attacked policy, again and again, reaches the optimum",
@@ -139,7 +140,7 @@ CHECKS = (
         _last_iterate,
         _WRONG,
     ),
-    Check(
+    Trial(
         "oracle",
         "MC",
         "one step of policy iteration: no state falls, nearly always optimal",
@@ -153,7 +154,7 @@ CHECKS = (
             "balls forgotten": _no_ball,
         },
     ),
-    Check(
+    Trial(
         "oracle",
         "rate of an episode",
         "the chance to exceed a limit, over all adaptive adversaries",

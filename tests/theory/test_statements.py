@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safer_gym.theory import STATEMENTS, Comparison, Statement, material, try_statement, try_theory
+from theory import STATEMENTS, Comparison, Statement, material, try_statement, try_theory
 
 SOLVED = material(1200, seed=1)
 NAMES = [statement.name for statement in STATEMENTS]

@@ -5,9 +5,9 @@ attained. A bound that is never nearly attained could be wrong by that factor un
 row says so.
 """
 
-from safer_gym.theory.comparison import Comparison
-from safer_gym.theory.registry import STATEMENTS, try_theory
-from safer_gym.theory.statements import Material, Row, Statement, material, try_statement
+from theory.comparison import Comparison
+from theory.registry import STATEMENTS, try_theory
+from theory.statements import Material, Row, Statement, material, try_statement
 
 __all__ = [
     "STATEMENTS",

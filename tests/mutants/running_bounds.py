@@ -7,16 +7,17 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
-
-from safer_gym.conformance.selfcheck.check import Check, refute_unless
-from safer_gym.conformance.selfcheck.simulated import (
+from mutants.simulated import (
     DELTA,
     LENGTH,
     PATHS,
     simulated_hits,
     tolerated,
 )
+from mutants.trial import Trial
+from scipy.stats import norm
+
+from safer_gym.conformance.selfcheck.check import refute_unless
 from safer_gym.conformance.statistics import (
     Bounds,
     binomial_lower,
@@ -91,8 +92,8 @@ def _hoeffding(values: Any, high: float, delta: float) -> Bounds:
     return Bounds(mean - spread, mean + spread)
 
 
-CHECKS = (
-    Check(
+TRIALS = (
+    Trial(
         "statistics",
         "rate, anytime",
         "bounds of a rate hold for all numbers of episodes at once",
@@ -107,7 +108,7 @@ CHECKS = (
             "a millionth of the delta": lambda path, delta: rate_sequence(path, delta * 1e-6),
         },
     ),
-    Check(
+    Trial(
         "statistics",
         "mean, anytime",
         "bounds of a mean cost in [0, high] hold for all numbers of episodes at once",

@@ -15,8 +15,8 @@ from safer_gym.tabular.adversary import attacked, residual_bound, truth
 from safer_gym.tabular.attacks import iterated_max_cost
 from safer_gym.tabular.cmdp import Floats
 from safer_gym.tabular.values import shown, visitation
-from safer_gym.theory.comparison import Comparison, joined
-from safer_gym.theory.facts import Facts
+from theory.comparison import Comparison, joined
+from theory.facts import Facts
 
 
 def performance_difference(facts: Facts) -> Comparison:

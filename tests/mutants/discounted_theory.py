@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mutants.exact_problems import Statement, formula, solved, tight
+from mutants.trial import Trial
+from theory import Comparison, cost_bounds, discounted
+from theory.facts import Facts
+
 from safer_gym.bounds import coupling_bound, direct_bound, paper_theorem_2, value_cap
-from safer_gym.conformance.selfcheck.check import Check
-from safer_gym.conformance.selfcheck.exact_problems import Statement, formula, solved, tight
 from safer_gym.tabular.values import visitation
-from safer_gym.theory import Comparison, cost_bounds, discounted
-from safer_gym.theory.facts import Facts
 
 
 def _by_discount(floor: float) -> Callable[[Statement], str]:
@@ -67,8 +68,8 @@ def _printed_sa_mdp(facts: Facts) -> Comparison:
     return right._replace(bound=right.base + rise)
 
 
-CHECKS = (
-    Check(
+TRIALS = (
+    Trial(
         "theory",
         "performance difference",
         "V' - V = E_{d'} sum_a (pi' - pi) Q / (1 - g)",
@@ -81,7 +82,7 @@ CHECKS = (
             ),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "lemma 2",
         "E_pi' A <= TV (p_s C_m + g max V)",
@@ -93,7 +94,7 @@ CHECKS = (
             "factor 2 of Eq. (18)": _doubled_lemma_2,
         },
     ),
-    Check(
+    Trial(
         "theory",
         "coupling bound",
         "V' <= kappa + delta U / (1 - g (1 - delta))",
@@ -109,7 +110,7 @@ CHECKS = (
             "twice the rise": formula(cost_bounds.coupling, _scaled_rise(2.0)),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "direct bound",
         "V' <= kappa + delta p_bar C_m / (1 - g)^2",
@@ -123,7 +124,7 @@ CHECKS = (
             ),
         },
     ),
-    Check(
+    Trial(
         "theory",
         "SA-MDP constant",
         "V' - V <= C_m TV / (1 - g)^2",

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from theory import Comparison, Material, material
+from theory.comparison import joined
+from theory.examples import cheap_action_case, late_arrival_case
+from theory.facts import facts_of
+
 from safer_gym.conformance.selfcheck.check import refute_unless
-from safer_gym.tabular.examples import cheap_action_case, late_arrival_case
-from safer_gym.theory import Comparison, Material, material
-from safer_gym.theory.comparison import joined
-from safer_gym.theory.facts import facts_of
 
 PROBLEMS = 600
 

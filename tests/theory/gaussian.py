@@ -11,9 +11,9 @@ import numpy as np
 
 from safer_gym.bounds import gaussian_filter
 from safer_gym.tabular.cmdp import Floats, unattacked
-from safer_gym.tabular.examples import gaussian_loop, gaussian_walk, walk_places
 from safer_gym.tabular.horizon import worst_mean, worst_rate
-from safer_gym.theory.comparison import Comparison
+from theory.comparison import Comparison
+from theory.examples import gaussian_loop, gaussian_walk, walk_places
 
 WALKS = ((0.1, 1), (0.3, 4), (0.5, 9))
 """Mean shift of a step in deviations, and steps."""

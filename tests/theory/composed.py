@@ -13,10 +13,10 @@ import numpy as np
 
 from safer_gym.tabular.cmdp import CMDP, Floats
 from safer_gym.tabular.distances import ball_renyi, ball_variation
-from safer_gym.tabular.examples import attaining_case, cheap_action_case, crossroads_case
 from safer_gym.tabular.horizon import worst_mean, worst_rate
-from safer_gym.tabular.paths import Paths, benign_paths
 from safer_gym.tabular.random_cmdps import Case, picked, random_case
+from theory.examples import attaining_case, cheap_action_case, crossroads_case
+from theory.paths import Paths, benign_paths
 
 HORIZONS = (1, 2, 3)
 BUDGETS = (0.3, 0.7, 1.0)

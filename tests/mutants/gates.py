@@ -7,22 +7,23 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-
-from safer_gym.conformance.selfcheck.check import Check, refute_unless
-from safer_gym.conformance.selfcheck.running_bounds import peeking
-from safer_gym.conformance.selfcheck.simulated import (
+from mutants.running_bounds import peeking
+from mutants.simulated import (
     DELTA,
     LENGTH,
     PATHS,
     simulated_hits,
     tolerated,
 )
+from mutants.trial import Trial, of
+
+from safer_gym.conformance.selfcheck.check import refute_unless
+from safer_gym.conformance.selfcheck.counts import VERDICT
 from safer_gym.conformance.statistics import (
     Share,
     Verdict,
     allocate,
     binomial_lower,
-    decide,
     delta_of,
     first_decision,
     rate_sequence,
@@ -81,20 +82,6 @@ def _allocation_law(split: Allocate) -> str:
     return "nine settings in exact arithmetic"
 
 
-def _verdict_law(verdict: Callable[[float, float, float], Verdict]) -> str:
-    cases = {
-        (0.0, 0.04): Verdict.PASS,
-        (0.06, 0.2): Verdict.FAIL,
-        (0.01, 0.2): Verdict.INCONCLUSIVE,
-        (0.05, 0.05): Verdict.PASS,
-        (0.0, 0.05 + 1e-9): Verdict.INCONCLUSIVE,
-    }
-    for (lower, upper), right in cases.items():
-        found = verdict(lower, upper, 0.05)
-        refute_unless(found is right, f"{found} for [{lower}, {upper}] and limit .05, not {right}")
-    return f"{len(cases)} cases by hand"
-
-
 def _sequential_gate(path: Any, limit: float, delta: float) -> tuple[Verdict, int]:
     verdict, n = first_decision(rate_sequence(path, delta), limit)
     return verdict, n
@@ -113,8 +100,8 @@ def _corrected(counts: Any, delta: float) -> float:
     return max(binomial_lower(int(k), 50, part) for k, part in zip(counts, parts, strict=True))
 
 
-CHECKS = (
-    Check(
+TRIALS = (
+    Trial(
         "statistics",
         "gate",
         "a policy over the limit passes with probability at most delta",
@@ -133,7 +120,7 @@ CHECKS = (
             "always inconclusive": lambda path, limit, delta: (Verdict.INCONCLUSIVE, len(path)),
         },
     ),
-    Check(
+    Trial(
         "statistics",
         "worst of K attacks",
         "the lower bound of the worst attack is corrected for the choice",
@@ -147,7 +134,7 @@ CHECKS = (
             "no bound": lambda counts, delta: 0.0,
         },
     ),
-    Check(
+    Trial(
         "statistics",
         "allocation",
         "all error probabilities together are at most delta",
@@ -168,12 +155,8 @@ CHECKS = (
             "half is lost": lambda delta, *rest: allocate(delta / 2, *rest),
         },
     ),
-    Check(
-        "statistics",
-        "verdict",
-        "PASS and FAIL only when a bound says so",
-        _verdict_law,
-        decide,
+    of(
+        VERDICT,
         {
             "point estimate": lambda lower, upper, limit: (
                 Verdict.PASS if (lower + upper) / 2 <= limit else Verdict.FAIL
