@@ -65,7 +65,7 @@ def find_model(
 
     Raises:
         FileNotFoundError: neither; names the packaged policies.
-        ValueError: the task can not be told and is not given, the file holds another algorithm,
+        ValueError: the task cannot be told and is not given, the file holds another algorithm,
             or is no model file.
     """
     if model in packaged_policies():

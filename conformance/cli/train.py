@@ -89,7 +89,7 @@ def planned(
         overlap: Collect during the updates; for off-policy algorithms.
 
     Raises:
-        ValueError: no recipe for the task or for the algorithm; or it can not overlap.
+        ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
     """
     from safer_gym.agents.recipes import RECIPES
 

@@ -13,12 +13,12 @@ from safer_gym.conformance.figures.curves import paint_curve, paint_limit
 from safer_gym.conformance.figures.theme import MARKERS, light, series
 from safer_gym.conformance.formatting import short
 from safer_gym.conformance.report.content import Content, Subject
+from safer_gym.conformance.report.sentences import told_by
 from safer_gym.conformance.report.templates import drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ATTACK_TITLES = {"mc": "Maximum Cost", "mr": "Maximum Reward"}
 METRICS = {"cost": "costs", "reward": "returns"}
 """What is drawn, and the outcomes' field."""
 ROOM = 1.06
@@ -30,16 +30,11 @@ def attack_charts(content: Content) -> list[Markup]:
     return [
         drawn(
             partial(_paint, content=content, metric=metric, attack=attack, view=view),
-            f"{metric.capitalize()}, {attack_title(attack)}, against its radius",
+            f"{metric.capitalize()} against the radius of {attack}",
         )
         for metric, view in ((metric, _view(content, metric)) for metric in METRICS)
         for attack in content.attacks()
     ]
-
-
-def attack_title(attack: str) -> str:
-    """How an attack is called in headings."""
-    return f"{ATTACK_TITLES.get(attack, attack)} attack"
 
 
 def learning_charts(subject: Subject, cost_limit: float, index: int) -> list[Markup]:
@@ -73,7 +68,7 @@ def _view(content: Content, metric: str) -> dict[str, tuple[float, float]]:
 def _paint(
     ax: Axes, content: Content, metric: str, attack: str, view: dict[str, tuple[float, float]]
 ) -> None:
-    ax.set(title=f"{metric.capitalize()}, {attack_title(attack)}", xlabel="radius ε", **view)
+    ax.set(title=f"{metric.capitalize()} under {told_by(attack).title}", xlabel="radius ε", **view)
     ax.xaxis.set_major_formatter(lambda value, _: short(value))
     if metric == "cost":
         paint_limit(ax, content.cost_limit, "left")

@@ -9,7 +9,7 @@ from typing import Any
 from safer_gym.conformance.report.charts import attack_charts, learning_charts
 from safer_gym.conformance.report.content import Content
 from safer_gym.conformance.report.maps import maps
-from safer_gym.conformance.report.sentences import ATTACK_WORDS, headline
+from safer_gym.conformance.report.sentences import headline, told_by
 from safer_gym.conformance.report.templates import fill
 
 Fact = tuple[str, str, bool]
@@ -37,8 +37,10 @@ def render_page(content: Content, film: bytes | None = None) -> str:
 
 
 def _meanings(content: Content) -> list[Fact]:
-    seen = {o.attack for s in content.subjects for o in s.outcomes}
-    return [(*words, False) for attack, words in ATTACK_WORDS.items() if attack in seen]
+    """What each attack declares of itself, in the order measured."""
+    seen = dict.fromkeys(o.attack for s in content.subjects for o in s.outcomes)
+    told = [told_by(attack) for attack in seen]
+    return [(each.title, each.words, False) for each in told if each.words]
 
 
 def _facts(values: dict[str, Any]) -> list[Fact]:

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
+from safer_gym.attacks import make_attack
+from safer_gym.attacks.registry import ATTACKS
+from safer_gym.attacks.traits import Traits, traits_of
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.report.content import Content, Subject
 
-ATTACK_WORDS = {
-    "natural": ("natural", "Nobody tampers with anything."),
-    "mc": (
-        "MC, maximum cost",
-        "At every step the observation is moved, by at most ε, to where the policy's answer has "
-        "the highest expected cost, as judged by its own cost critic. The policy is led out of "
-        "the safe set.",
-    ),
-    "mr": (
-        "MR, maximum reward",
-        "The same, but toward the answer with the highest expected reward. It lures: the agent "
-        "earns more while it breaks the limit, so a look at the reward does not give it away.",
-    ),
-    "mixture": ("mixture", "Cost and reward are raised together."),
-    "mad": (
-        "MAD, maximum action difference",
-        "The observation is moved to where the policy acts least like itself. Needs no critic.",
-    ),
-    "min_reward": ("minimum reward", "Toward the answer with the lowest expected reward."),
-    "uniform": ("uniform noise", "A random point of the ball; no adversary at all."),
-    "gaussian": ("Gaussian noise", "Random noise, cut to the ball; no adversary at all."),
-    "random_search": (
-        "random search",
-        "The best of many random points. Uses no gradient, so it can not be fooled by one that "
-        "vanishes.",
-    ),
-    "ensemble": ("ensemble", "The strongest of several attacks at each step."),
-}
+NATURAL = {"natural": "null"}
+"""What evaluations call no attack, and the attack that it is."""
+
+
+def told_by(attack: str) -> Traits:
+    """What an attack declares of itself for reports; its name alone where it is not registered."""
+    name = NATURAL.get(attack, attack)
+    told = traits_of(make_attack(name)) if name in ATTACKS else Traits()
+    return told if told.title else told._replace(title=attack)
 
 
 def headline(content: Content) -> str:

@@ -52,7 +52,7 @@ class Cell(NamedTuple):
         """The training.
 
         Raises:
-            ValueError: the method can not be trained on this task.
+            ValueError: the method cannot be trained on this task.
         """
         from safer_gym.agents.recipes import RECIPES
 
@@ -70,7 +70,7 @@ class Cell(NamedTuple):
 
 
 def obstacle(task: str, method: str) -> str:
-    """Why a method can not be trained on a task; "" if it can.
+    """Why a method cannot be trained on a task; "" if it can.
 
     Raises:
         ValueError: no such method.

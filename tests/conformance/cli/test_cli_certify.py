@@ -93,7 +93,10 @@ def test_noise_on_request_is_in_the_file_and_in_its_replay(tmp_path: Path) -> No
         "certify", f"{__name__}:network", "--env", ID, "--battery", "quick", "--episodes", "25",
         "--eps", "0.02,2", "--action-noise", "0.2", "--requirement", asked, "--out", str(tmp_path),
     )  # fmt: skip
-    assert (code, "with action noise 0.2" in " ".join(said.split())) == (0, True)
+    assert (
+        code,
+        "Gaussian noise on its mean action (standard deviation 0.2)" in " ".join(said.split()),
+    ) == (0, True)
     path = tmp_path / "certificate.json"
     assert Certificate.load(path).policy.action_noise == (0.2,)
     assert "standard deviation 0.2" in (tmp_path / "certificate.html").read_text()
