@@ -21,6 +21,7 @@ from safer_gym.conformance.certificate.record import (
 )
 from safer_gym.conformance.certificate.requirement import Metric, Mode
 from safer_gym.conformance.certify.decide import decision, headline, overall
+from safer_gym.conformance.certify.independence import not_repeatable, stream_flags
 from safer_gym.conformance.certify.inspect import (
     battery_flags,
     contradiction_flags,
@@ -175,13 +176,8 @@ def _flags(
                 "warning",
             )
         )
-    if not all(is_same(ledger, note) for note in notes):
-        flags.append(
-            Flag(
-                "not-repeatable",
-                "an episode run again cost something else: the "
-                "environment does not repeat itself, and replays will differ",
-                "warning",
-            )
-        )
+    flags += run.doubts
+    flags += stream_flags(ledger, found)
+    if not run.doubts and not all(is_same(ledger, note) for note in notes):
+        flags.append(not_repeatable("under attack"))
     return tuple(flags)

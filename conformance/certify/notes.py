@@ -63,6 +63,6 @@ def replayed(world: World, jobs: Sequence[Job], path: str) -> tuple[EpisodeOfNot
 
 
 def is_same(ledger: Ledger, note: EpisodeOfNote) -> bool:
-    """Whether the second run cost what the first did."""
-    costs = ledger.cell(Key.of(note.mode, note.attack, note.eps)).costs
-    return bool(costs[note.index] == note.cost)
+    """Whether the second run cost and earned what the first did."""
+    cell = ledger.cell(Key.of(note.mode, note.attack, note.eps))
+    return bool(cell.costs[note.index] == note.cost and cell.returns[note.index] == note.reward)

@@ -15,9 +15,10 @@ from safer_gym.conformance.battery import NULL, Battery, make_battery
 from safer_gym.conformance.battery.learning import Lessons, TrainingContext
 from safer_gym.conformance.battery.members import Member
 from safer_gym.conformance.battery.store import Store
-from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.record import Certificate, Flag
 from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify import assemble
+from safer_gym.conformance.certify.independence import repeat_flags
 from safer_gym.conformance.certify.inspect import has_gradient
 from safer_gym.conformance.certify.ledger import Ledger
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
@@ -81,6 +82,8 @@ class Certification:
         self.plan = plan._replace(modes=modes or (other,))
         self.settings, self.subject = settings, subject
         self.stock = EnvPool(subject.make_env)
+        self.doubts: list[Flag] = []
+        """What the pilot's episodes, run again, say against all bounds."""
         self.say = progress or (lambda what, share: None)
         self.started = started
         self.deadline = started + settings.seconds * (1 - RESERVE)
@@ -143,9 +146,10 @@ class Certification:
         start = time.monotonic()
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [Found(*pair) for pair in zip(jobs, pool.run(jobs), strict=True)]
-        steps = sum(int(f.result.lengths.sum()) for f in found)
+        seconds = (time.monotonic() - start) * self.settings.workers
+        self.doubts = repeat_flags(world, found[0])
         self.say("looking", 1.0)
-        return found, (time.monotonic() - start) * self.settings.workers / steps
+        return found, seconds / sum(int(f.result.lengths.sum()) for f in found)
 
     def _school(self, climbs: bool) -> TrainingContext:
         subject, settings = self.subject, self.settings

@@ -71,6 +71,8 @@ class Result(NamedTuple):
     """What an adversary could use up along each episode, see `spent_budgets` [n, radii, columns];
     [n, 0, 0] where nothing was enclosed."""
     traces: tuple[Trace, ...]
+    streams: NDArray[np.uint64] = np.zeros(0, np.uint64)
+    """A digest of each episode's observations, rewards and costs [n]."""
 
 
 def seed_of(seed: int, phase: Phase, episode: int) -> int:
@@ -94,6 +96,7 @@ def run_job(world: World, job: Job) -> Result:
         lengths=np.array([e.length for e in episodes], dtype=np.int64),
         spent=_spent(world, job, traces),
         traces=traces if job.trace else (),
+        streams=np.array([e.digest for e in episodes], np.uint64),
     )
 
 

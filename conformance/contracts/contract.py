@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import torch
+from safer_gym.wrappers.gate.global_streams import drawn_since, states
 
 
 class ContractError(AssertionError):
@@ -29,12 +27,10 @@ def require(holds: Any, clause: str, message: str) -> None:
 @contextmanager
 def global_randomness_untouched(clause: str, who: str) -> Iterator[None]:
     """Raise ContractError if the block draws from a global random generator."""
-    before = _random_states()
+    before = states()
     yield
-    for name, (old, new) in {
-        name: (state, _random_states()[name]) for name, state in before.items()
-    }.items():
-        require(old == new, clause, f"{who} drew from the global generator of {name}")
+    for name in drawn_since(before):
+        raise ContractError(clause, f"{who} drew from the global generator of {name}")
 
 
 @contextmanager
@@ -46,11 +42,3 @@ def refusals_named(clause: str, doing: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ContractError(clause, f"{doing} raised {type(error).__name__}: {error}") from error
-
-
-def _random_states() -> dict[str, Any]:
-    return {
-        "torch": torch.get_rng_state().numpy().tobytes(),
-        "numpy": repr(np.random.get_state(legacy=False)["state"]),  # noqa: NPY002
-        "random": hash(random.getstate()),
-    }

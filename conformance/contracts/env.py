@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -14,6 +12,7 @@ from gymnasium.utils.env_checker import data_equivalence
 
 from safer_gym.conformance.contracts.contract import refusals_named, require
 from safer_gym.wrappers.gate.environment import LARGEST, ObservationCheck
+from safer_gym.wrappers.gate.global_streams import GlobalStream
 
 MakeEnv = Callable[[], gym.Env]
 
@@ -188,24 +187,11 @@ def _repeatable(
         env = make() if fresh else own
         try:
             for seed, run in zip(seeds, runs, strict=True):
-                with refusals_named(clause, "the environment"), _other_global_seeds(seed):
+                with refusals_named(clause, "the environment"), GlobalStream(seed):
                     _same(run, _run(env, seed, max_steps, disturb=disturb), clause, why)
         finally:
             if env is not own:
                 env.close()
-
-
-@contextmanager
-def _other_global_seeds(seed: int) -> Iterator[None]:
-    """Global generators somewhere else, and back where they were at the end."""
-    kept = random.getstate(), np.random.get_state()  # noqa: NPY002
-    random.seed(seed + 12345)
-    np.random.seed(seed + 12345)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
 
 
 def _same(first: list[_Step], again: list[_Step], clause: str, why: str) -> None:

@@ -81,6 +81,9 @@ class AttackedPolicy:
         self.kept: list[tuple[Tensor, Tensor]] = []
         """What was shown and done at the steps of `KEPT` [B, *O] and [B, A], for a later look."""
 
+    def __str__(self) -> str:
+        return f"the policy, or the attack {self.attack.name!r},"
+
     def act(
         self, obs: dict[int, NDArray], *, block: int, step: int
     ) -> dict[int, tuple[NDArray, NDArray]]:

@@ -30,6 +30,8 @@ class EnvPool:
 
     def __init__(self, make_env: Callable[[], gym.Env]) -> None:
         self.make_env = make_env
+        self.draws: tuple[str, ...] = ()
+        """Global random generators that were seen to be drawn from, see `global_streams`."""
         self._free: list[gym.Env] = []
         self._process = os.getpid()
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -15,18 +19,35 @@ from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.wrappers.gate.environment import EnvironmentGate
+from safer_gym.wrappers.gate.global_streams import GlobalStream, drawn_since, restore, states
+
+_STREAM = 0x610B
+"""Keeps an episode's global generators apart from other streams of its seed."""
 
 
 class Episode:
-    """One running episode and its sums."""
+    """One running episode and its sums.
+
+    Args:
+        stock: where its environment comes from.
+        seed: of its reset, and of the global generators that its environment draws from.
+    """
 
     def __init__(
-        self, env: gym.Env, seed: int, *, record: bool, limits: Limits | None = None
+        self, stock: EnvPool, seed: int, *, record: bool, limits: Limits | None = None
     ) -> None:
-        self.env, self.seed = env, seed
-        self.limits = Limits.declared(env) if limits is None else limits
-        self._gate = EnvironmentGate(env.observation_space, bounded=True)
-        self.obs, _ = self._gate.reset(env.reset(seed=seed), seed)
+        self.seed = seed
+        names = stock.draws
+        self._stream: AbstractContextManager[Any] = (
+            GlobalStream(_STREAM, seed, names=names) if names else nullcontext()
+        )
+        with self._stream:
+            self.env = stock.take()
+            start = self.env.reset(seed=seed)
+        self.limits = Limits.declared(self.env) if limits is None else limits
+        self._gate = EnvironmentGate(self.env.observation_space, bounded=True)
+        self.obs, _ = self._gate.reset(start, seed)
+        self._digest = hashlib.blake2b(np.asarray(self.obs).tobytes(), digest_size=8)
         self.reward = 0.0
         self.cost = 0.0
         self.length = 0
@@ -36,8 +57,9 @@ class Episode:
 
     def step(self, seen: NDArray, action: NDArray, max_steps: int | None) -> None:
         """Advance by one step."""
-        answer = self._gate.step(self.env.step(self._legal(action)))
-        obs, reward, terminated, truncated, info = answer
+        with self._stream:
+            answer = self.env.step(self._legal(action))
+        obs, reward, terminated, truncated, info = self._gate.step(answer)
         cost = self._gate.cost(info)
         if self._records is not None:
             self._records.append((self.obs, seen, info.get("position", ()), cost))
@@ -45,10 +67,16 @@ class Episode:
         self.reward += reward
         self.cost += cost
         self.length += 1
+        self._digest.update(np.asarray(obs).tobytes() + struct.pack("dd", reward, cost))
         self.limits.check(cost, self.length, self.seed)
         self.done = terminated or truncated or self.length == max_steps
         if self.done:
             self._finish()
+
+    @property
+    def digest(self) -> int:
+        """Equal for episodes whose observations, rewards and costs are equal at every step."""
+        return int.from_bytes(self._digest.digest(), "little")
 
     def _legal(self, action: NDArray) -> NDArray:
         space = self.env.action_space
@@ -88,19 +116,52 @@ def run_episodes(
     for block, members in groupby(numbers, lambda number: number // ROWS):
         rows = list(members)
         for start in range(0, len(rows), n_envs):
-            group = {
-                n % ROWS: Episode(
-                    stock.take(), seeds[n - first], record=n - first < traces, limits=limits
+            begin = {
+                n % ROWS: partial(
+                    Episode, stock, seeds[n - first], record=n - first < traces, limits=limits
                 )
                 for n in rows[start : start + n_envs]
             }
-            try:
-                _step_until_done(actor, group, block, max_steps, _share(progress, done, seeds))
-            finally:
-                for episode in group.values():
-                    stock.give(episode.env)
-            done.extend(group.values())
+            say = _share(progress, done, seeds)
+            done += _run_group(actor, stock, begin, block, max_steps, say)
     return done
+
+
+def _run_group(
+    actor: Actor,
+    stock: EnvPool,
+    begin: Mapping[int, Callable[[], Episode]],
+    block: int,
+    max_steps: int | None,
+    progress: Callable[[float], None],
+) -> list[Episode]:
+    """Episodes side by side, by row how each begins.
+
+    Where they drew from a global generator they are run again, each with a stream of its own, and
+    so are all later ones: the numbers of an episode must not depend on its neighbours, nor repeat
+    in another process.
+    """
+    before = states()
+    group: dict[int, Episode] = {}
+    try:
+        for row, make in begin.items():
+            group[row] = make()
+        _step_until_done(actor, group, block, max_steps, progress)
+    finally:
+        for episode in group.values():
+            stock.give(episode.env)
+    drawn = drawn_since(before)
+    if not drawn:
+        return list(group.values())
+    restore(before)
+    if set(drawn) <= set(stock.draws):
+        raise ValueError(
+            f"{actor} draws from the global generator of {' and '.join(drawn)}: episodes that run "
+            "side by side would share its numbers. A policy must answer an observation always "
+            "alike, and an attack must draw from the generator that it is given"
+        )
+    stock.draws = tuple(dict.fromkeys((*stock.draws, *drawn)))
+    return _run_group(actor, stock, begin, block, max_steps, progress)
 
 
 def _step_until_done(

@@ -6,6 +6,7 @@ worst = max(o.mean_cost for o in outcomes)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
@@ -23,6 +24,7 @@ from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.conformance.loading.normaliser import as_normaliser
+from safer_gym.conformance.statistics import repeated_run
 from safer_gym.types import Attack
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.policy import admit
@@ -170,6 +172,12 @@ def _labelled(progress: Progress, label: str) -> Callable[[float], None]:
 def _gather(
     label: str, eps: float, norm: str, episodes: Sequence[Episode], seconds: float
 ) -> Outcomes:
+    if repeat := repeated_run([episode.digest for episode in episodes]):
+        warnings.warn(
+            f"{label}: {repeat.length} episodes repeat those of other seeds, step by step (those "
+            f"from {repeat.again} on are those from {repeat.first} on): they are not independent",
+            stacklevel=3,
+        )
     return Outcomes(
         attack=label,
         eps=eps,

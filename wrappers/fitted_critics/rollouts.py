@@ -16,6 +16,7 @@ from torch import Tensor
 from safer_gym.types import ActionFn
 from safer_gym.wrappers.gate.environment import EnvironmentGate
 from safer_gym.wrappers.gate.finite import check_finite
+from safer_gym.wrappers.gate.global_streams import GlobalStream
 from safer_gym.wrappers.obs_layout import ObsLayout, stack
 
 MEMORY = 0.9
@@ -57,7 +58,9 @@ def collect(
     """
     envs = [make_env() for _ in range(n_envs)]
     try:
-        return _collect(action, envs, steps, noise, seed)
+        # Environments may draw from the global generators: not from those of the caller.
+        with GlobalStream(seed):
+            return _collect(action, envs, steps, noise, seed)
     finally:
         for env in envs:
             env.close()

@@ -168,6 +168,9 @@ class EnvironmentGate:
         Raises:
             MissingCostError, ValueError, TypeError: no cost, or none that is a finite number >= 0.
         """
+        cost = info.get("cost")
+        if isinstance(cost, float) and 0 <= cost <= LARGEST:
+            return float(cost)
         if "cost" not in info:
             raise MissingCostError(NO_COST)
         try:
