@@ -48,8 +48,8 @@ def stream_flags(ledger: Ledger, found: Sequence[Found]) -> list[Flag]:
     flags = []
     for key, cell in ledger.cells.items():
         searched = [f.result.streams for f in found if _key(f.job) == key]
-        streams = np.concatenate([*searched, *(result.streams for result in cell.results)])
-        repeat = repeated_run(streams)
+        measured = [result.streams for result in cell.results]
+        repeat = repeated_run(np.concatenate([np.zeros(0, np.uint64), *searched, *measured]))
         if repeat is not None:
             flags.append(
                 Flag(
