@@ -20,6 +20,7 @@ from safer_gym.conformance.certify.train_battery import Speed, learn
 from safer_gym.conformance.evaluate.evaluation import admitted, evaluate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.types import Attack
+from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.policies.view import PolicyView
 
 MakeEnv = Callable[[], gym.Env]
@@ -90,7 +91,7 @@ def _attacks(
 ) -> dict[str, Attack]:
     env = make_env()
     space: Any = env.observation_space
-    obs, _ = env.reset(seed=seed + APART)
+    obs = first_observation(env, seed + APART)
     env.close()
     victim = policy.victim()
     climbs = has_gradient(victim, torch.as_tensor(np.asarray(obs, np.float32)).unsqueeze(0))

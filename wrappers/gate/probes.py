@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from safer_gym.wrappers.gate.environment import EnvironmentGate
+from safer_gym.wrappers.gate.global_streams import GlobalStream
 from safer_gym.wrappers.obs_layout import stack
 
 ROWS = 8
@@ -18,9 +19,10 @@ WIDEST = 1e4
 
 
 def first_observation(env: gym.Env, seed: int) -> Any:
-    """What a reset shows, checked."""
+    """What a reset shows, checked; the global generators of the caller are left alone."""
     gate = EnvironmentGate(env.observation_space, bounded=True)
-    return gate.reset(env.reset(seed=seed), seed)[0]
+    with GlobalStream(seed):
+        return gate.reset(env.reset(seed=seed), seed)[0]
 
 
 def near(space: spaces.Space, obs: Any, seed: int = 0) -> Any:
