@@ -1,6 +1,6 @@
 """Draw the runs of `robust_time`: reward and worst cost against the CPU time of the training.
 
-    python -m benchmarks.picture results/benchmarks/robust_time.json
+    python -m benchmarks.picture benchmarks/results/robust_time.json
 
 The picture is written beside the file.
 """

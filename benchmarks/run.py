@@ -12,9 +12,9 @@ python -m benchmarks rounds                  # what a round of training is made 
 python -m benchmarks precision robust_time   # trainings: is bfloat16 harmless? quality by time
 python -m benchmarks memory                  # a million transitions; many episodes
 python -m benchmarks updates --json out.json
-python -m benchmarks certificates action_noise --json results/certificates.json \\
-    --markdown results/certificates.md   # the packaged policies' certificates
-python -m benchmarks updates imports --results results/benchmarks
+python -m benchmarks certificates action_noise --json benchmarks/results/certificates.json \\
+    --markdown benchmarks/results/certificates.md   # the packaged policies' certificates
+python -m benchmarks updates imports --results benchmarks/results
 python -m benchmarks evaluation --task SaferGym/BallCircle-v0 --task SaferGym/AntRun-v0
 """
 

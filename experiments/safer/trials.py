@@ -3,7 +3,7 @@
     python -m experiments.safer.trials slow-end --seed 1
 
 It trains (running it again resumes), attacks the last and the chosen policy, and writes a record to
-`results/trials/`. docs/benign.md is the table of all of them.
+`experiments/results/trials/`. docs/benign.md is the table of all of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RECIPE = RECIPES[TASK]["safer-attacked"]
 ATTACKS = ("natural", "mc", "mr", "mixture", "mad", "random_search")
 EPISODES = 50
 """Of each attack."""
-RECORDS = Path("results/trials")
+RECORDS = Path("experiments/results/trials")
 EPS = 0.05
 
 OFFSETS: dict[str, Any] = {"attacked_share": 0.0, "offset_steps": 50}

@@ -81,7 +81,7 @@ def kwargs_of(name: str, task: str) -> dict[str, Any]:
 
 def test_no_committed_record_of_safer_was_trained_under_attack() -> None:
     """Whatever a file is called: its settings say how the agent was trained."""
-    for record in read_records(Path(__file__).parents[2] / "results"):
+    for record in read_records(Path(__file__).parents[2] / "experiments" / "results"):
         attacked = record.data["kwargs"].get("attacked_share", 0.0) > 0
         assert attacked == (record.method == "SAFER-attacked"), record.path
         assert record.path.stem.startswith(f"{record.task}-"), record.path

@@ -217,7 +217,7 @@ def test_training_writes_nothing_into_the_recipe(
 
 def test_the_committed_records_are_of_the_present_recipes() -> None:
     """Or `reproduce --records results` would train them again, or refuse to."""
-    results = Path(__file__).parents[2] / "results"
+    results = Path(__file__).parents[2] / "experiments" / "results"
     for record in read_records(results):
         where = {"work": results / "none", "records": results}
         cell = cell_of(results, record.method, record.seed, episodes=50)

@@ -35,7 +35,7 @@ from experiments.safer.paper import (
 from experiments.safer.tables import NOT_RUN, blocks_of, over
 from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 
-RESULTS = Path(__file__).resolve().parents[2] / "results"
+RESULTS = Path(__file__).resolve().parents[2] / "experiments" / "results"
 
 
 def verdict(folder: Path, words: str, task: str = BALL, policy: str = "ours") -> str:
