@@ -7,7 +7,7 @@ trailing shape; actions are [..., B, A].
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -55,6 +55,14 @@ class Victim(NamedTuple):
     q_reward_disturbed: DisturbedQFn | None = None
     q_cost_disturbed: DisturbedQFn | None = None
     """Critics that also see the disturbance, for attacks on that channel."""
+
+    def seen_as(self, view: Callable[[Any], Any]) -> Victim:
+        """The victim as a function of other observations, which `view` turns into its own."""
+
+        def after(function: Any) -> Any:
+            return function and (lambda obs, *rest: function(view(obs), *rest))
+
+        return Victim(*map(after, self))
 
 
 class AttackResult(NamedTuple):

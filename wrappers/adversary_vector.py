@@ -16,7 +16,7 @@ from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.obs_layout import pick, replace, stack
 from safer_gym.wrappers.options import AdversaryOptions, complete
-from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info
+from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info, seeds_of
 
 
 class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
@@ -58,7 +58,7 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
         """Reset all environments, or those of `options["reset_mask"]`."""
         fresh = reset_rows(options, self.num_envs)
         obs, infos = self.env.reset(seed=seed, options=options)
-        seeds = _one_each(seed, self.num_envs)
+        seeds = seeds_of(seed, self.num_envs)
         rows = np.flatnonzero(fresh).tolist()
         for row in rows:
             self._start(row, seeds[row])
@@ -123,9 +123,3 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
         if self.engine.mask is None:
             return [{}] * len(rows)
         return [row_info(infos, row) for row in rows]
-
-
-def _one_each(seed: Any, n: int) -> list[int | None]:
-    if seed is None:
-        return [None] * n
-    return [seed + i for i in range(n)] if isinstance(seed, (int, np.integer)) else list(seed)

@@ -1,4 +1,4 @@
-"""One batched engine behind every form of the observation adversary.
+"""One batched engine behind every form of the adversary, on every channel.
 
 It owns what the attack itself must not: the random streams, the step counters, the radius at this
 moment, and the check that no perturbation ever leaves its ball. Row = one environment.
@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from gymnasium.spaces import flatdim
+from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
 from safer_gym.attacks import traits_of
+from safer_gym.attacks.channels import ChannelRows
 from safer_gym.attacks.verify import verify_inside
 from safer_gym.balls import LpBall
 from safer_gym.schedules import make_schedule
-from safer_gym.types import Attack, AttackResult, Victim
+from safer_gym.types import Attack, AttackResult, Channel, Victim
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.environment import BatchGate
+from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.obs_layout import ObsBatch, ObsLayout, pick, replace
 from safer_gym.wrappers.options import AdversaryOptions
 from safer_gym.wrappers.policies.victims import through
@@ -32,8 +36,28 @@ INFO_KEY = "adversary"
 _STREAM = 0x5AFE
 
 
+_WORD = {"observation": "obs", "action": "action", "disturbance": "disturbance"}
+
+
+class Situation(NamedTuple):
+    """What an attack knows on the other channels: observations, and the policy's actions there."""
+
+    obs: ObsBatch
+    actions: Any
+
+
 class AdversaryEngine:
-    """Perturbs batches of observations. See `ObservationAdversary` for the options (complete)."""
+    """Perturbs batches of what a channel carries.
+
+    Args:
+        space: of what is moved, in one environment.
+        attack: moves it.
+        victim: the policy; None for attacks that look at no policy.
+        n_envs: how many environments.
+        options: as `ObservationAdversary` describes them; complete.
+        channel: what is moved.
+        around: observation and action space; not needed on the observation channel.
+    """
 
     def __init__(
         self,
@@ -42,12 +66,16 @@ class AdversaryEngine:
         victim: Victim | None,
         n_envs: int,
         options: AdversaryOptions,
+        channel: Channel = "observation",
+        around: tuple[Any, Any] | None = None,
     ) -> None:
         eps, schedule = options["eps"], options["schedule"]
         self.attack = gated(attack)
         self.name = self.attack.name
+        self.channel, self.around = channel, around
+        self._check_channel(options)
         self.layout = ObsLayout(space, _keys_of(eps, options["keys"]))
-        self._gate = BatchGate(space)
+        self._gate = BatchGate(space) if channel == "observation" else None
         self.unit = unit_of(self.layout, options["units"], options["scale"])
         raw = radius(self.layout, eps, self.unit)
         self.largest = float((raw / self.unit).max())
@@ -65,7 +93,17 @@ class AdversaryEngine:
 
     def set_victim(self, victim: Victim | None) -> None:
         """Attack another policy from now on; None for attacks that look at no policy."""
-        self.victim = _absent(self.name) if victim is None else through(self.layout, victim)
+        self.channel_rows = ChannelRows("observation", ())
+        if victim is None:
+            self.victim = _absent(self.name)
+        elif self.around is None:
+            self.victim = through(self.layout, victim)
+        else:
+            self.obs_layout = ObsLayout(self.around[0])
+            shape = self.obs_layout.lay_out({}, 0.0).shape
+            sizes = (flatdim(self.around[1]), flatdim(self.layout.space))
+            self.channel_rows = ChannelRows(self.channel, shape, *sizes)
+            self.victim = self.channel_rows.view(through(self.obs_layout, victim))
 
     def set_progress(self, progress: float) -> None:
         """Where the schedule stands, in [0, 1]; replaces counting towards `total_steps`."""
@@ -95,33 +133,60 @@ class AdversaryEngine:
         word = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
         self.generators[row] = torch.Generator().manual_seed(word >> 1)
 
+    def untouched(self, actions: Any) -> Any:
+        """What would be moved, of policies that take these `actions` [E, *A], before any attack.
+
+        Raises:
+            ValueError: actions of another shape, or not finite.
+        """
+        check_finite(actions)
+        space, actions = self.around[1], np.asarray(actions)  # type: ignore[index]
+        if actions.shape[1:] != space.shape:
+            raise ValueError(
+                f"an action must have the shape {space.shape}; got {actions.shape[1:]}"
+            )
+        if self.channel == "action":
+            return actions
+        moved = self.layout.space
+        return np.zeros((len(actions), *moved.shape), moved.dtype)  # type: ignore[misc]
+
     def perturb(
-        self, rows: Sequence[int], obs: ObsBatch, infos: Sequence[dict[str, Any]]
+        self,
+        rows: Sequence[int],
+        batch: ObsBatch,
+        infos: Sequence[dict[str, Any]],
+        situation: Situation | None = None,
     ) -> tuple[ObsBatch, list[dict[str, Any]]]:
-        """The observations the policies shall see, and one record for each row of the batch.
+        """What the policies shall see, do or meet, and one record for each row of the batch.
 
         Args:
-            rows: which environment each observation of the batch belongs to.
-            obs: the clean batch; it is not written to, and comes back as it is if no row is
+            rows: which environment each entry of the batch belongs to.
+            batch: the clean batch; it is not written to, and comes back as it is if no row is
                 attacked.
             infos: the rows' infos, for the mask.
+            situation: on the other channels, what the policy observes and does.
 
         Raises:
             AdversaryError: if the attack leaves the ball.
             ValueError: for observations that are not finite, or too large for float32.
         """
-        self._gate.check(obs)
+        if self._gate is not None:
+            self._gate.check(batch)
         fraction = self._fraction()
+        obs = batch if situation is None else situation.obs
         chosen = [k for k, row in enumerate(rows) if self._attacked(row, pick(obs, k), infos[k])]
         for row in rows:
             self.step_of_row[row] += 1
-        records = [self._record(pick(obs, k), fraction) for k in range(len(rows))]
+        records = [self._record(pick(batch, k), fraction) for k in range(len(rows))]
         if not chosen or fraction * self.largest == 0:
-            return obs, records
-        clean = pick(obs, chosen)
-        seen, result = self._attack([rows[k] for k in chosen], clean, self.ball.scaled(fraction))
-        self._fill(records, chosen, clean, seen, result, fraction)
-        return (seen if len(chosen) == len(rows) else replace(obs, chosen, seen)), records
+            return batch, records
+        clean, ball = pick(batch, chosen), self.ball.scaled(fraction)
+        packed = self.layout.pack(clean)
+        centre = packed if situation is None else self._centre(packed, situation, chosen)
+        result = self._run([rows[k] for k in chosen], centre, self.channel_rows.ball(ball))
+        moved = self._unpacked(clean, packed, result, ball)
+        self._fill(records, chosen, clean, moved, result, fraction)
+        return (moved if len(chosen) == len(rows) else replace(batch, chosen, moved)), records
 
     def _fraction(self) -> float:
         if self.schedule is None:
@@ -137,16 +202,22 @@ class AdversaryEngine:
         step = self.step_of_row[row]
         return step % self.every == 0 and (self.mask is None or bool(self.mask(step, obs, info)))
 
-    def _attack(
-        self, rows: list[int], clean: ObsBatch, ball: LpBall
-    ) -> tuple[ObsBatch, AttackResult]:
-        packed = self.layout.pack(clean)
-        result = self._run(rows, packed, ball)
-        moved = result.obs
-        seen = self.layout.restore(clean, moved)
-        if self.layout.rounds:
-            seen = self._rounded(clean, packed, moved, seen, ball)
-        return seen, result
+    def _centre(self, packed: Tensor, situation: Situation, chosen: list[int]) -> Tensor:
+        """Where the attack begins: rows of the channel, or what is moved alone without a policy."""
+        if self.channel_rows.channel == "observation":
+            return packed
+        obs = self.obs_layout.pack(pick(situation.obs, chosen))
+        actions = torch.as_tensor(np.asarray(situation.actions)[chosen])
+        return self.channel_rows.pack(obs, actions.to(torch.promote_types(obs.dtype, packed.dtype)))
+
+    def _unpacked(
+        self, clean: ObsBatch, packed: Tensor, result: AttackResult, ball: LpBall
+    ) -> ObsBatch:
+        rows = self.channel_rows.moved(result.obs).reshape(packed.shape)
+        moved = self.layout.restore(clean, rows)
+        if self.layout.rounds or rows.dtype != packed.dtype:
+            moved = self._rounded(clean, packed, rows, moved, ball)
+        return moved
 
     def _rounded(
         self, clean: ObsBatch, packed: Tensor, moved: Tensor, seen: ObsBatch, ball: LpBall
@@ -170,8 +241,13 @@ class AdversaryEngine:
         return AttackResult(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
 
     def _record(self, clean: Any, fraction: float) -> dict[str, Any]:
+        word, after = _WORD[self.channel], {}
+        if self.channel != "observation":
+            after = {word: copy.deepcopy(clean)}
         return {
-            "clean_obs": copy.deepcopy(clean),
+            "channel": self.channel,
+            f"clean_{word}": copy.deepcopy(clean),
+            **after,
             "attack": self.name,
             "attacked": False,
             "eps": fraction * self.largest,
@@ -193,8 +269,25 @@ class AdversaryEngine:
         norms = self.ball.norm(delta / torch.tensor(self.unit))
         gauges = self.ball.scaled(fraction).gauge(delta)
         gains = result.objective - result.clean_objective
-        for k, norm, gauge, gain in zip(chosen, norms, gauges, gains, strict=True):
-            records[k].update(attacked=True, norm=float(norm), gauge=float(gauge), gain=float(gain))
+        for i, k in enumerate(chosen):
+            numbers = {"norm": norms[i], "gauge": gauges[i], "gain": gains[i]}
+            records[k].update({name: float(value) for name, value in numbers.items()})
+            records[k]["attacked"] = True
+            if self.channel != "observation":
+                records[k][_WORD[self.channel]] = pick(seen, i)
+
+    def _check_channel(self, options: AdversaryOptions) -> None:
+        only = traits_of(self.attack).channel
+        if only not in (None, self.channel):
+            raise ValueError(
+                f"attack {self.name!r} works on the {only} channel; this is an adversary on the "
+                f"{self.channel} channel"
+            )
+        if self.channel != "observation" and isinstance(options["scale"], VecNormalize):
+            raise ValueError(
+                f"scale must be an array of widths of the {self.channel}; a VecNormalize has those "
+                "of observations"
+            )
 
 
 def _absent(name: str) -> Victim:
@@ -204,7 +297,7 @@ def _absent(name: str) -> Victim:
             "torch module, a callable or a Victim, or call set_policy() before reset()"
         )
 
-    return Victim(refuse, refuse, refuse, refuse)
+    return Victim(*[refuse] * len(Victim._fields))
 
 
 def _keys_of(eps: Any, keys: Iterable[str] | None) -> Iterable[str] | None:

@@ -57,3 +57,12 @@ def reset_rows(options: Mapping[str, Any] | None, count: int) -> Mask:
     if options is not None and "reset_mask" in options:
         return np.array(options["reset_mask"], dtype=np.bool_)
     return np.ones(count, dtype=np.bool_)
+
+
+def seeds_of(seed: Any, count: int) -> list[int | None]:
+    """The seed of each environment, from what `VectorEnv.reset` was given."""
+    if seed is None:
+        return [None] * count
+    if isinstance(seed, (int, np.integer)):
+        return [int(seed) + i for i in range(count)]
+    return list(seed)

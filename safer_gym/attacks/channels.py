@@ -51,8 +51,13 @@ class ChannelRows:
         n_disturbances = self.n_disturbances if self.channel == "disturbance" else 0
         return math.prod(self.obs_shape), self.n_actions, n_disturbances
 
+    @property
+    def n_moved(self) -> int:
+        """Numbers of what is moved."""
+        return self.sizes[CHANNELS.index(self.channel)]
+
     def pack(self, obs: Tensor, action: Tensor | None = None) -> Tensor:
-        """Rows [B, *X] at which nothing has been moved yet; the observations themselves, or
+        """Rows [B, X] in which nothing has been moved yet; on their channel the observations.
 
         Args:
             obs: [B, *O]
@@ -62,7 +67,7 @@ class ChannelRows:
             return obs
         if action is None:
             raise ValueError(f"the {self.channel} channel needs the policy's action; got None")
-        parts = [obs.flatten(1), action.flatten(1).to(obs)]
+        parts = [obs.flatten(1), action.flatten(1)]
         if self.channel == "disturbance":
             parts.append(obs.new_zeros(len(obs), self.n_disturbances))
         return torch.cat(parts, dim=1)
@@ -74,19 +79,17 @@ class ChannelRows:
         _, action, disturbance = rows.split(self.sizes, dim=1)
         return action if self.channel == "action" else disturbance
 
-    def ball(self, norm: str, eps: Any, low: Any = None, high: Any = None) -> LpBall:
-        """A ball of rows in which the moved part alone has a radius and bounds.
+    def ball(self, ball: LpBall) -> LpBall:
+        """The ball of rows in which the moved part alone has a radius and bounds: those of `ball`.
 
         Args:
-            norm: "linf", "l2" or "l1".
-            eps: radius of what is moved.
-            low, high: bounds of what is moved.
+            ball: of what is moved.
         """
         if self.channel == "observation":
-            return LpBall.of(norm, eps, low, high)
-        *fixed, size = self.sizes if self.channel == "disturbance" else self.sizes[:2]
-        ends = [(eps, 0.0), (low, -math.inf), (high, math.inf)]
-        return LpBall.of(norm, *(_behind(sum(fixed), size, value, rest) for value, rest in ends))
+            return ball
+        n_fixed = sum(self.sizes) - self.n_moved
+        ends = ((ball.eps, 0.0), (ball.low, -math.inf), (ball.high, math.inf))
+        return LpBall(ball.p, *(_behind(n_fixed, self.n_moved, *end) for end in ends))
 
     def view(self, victim: Victim) -> Victim:
         """The victim as a function of rows."""

@@ -52,7 +52,7 @@ def test_only_what_the_channel_moves_is_moved_and_it_stays_in_its_ball(
     name: str, channel: str, seed: int, norm: str
 ) -> None:
     rows, centre = ROWS[channel], situation(seed, channel)
-    ball = rows.ball(norm, 0.3, -1.0, 1.0)
+    ball = rows.ball(LpBall.of(norm, 0.3, -1.0, 1.0))
     victim = rows.view(smooth(seed))
     found = make_attack(name)(victim, centre, ball, generator(seed))
     assert bool(ball.contains(centre, found.obs, rtol=1e-12).all())
@@ -62,7 +62,7 @@ def test_only_what_the_channel_moves_is_moved_and_it_stays_in_its_ball(
     own = LpBall.of(norm, 0.3, -1.0, 1.0)
     assert bool(own.contains(clean, moved, rtol=1e-9).all())
     assert bool((found.objective >= found.clean_objective).all())
-    still = make_attack(name)(victim, centre, rows.ball(norm, 0.0), generator(seed))
+    still = make_attack(name)(victim, centre, rows.ball(LpBall.of(norm, 0.0)), generator(seed))
     assert torch.equal(still.obs, centre)
 
 
@@ -77,7 +77,7 @@ def test_linear_critics_are_raised_by_the_dual_norm(channel: str, seed: int, nor
 
     victim = ROWS[channel].view(Victim(lambda obs: obs, None, linear, None, None, linear))
     centre = situation(seed, channel)
-    found = make_attack("mc")(victim, centre, ROWS[channel].ball(norm, 0.3))
+    found = make_attack("mc")(victim, centre, ROWS[channel].ball(LpBall.of(norm, 0.3)))
     gain = found.objective - found.clean_objective
     best = 0.3 * torch.linalg.vector_norm(slope, ord=DUAL[norm])
     torch.testing.assert_close(gain, best.expand(6), rtol=1e-9, atol=1e-9)
@@ -91,7 +91,7 @@ def test_an_attack_on_actions_is_one_on_the_observations_of_a_policy_that_repeat
     victim, centre = smooth(seed), situation(seed, "action")
     obs, action = centre[:, :4], centre[:, 4:]
     on_actions = make_attack("mc")(
-        ROWS["action"].view(victim), centre, ROWS["action"].ball(norm, 0.3, -1.0, 1.0)
+        ROWS["action"].view(victim), centre, ROWS["action"].ball(LpBall.of(norm, 0.3, -1.0, 1.0))
     )
     judge = victim.q_cost
     assert judge is not None
@@ -106,7 +106,7 @@ def test_the_observation_channel_is_what_it_was() -> None:
     assert rows.pack(obs) is obs
     assert rows.view(victim) is victim
     assert rows.moved(obs) is obs
-    assert rows.ball("l2", 0.1, -1.0).eps == LpBall.of("l2", 0.1, -1.0).eps
+    assert rows.ball(LpBall.of("l2", 0.1, -1.0)).eps == LpBall.of("l2", 0.1, -1.0).eps
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2"])
@@ -115,7 +115,7 @@ def test_noise_fills_the_ball_of_what_is_moved(norm: str) -> None:
     rows = ROWS["action"]
     centre = rows.pack(torch.zeros(4000, 4), torch.zeros(4000, 2))
     found = make_attack("uniform")(
-        Victim(lambda obs: obs), centre, rows.ball(norm, 1.0), generator(0)
+        Victim(lambda obs: obs), centre, rows.ball(LpBall.of(norm, 1.0)), generator(0)
     )
     near = (LpBall.of(norm, 1.0).norm(rows.moved(found.obs)) < 0.5).double().mean()
     assert abs(float(near) - 0.25) < 0.03
@@ -125,7 +125,7 @@ def test_what_is_missing_is_named() -> None:
     rows = ROWS["disturbance"]
     blind = rows.view(smooth(0)._replace(q_cost_disturbed=None))
     with pytest.raises(ValueError, match="q_cost_disturbed"):
-        make_attack("mc")(blind, situation(0, "disturbance"), rows.ball("l2", 0.1))
+        make_attack("mc")(blind, situation(0, "disturbance"), rows.ball(LpBall.of("l2", 0.1)))
     with pytest.raises(ValueError, match="action channel needs the policy's action"):
         ROWS["action"].pack(torch.zeros(1, 4))
     with pytest.raises(ValueError, match="Did you mean 'action'"):

@@ -154,19 +154,7 @@ def normalised_arrays(normaliser: Any, obs: Any) -> Any:
 
 def behind(normaliser: Any, victim: Victim) -> Victim:
     """The victim as seen from raw observations, before the normaliser."""
-
-    def of_obs(function: Any) -> Any:
-        return function and (lambda obs: function(normalised(normaliser, obs)))
-
-    def of_pair(critic: Any) -> Any:
-        return critic and (lambda obs, action: critic(normalised(normaliser, obs), action))
-
-    return Victim(
-        of_obs(victim.action),
-        of_pair(victim.q_reward),
-        of_pair(victim.q_cost),
-        of_obs(victim.distribution),
-    )
+    return victim.seen_as(lambda obs: normalised(normaliser, obs))
 
 
 def _copied(rms: Any) -> Moments:

@@ -63,21 +63,7 @@ def as_victim(
 
 def through(layout: ObsLayout, victim: Victim) -> Victim:
     """The victim as a function of packed observations [B, *O] or [B, D]."""
-
-    def of_obs(function: Any) -> Any:
-        return function and (lambda packed: function(layout.unpack(packed)))
-
-    def of_pair(critic: Any) -> Any:
-        return critic and (lambda packed, action: critic(layout.unpack(packed), action))
-
-    if not layout.parts:
-        return victim
-    return Victim(
-        of_obs(victim.action),
-        of_pair(victim.q_reward),
-        of_pair(victim.q_cost),
-        of_obs(victim.distribution),
-    )
+    return victim.seen_as(layout.unpack) if layout.parts else victim
 
 
 def _as_victim(policy: Any) -> Victim:
