@@ -1,7 +1,8 @@
 """Hyperparameters by task and algorithm, for `safer-gym train`; a guess is called one.
 
 An entry has `total_timesteps`, `n_envs` (parallel environments, each contributing `train_freq`
-steps to a round) and `kwargs` (constructor arguments beside the constructor's own defaults).
+steps to a round) and `kwargs` (constructor arguments beside the constructor's own defaults); maybe
+`average`, of how many of the last kept policies the final one is the mean.
 """
 
 from __future__ import annotations
@@ -11,6 +12,12 @@ from typing import Any
 from stable_baselines3.common.utils import LinearSchedule
 
 Recipe = dict[str, Any]
+
+
+def _benign(total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: Any) -> Recipe:
+    """SAFER without an attack on the agent, whose policy swings less as a mean of its last ones."""
+    recipe = _recipe(total_timesteps, n_envs, horizon, eps * BENIGN_MARGIN, **own, **OFFSETS)
+    return recipe | {"average": 5}
 
 
 def _recipe(total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: Any) -> Recipe:
@@ -156,7 +163,7 @@ ANT_SAFER = SAFER | RUN
 RECIPES: dict[str, dict[str, Recipe]] = {
     "ball-circle": {
         "cvpo": _recipe(200_000, 20, 200, 0.05, **BALL),
-        "safer": _recipe(360_000, 20, 200, 0.05 * BENIGN_MARGIN, **BALL_SAFER | OFFSETS),
+        "safer": _benign(360_000, 20, 200, 0.05, **BALL_SAFER),
         "safer-attacked": _recipe(360_000, 20, 200, 0.05 * MARGIN, **BALL_SAFER | ATTACKED),
         "safer-paper": _recipe(240_000, 20, 200, 0.05 * MARGIN, **BALL | SAFER),
         "sac-lagrangian": SAC_LAGRANGIAN,
@@ -166,21 +173,21 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     },
     "car-circle": {
         "cvpo": _recipe(240_000, 20, 300, 0.05, **CAR),
-        "safer": _recipe(420_000, 20, 300, 0.05 * BENIGN_MARGIN, **CAR_SAFER | OFFSETS),
+        "safer": _benign(420_000, 20, 300, 0.05, **CAR_SAFER),
         "safer-attacked": _recipe(420_000, 20, 300, 0.05 * MARGIN, **CAR_SAFER | ATTACKED),
         "safer-paper": _recipe(420_000, 20, 300, 0.05 * MARGIN, **CAR_SAFER),
         **_ppo_family(600_000, 20, 300, 0.05, policy_kwargs=CAR["policy_kwargs"]),
     },
     "drone-run": {
         "cvpo": _recipe(240_000, 40, 100, 0.025, **RUN),
-        "safer": _recipe(140_000, 40, 100, 0.025 * BENIGN_MARGIN, **SAFER | RUN | OFFSETS),
+        "safer": _benign(140_000, 40, 100, 0.025, **SAFER | RUN),
         "safer-attacked": _recipe(140_000, 40, 100, 0.025 * PAIR_MARGIN, **DRONE_SAFER | ATTACKED),
         "safer-paper": _recipe(140_000, 40, 100, 0.025 * PAIR_MARGIN, **DRONE_SAFER),
         **_ppo_family(1_000_000, 40, 100, 0.025),
     },
     "ant-run": {
         "cvpo": _recipe(300_000, 20, 200, 0.025, **RUN),
-        "safer": _recipe(360_000, 20, 200, 0.025 * BENIGN_MARGIN, **ANT_SAFER | OFFSETS),
+        "safer": _benign(360_000, 20, 200, 0.025, **ANT_SAFER),
         "safer-attacked": _recipe(360_000, 20, 200, 0.025 * MARGIN, **ANT_SAFER | ATTACKED),
         "safer-paper": _recipe(360_000, 20, 200, 0.025 * MARGIN, **ANT_SAFER),
         **_ppo_family(1_000_000, 20, 200, 0.025),

@@ -29,6 +29,7 @@ from safer_gym.agents.common.snapshots import SnapshotCallback, snapshots
 from safer_gym.agents.finite import NotFiniteError
 from safer_gym.choices import choose
 from safer_gym.conformance import provenance
+from safer_gym.conformance.cli.averaging import average_actor
 from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
@@ -57,11 +58,13 @@ class Run(NamedTuple):
     """What makes the same policy again; "" is the command `train`."""
     overlap: bool = False
     """Collect in a second process during the updates."""
+    average: int = 0
+    """Of how many of its last kept policies the final one is the mean; 0: it is the learner's."""
 
     def settings(self) -> dict[str, Any]:
         """What must be equal for a run to be resumed."""
         settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
-        del settings["command"]
+        del settings["command"], settings["average"]  # training is the same
         if not self.overlap:
             del settings["overlap"]  # as in the folders of runs from before there was a choice
         return json.loads(json.dumps(settings, default=repr))
@@ -109,6 +112,7 @@ def planned(
         seed=seed,
         out=out,
         overlap=overlap,
+        average=chosen.get("average", 0),
     )
 
 
@@ -229,6 +233,11 @@ def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Report
     partial = run.out / ".model.partial.zip"
     try:
         model.save(partial)
+        if run.average:
+            final = run.out / POLICIES / f"step_{model.num_timesteps:09d}.zip"
+            os.replace(partial, final)
+            average_actor(model, snapshots(run.out / POLICIES)[-run.average :])
+            model.save(partial)
         os.replace(partial, last)
         choice = choose_policy([*snapshots(run.out / POLICIES), last], run.algorithm, run.task, bar)
         shutil.copyfile(choice.path, partial)
@@ -245,6 +254,7 @@ def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Report
         "n_envs": run.n_envs,
         "kwargs": run.settings()["kwargs"],
         "overlap": run.overlap,
+        "average": run.average,
         **_last(curve),
         "chosen": choice.path.stem,
         "candidates": choice.table,

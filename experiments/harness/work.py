@@ -32,7 +32,7 @@ SEED = 1000
 LOCK, FAILURE = "lock", "failure.txt"
 BUSY = "another invocation is at it"
 STOPPED = "stopped; the same command goes on from here"
-SETTINGS = ("asked_timesteps", "kwargs", "n_envs")
+SETTINGS = ("asked_timesteps", "kwargs", "n_envs", "average")
 """What has to be the same for a record to be that of a run, beside task, method and seed."""
 PATIENCE = 5.0
 """Seconds in which a process whose parent was killed lets go of its run."""
@@ -74,8 +74,8 @@ def finished(cell: Cell) -> Record | None:
     if record is None:
         return None
     run = cell.run()
-    planned = {**run.settings(), "asked_timesteps": run.timesteps}
-    made = {"asked_timesteps": record.data["timesteps"], **record.data}
+    planned = {**run.settings(), "asked_timesteps": run.timesteps, "average": run.average}
+    made = {"asked_timesteps": record.data["timesteps"], "average": 0, **record.data}
     changed = [key for key in SETTINGS if made.get(key) != planned[key]]
     if changed:
         raise ValueError(
