@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -89,6 +89,8 @@ def homing_network(weight: float = -0.5) -> nn.Module:
 @dataclass(frozen=True)
 class Push:
     """Shows the state as far left as the ball allows, so that the policy drives right."""
+
+    cost_directed: ClassVar = True
 
     def __call__(
         self,

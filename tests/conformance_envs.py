@@ -17,7 +17,7 @@ class Ladder(gym.Env):
     sees collects HORIZON times that, and its cost says how far the observation was moved.
     """
 
-    observation_space = gym.spaces.Box(-10.0, 10.0, (2,), np.float32)
+    observation_space = gym.spaces.Box(-1e5, 1e5, (2,), np.float32)
     action_space = gym.spaces.Box(-20.0, 20.0, (2,), np.float32)
 
     def __init__(self, cost: bool = True, horizon: int = HORIZON) -> None:

@@ -44,6 +44,7 @@ def _attack(name: str, strength: float, chance: np.random.Generator) -> dict[str
         "lengths": [HORIZON] * n,
         "search_mean_cost": mean,
         "search_max_cost": float(costs.max()),
+        "cost_directed": name in ("mc", "random_search"),
         "evidence": "statistical",
     }
 
@@ -96,6 +97,7 @@ def _sandwich(metric: str, eps: float, attacks: list[dict], every: dict) -> dict
             "attack": high["attack"],
             "delta": SHARE,
             "vacuous": False,
+            "refused": None,
             "evidence": "statistical",
         },
         "upper_every": every,
@@ -216,6 +218,7 @@ def sample(weakness: float = 1.0, *, requirements: bool = True) -> dict[str, Any
         "episodes_of_note": [_of_note(rows[5], i, chance) for i in range(2)],
         "seconds": 431.0,
         "attacks": [*ATTACKS, "learned"],
+        "unlearned": [],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -38,6 +38,8 @@ class LearnedAttack:
 
     It has no objective: both objectives of its results are zero.
     """
+
+    cost_directed: ClassVar = True
 
     net: nn.Module
     mean: Tensor

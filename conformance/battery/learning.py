@@ -25,10 +25,8 @@ class Lessons(NamedTuple):
 
     attacks: Mapping[str, Attack]
     """By label."""
-    q_reward: QFn | None = None
-    q_cost: QFn | None = None
-    stand_in: bool = False
-    """The policy has no critics of its own: these take their place."""
+    critics: Mapping[str, QFn] = {}
+    """By name, "q_reward" and "q_cost": for attacks on a policy that has none of its own."""
     why_not: str = "nothing was learned"
     rates: tuple[float, ...] = ()
     """Mean cost of a step in what each critic learned from; zero: it has learned no cost."""
@@ -73,15 +71,14 @@ def attend(school: TrainingContext, course: Course) -> Lessons:
     return _critics(school, course)
 
 
-def merge(parts: list[Lessons], *, stand_in: bool, why_not: str) -> Lessons:
+def merge(parts: list[Lessons], *, why_not: str) -> Lessons:
     """Several courses' lessons as one."""
     attacks: dict[str, Attack] = {}
+    critics: dict[str, QFn] = {}
     for part in parts:
         attacks.update(part.attacks)
-    q_reward = next((p.q_reward for p in parts if p.q_reward is not None), None)
-    q_cost = next((p.q_cost for p in parts if p.q_cost is not None), None)
-    rates = tuple(rate for p in parts for rate in p.rates)
-    return Lessons(attacks, q_reward, q_cost, stand_in, why_not, rates)
+        critics.update(part.critics)
+    return Lessons(attacks, critics, why_not, tuple(rate for p in parts for rate in p.rates))
 
 
 def _adversary(school: TrainingContext, course: Course) -> Any:
@@ -102,15 +99,15 @@ def _critics(school: TrainingContext, course: Course) -> Lessons:
     inputs = list(course)
     alone = school.store.critics("alone", inputs, _fit(school, course, None))
     fitted = WithCritics(plain, q_reward=alone.q_reward, q_cost=alone.q_cost)
+    critics = {"q_reward": alone.q_reward, "q_cost": alone.q_cost}
     if not course.iterate:
         rates = (alone.diagnostics.cost_rate,)
-        return Lessons({"mc fitted": fitted}, alone.q_reward, alone.q_cost, rates=rates)
+        return Lessons({"mc fitted": fitted}, critics, rates=rates)
     under = school.store.critics("attacked", inputs, _fit(school, course, fitted))
     iterated = WithCritics(plain, q_reward=under.q_reward, q_cost=under.q_cost)
     return Lessons(
         {"mc fitted": fitted, "mc iterated": iterated},
-        alone.q_reward,
-        alone.q_cost,
+        critics,
         rates=(alone.diagnostics.cost_rate, under.diagnostics.cost_rate),
     )
 

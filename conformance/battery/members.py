@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from safer_gym.attacks import NullAttack, traits_of
+from safer_gym.attacks.traits import GRADIENT
 from safer_gym.types import Attack
 
 NULL = "null"
@@ -19,3 +21,16 @@ class Member(NamedTuple):
     share, are fixed beforehand: one adversary, and episodes independent of each other."""
     gradient: bool = False
     """Climbs by gradients of the policy."""
+    cost_directed: bool = False
+    """Seeks cost. A battery without such an attack says nothing of the worst case."""
+
+    @classmethod
+    def of(cls, attack: Attack) -> Member:
+        """A member with the traits that the attack declares."""
+        traits = traits_of(attack)
+        own_noise, gradient = bool(traits.per_row_noise), GRADIENT in traits.needs
+        return cls(attack, own_noise, gradient, traits.cost_directed)
+
+
+NONE = {NULL: Member.of(NullAttack())}
+"""The battery of no attack."""

@@ -46,6 +46,8 @@ class AttackEvidence:
     search_max_cost: float | None = None
     """Largest cost on them. Where no largest cost is known, the lower bound of the mean is that
     of min(cost, this)."""
+    cost_directed: bool = False
+    """Whether the attack seeks cost."""
     evidence: str = "statistical"
 
 
@@ -72,6 +74,8 @@ class UpperAttacks:
     """The attack with the largest upper bound."""
     delta: float
     vacuous: bool
+    refused: str | None = None
+    """Why the value supports no PASS; None where it does."""
     evidence: str = "statistical"
 
 

@@ -169,6 +169,8 @@ class Certificate:
     seconds: float
     attacks: tuple[str, ...] = ()
     """Labels of the battery, measured or not."""
+    unlearned: tuple[str, ...] = ()
+    """Labels of those that the battery lacks, because there was no time to learn what they need."""
     schema: str = SCHEMA
     content_hash: str | None = None
     """SHA-256 of all the rest but the signature; see `seal`. None: of the schema before."""

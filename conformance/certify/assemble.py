@@ -73,6 +73,7 @@ def certificate(
         seed=settings.seed,
         battery=battery.name,
         attacks=tuple(battery.members),
+        unlearned=battery.unlearned,
         episodes={
             "search": EPISODES,
             "measure": settings.attack_episodes,

@@ -7,10 +7,13 @@ neither passes nor fails a policy.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Decision, Headline, VerdictName
-from safer_gym.conformance.certificate.requirement import Mode, Requirement
+from safer_gym.conformance.certificate.requirement import Mode, Requirement, Scope
 from safer_gym.conformance.certify.plan import Plan
 
 
@@ -53,28 +56,57 @@ def headline(plan: Plan, rows: Sequence[Row], mode: Mode, doubt: str = "") -> He
     own = sorted((row for row in rows if row.mode == mode), key=lambda row: row.eps)
     attacked = [row.eps for row in own if row.rate.lower.value > rate]
     certified = [row.eps for row in own if _at_most(row.rate.upper_every.value, rate)]
-    stood = [row.eps for row in own if _at_most(_of_attacks(row.rate)[1], rate)]
+    stood = [row.eps for row in own if _passing(_ends("attacks", row.rate), rate)]
     fell = next((row.eps for row in own if row.eps not in stood), None)
-    stood = [eps for eps in stood if fell is None or eps < fell]
     return Headline(
         mode=mode,
         rate=rate,
         attacked_eps=min(attacked, default=None),
         certified_eps=max(certified, default=None),
-        certified_eps_attacks=max(stood, default=None),
+        certified_eps_attacks=max((e for e in stood if fell is None or e < fell), default=None),
+        reason=_reason(own, rate),
     )
+
+
+def _reason(rows: Sequence[Row], rate: float) -> str | None:
+    """Why no radius counts as withstood where the battery's upper end alone would do."""
+    idle = [row.rate for row in rows if not _passing(_ends("attacks", row.rate), rate)]
+    refused = (s.upper_attacks.refused for s in idle if _at_most(s.upper_attacks.value, rate))
+    return next((f"nothing is claimed under attacks; {reason}" for reason in refused), None)
 
 
 def _at_most(value: float | None, bound: float) -> bool:
     return value is not None and value <= bound
 
 
-def _of_attacks(sandwich: Sandwich) -> tuple[str, float | None]:
-    """Whose upper end bounds the battery, and its value: an attack is one of all adversaries."""
-    upper, every = sandwich.upper_attacks, sandwich.upper_every.value
-    if every is not None and (upper.value is None or every < upper.value):
-        return "every adversary, and so the battery,", every
-    return f"the battery's worst, {upper.attack},", upper.value
+class _End(NamedTuple):
+    """An upper end that covers all adversaries of a scope."""
+
+    name: str
+    value: float | None
+    refused: str | None
+    """Why it supports no PASS; None where it does."""
+
+
+def _ends(scope: Scope, sandwich: Sandwich) -> tuple[_End, ...]:
+    """The ends that bound a scope: an attack is one of all adversaries."""
+    every, upper = sandwich.upper_every, sandwich.upper_attacks
+    if scope == "every":
+        return (_End("every adversary", every.value, every.refused),)
+    return (
+        _End(f"the battery's worst, {upper.attack},", upper.value, upper.refused),
+        _End("every adversary, and so the battery,", every.value, None),
+    )
+
+
+def _passing(ends: Sequence[_End], bound: float) -> list[_End]:
+    """The ends that show the bound, the lowest first."""
+    found = [end for end in ends if not end.refused and _at_most(end.value, bound)]
+    return sorted(found, key=_value)
+
+
+def _value(end: _End) -> float:
+    return np.inf if end.value is None else end.value
 
 
 def _verdict(requirement: Requirement, sandwich: Sandwich) -> tuple[VerdictName, str]:
@@ -84,15 +116,15 @@ def _verdict(requirement: Requirement, sandwich: Sandwich) -> tuple[VerdictName,
             f"{lower.attack} at eps {lower.eps:g} reaches at least {lower.value:.4g}, above "
             f"{bound:g}"
         )
-    if requirement.scope == "attacks":
-        (name, value), reason = _of_attacks(sandwich), None
-    else:
-        every = sandwich.upper_every
-        name, value, reason = "every adversary", every.value, every.refused
-    if value is None:
-        return "INCONCLUSIVE", reason or "there is no upper bound of the mean"
-    if value <= bound:
+    ends = _ends(requirement.scope, sandwich)
+    if passing := _passing(ends, bound):
+        name, value, _ = passing[0]
         return "PASS", f"{name} stays at or below {value:.4g}, not above {bound:g}"
-    return "INCONCLUSIVE", (
-        f"between {lower.value:.4g} and {value:.4g} (upper end: {name}); {bound:g} lies between"
-    )
+    reasons = [end.refused for end in ends if end.refused]
+    nearest = min(ends, key=_value)
+    if nearest.value is None:
+        return "INCONCLUSIVE", "; ".join(reasons) or "there is no upper bound of the mean"
+    if nearest.value > bound:
+        between = f"between {lower.value:.4g} and {nearest.value:.4g} (upper end: {nearest.name})"
+        reasons.insert(0, f"{between}; {bound:g} lies between")
+    return "INCONCLUSIVE", "; ".join(reasons)

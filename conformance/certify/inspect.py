@@ -8,28 +8,20 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
+from safer_gym.attacks import has_gradient
 from safer_gym.conformance.battery.build import GRADIENT_FREE
 from safer_gym.conformance.battery.members import Member
 from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Flag
 from safer_gym.conformance.certificate.requirement import METRICS
 from safer_gym.conformance.certify.divergence import Drawing
+from safer_gym.conformance.evaluate.fitted_critics import FITTED
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.stochastic import StochasticPolicy
 
 LOOK_AHEAD = 50
 """Steps over which a critic's word is held against the cost that followed."""
-
-
-def has_gradient(victim: Victim, obs: torch.Tensor) -> bool:
-    """Whether the action is a differentiable function of the observation."""
-    with torch.enable_grad():
-        leaf = obs.detach().clone().requires_grad_(True)
-        try:
-            return bool(victim.action(leaf).requires_grad)
-        except RuntimeError:  # numpy of a tensor that needs gradients
-            return False
 
 
 def policy_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
@@ -113,7 +105,7 @@ def battery_flags(rows: Sequence[Row], members: Mapping[str, Member]) -> list[Fl
     """The gradient-free attack does better than all that climb gradients."""
     for row in rows:
         means = {a.attack: a for a in row.attacks}
-        free = means.get(GRADIENT_FREE)
+        free = means.get(GRADIENT_FREE) or means.get(GRADIENT_FREE + FITTED)
         climbing = [a for label, a in means.items() if members[label].gradient]
         if free is None or not climbing:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,11 +50,21 @@ class Ledger:
         attacks: labels of the battery.
         high: largest cost of an episode; None where nobody knows it.
         shares: the allocation of delta.
+        directed: labels of the attacks that seek cost.
+        unlearned: labels of those that there was no time to learn.
     """
 
     def __init__(
-        self, plan: Plan, attacks: Sequence[str], high: float | None, shares: Sequence[Share]
+        self,
+        plan: Plan,
+        attacks: Sequence[str],
+        high: float | None,
+        shares: Sequence[Share],
+        *,
+        directed: Collection[str] = (),
+        unlearned: Sequence[str] = (),
     ) -> None:
+        self.directed, self.unlearned = frozenset(directed), tuple(unlearned)
         self.plan, self.attacks, self.high, self.shares = plan, tuple(attacks), high, shares
         self.cells: dict[Key, Cell] = {}
         self.spent: dict[float, Floats] = {}

@@ -76,7 +76,7 @@ def replay(
         benign_episodes=1,
     )
     run = Certification(plan, settings, subject, None, time.monotonic())
-    _, ready = run.prepare(0.0, np.zeros(subject.shape))
+    _, ready = run.prepare(0.0)
     if note.attack not in ready.members:
         raise ValueError(f"the battery has no attack {note.attack!r}: {list(ready.members)}")
     job = _job(note)

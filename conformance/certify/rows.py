@@ -27,6 +27,12 @@ NO_LARGEST_COST = (
 )
 
 
+NOT_DIRECTED = (
+    "no attack that was measured seeks cost: none climbs a cost critic that has met cost, none "
+    "learned from cost (an attack of one's own says that it does by `cost_directed = True`)"
+)
+
+
 def make_row(
     ledger: Ledger, mode: Mode, eps: float, refusals: Mapping[tuple[Mode, Metric], str]
 ) -> Row:
@@ -72,6 +78,7 @@ def _evidence(ledger: Ledger, mode: Mode, eps: float, attack: str) -> AttackEvid
         lengths=kept(cell.lengths.astype(int)),
         search_mean_cost=ledger.search_means.get(Key.of(mode, attack, eps)),
         search_max_cost=ledger.caps.get(Key.of(mode, attack, eps)),
+        cost_directed=attack in ledger.directed,
     )
 
 
@@ -106,9 +113,22 @@ def _upper_attacks(ledger: Ledger, mode: Mode, eps: float, metric: Metric) -> Up
     ends = {a: ledger.ends(mode, eps, a, metric).upper for a in ledger.attacks_at(eps)}
     worst = max(ends, key=lambda attack: ends[attack])
     cap = 1.0 if metric == "rate" else (ledger.high or np.inf)
+    refused = _no_pass(ledger, mode, eps)
     if not np.isfinite(ends[worst]):
-        return UpperAttacks(None, worst, delta, vacuous=True)
-    return UpperAttacks(ends[worst], worst, delta, vacuous=bool(ends[worst] >= cap))
+        return UpperAttacks(None, worst, delta, vacuous=True, refused=refused)
+    return UpperAttacks(ends[worst], worst, delta, bool(ends[worst] >= cap), refused)
+
+
+def _no_pass(ledger: Ledger, mode: Mode, eps: float) -> str | None:
+    """Why the battery's upper end supports no PASS: it is not complete, or was no threat."""
+    if eps == 0.0:
+        return None
+    if ledger.unlearned:
+        labels = ", ".join(repr(label) for label in ledger.unlearned)
+        return f"the battery is not complete, the budget left no time to learn for {labels}"
+    threats = ledger.directed & set(ledger.attacks_at(eps))
+    measured = any(ledger.cell(Key.of(mode, attack, eps)).n for attack in threats)
+    return None if measured else NOT_DIRECTED
 
 
 def _upper_every(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:

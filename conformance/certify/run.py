@@ -7,19 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from safer_gym.conformance.battery import NULL, Battery, make_battery
+from safer_gym.attacks import has_gradient
+from safer_gym.conformance.battery import Battery, make_battery
+from safer_gym.conformance.battery.build import check_battery
 from safer_gym.conformance.battery.learning import Lessons, TrainingContext
-from safer_gym.conformance.battery.members import Member
+from safer_gym.conformance.battery.members import NONE, Member
 from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.certificate.record import Certificate, Flag
 from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify import assemble
 from safer_gym.conformance.certify.independence import repeat_flags
-from safer_gym.conformance.certify.inspect import has_gradient
 from safer_gym.conformance.certify.ledger import Ledger
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
 from safer_gym.conformance.certify.plan import Plan
@@ -87,6 +84,8 @@ class Certification:
         self.say = progress or (lambda what, share: None)
         self.started = started
         self.deadline = started + settings.seconds * (1 - RESERVE)
+        self.climbs = has_gradient(subject.victim, subject.probe)
+        check_battery(settings.battery, subject.victim, has_gradient=self.climbs)
 
     def run(self) -> Certificate:
         """All steps."""
@@ -95,7 +94,7 @@ class Certification:
 
     def _run(self) -> Certificate:
         pilot, seconds = self._pilot()
-        lessons, battery = self.prepare(seconds, pilot[0].result.traces[0].clean[0])
+        lessons, battery = self.prepare(seconds)
         world = self.world(battery.members)
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [*pilot, *self._search(pool, battery)]
@@ -105,21 +104,18 @@ class Certification:
         notes = replayed(world, worst_jobs(ledger), "CERTIFICATE.json")
         return assemble.certificate(self, battery, lessons, found, ledger, notes)
 
-    def prepare(self, step_seconds: float, obs: NDArray) -> tuple[Lessons, Battery]:
+    def prepare(self, step_seconds: float) -> tuple[Lessons, Battery]:
         """Learn what the battery wants, and put it together.
 
         Args:
             step_seconds: how long a step takes; matters with a budget only.
-            obs: any observation [O].
         """
-        probe = torch.as_tensor(obs.astype(np.float32)).unsqueeze(0)
-        climbs = has_gradient(self.subject.victim, probe)
         self.say("learning", 0.0)
         speed = Speed(step_seconds, self.settings.seconds, self.settings.workers)
-        lessons = learn(self.settings.battery, self._school(climbs), speed)
+        lessons = learn(self.settings.battery, self._school(), speed)
         self.say("learning", 1.0)
         battery = make_battery(
-            self.settings.battery, self.subject.victim, lessons, has_gradient=climbs
+            self.settings.battery, self.subject.victim, lessons, has_gradient=self.climbs
         )
         return lessons, battery
 
@@ -140,8 +136,7 @@ class Certification:
     def _pilot(self) -> tuple[list[Found], float]:
         """Episodes without an attack, and seconds a step."""
         self.say("looking", 0.0)
-        none = make_battery("quick", self.subject.victim, Lessons({}), has_gradient=False)
-        world = self.world({NULL: none.members[NULL]})
+        world = self.world(NONE)
         jobs = pilot_jobs(self.plan, enclose=not self.subject.why_no_bound)
         start = time.monotonic()
         with Pool(run_job, world, self.settings.workers) as pool:
@@ -151,7 +146,7 @@ class Certification:
         self.say("looking", 1.0)
         return found, seconds / sum(int(f.result.lengths.sum()) for f in found)
 
-    def _school(self, climbs: bool) -> TrainingContext:
+    def _school(self) -> TrainingContext:
         subject, settings = self.subject, self.settings
         key = {
             "policy": subject.policy.digest,
@@ -170,7 +165,7 @@ class Certification:
             settings.norm,
             settings.seed,
             Store(settings.cache, key),
-            climbs,
+            self.climbs,
             subject.shape,
             subject.stochastic.draw if subject.stochastic and subject.why_stochastic else None,
         )
@@ -188,7 +183,14 @@ class Certification:
     ) -> Ledger:
         chosen = {place: labels[:CHOSEN] for place, labels in ranking.items()}
         shares = split(self.plan, chosen)
-        ledger = Ledger(self.plan, tuple(battery.members), self.subject.high, shares)
+        ledger = Ledger(
+            self.plan,
+            tuple(battery.members),
+            self.subject.high,
+            shares,
+            directed=[label for label, member in battery.members.items() if member.cost_directed],
+            unlearned=battery.unlearned,
+        )
         remember(ledger, found)
         for pilot in (f for f in found if f.job.mode == "stochastic" and f.job.radii):
             assert self.subject.stochastic is not None

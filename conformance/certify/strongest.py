@@ -10,12 +10,12 @@ import gymnasium as gym
 import numpy as np
 import torch
 
+from safer_gym.attacks import has_gradient
 from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.build import make_battery
 from safer_gym.conformance.battery.learning import TrainingContext
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.battery.store import Store
-from safer_gym.conformance.certify.inspect import has_gradient
 from safer_gym.conformance.certify.train_battery import Speed, learn
 from safer_gym.conformance.evaluate.evaluation import admitted, evaluate
 from safer_gym.conformance.evaluate.outcomes import Outcomes

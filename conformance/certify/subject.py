@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+import torch
+from torch import Tensor
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds import NotCoveredError
@@ -51,6 +53,13 @@ class Subject(NamedTuple):
     environment: EnvironmentRecord
     why_no_bound: str = ""
     """Why nothing can be said of every adversary though the policy draws; "" where it can."""
+
+    @property
+    def probe(self) -> Tensor:
+        """An observation that the space allows, as a batch of one."""
+        return torch.clamp(
+            torch.zeros(1, *self.shape), self.ball.low.float(), self.ball.high.float()
+        )
 
     @property
     def high(self) -> float | None:

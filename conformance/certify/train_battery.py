@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from safer_gym.conformance.battery.build import LEARNED, labels_of, needs_critics
+from safer_gym.conformance.battery.build import LEARNED, labels_of, missing_critics
 from safer_gym.conformance.battery.learning import Course, Lessons, TrainingContext, attend, merge
 from safer_gym.conformance.certify.pool import Pool
 
@@ -16,6 +16,7 @@ LONG_COURSES = (Course("critics", 40_000, 6_000), Course("adversary", 300_000, 0
 UPDATE_SECONDS = 4e-3
 SHARE = 0.3
 """Of the budget, at most, for learning."""
+NO_TIME = "the budget left no time to learn what it needs"
 
 
 class Speed(NamedTuple):
@@ -27,17 +28,16 @@ class Speed(NamedTuple):
 
 
 def learn(battery: str | Mapping[str, Any], school: TrainingContext, speed: Speed) -> Lessons:
-    """Whatever the battery wants to learn, and critics for a policy that has none.
+    """Whatever the battery wants to learn, and the critics that a policy lacks.
 
-    With a budget, courses that would take too long are left out, and the lessons say so.
+    With a budget, courses that would take too long are left out, and the lessons say so: a
+    battery without them supports no PASS.
     """
     climbs = school.has_gradient
     labels = () if isinstance(battery, Mapping) else labels_of(battery, has_gradient=climbs)
-    stand_in = school.victim.q_cost is None and any(
-        needs_critics(label, has_gradient=climbs) for label in labels
-    )
+    missing = labels and missing_critics(str(battery), school.victim, has_gradient=climbs)
     courses = []
-    if stand_in or "mc fitted" in labels:
+    if missing or "mc fitted" in labels:
         course = (LONG_COURSES if battery == "full" else COURSES)[0]
         courses.append(course._replace(iterate="mc iterated" in labels))
     if "learned" in labels:
@@ -45,7 +45,7 @@ def learn(battery: str | Mapping[str, Any], school: TrainingContext, speed: Spee
     taken = _affordable(courses, speed)
     with Pool(attend, school, min(speed.workers, max(len(taken), 1))) as pool:
         parts = list(pool.run(taken))
-    lessons = merge(parts, stand_in=stand_in, why_not="the budget left no time to learn it")
+    lessons = merge(parts, why_not=NO_TIME)
     if any(label in labels for label in LEARNED):
         return lessons
     return lessons._replace(attacks={})

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from safer_gym.conformance.battery.build import BATTERIES, seeks_cost
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.evidence import Row
 from safer_gym.conformance.certificate.record import Certificate, doubt_of
@@ -107,7 +108,14 @@ def _plan(certificate: Certificate) -> Plan:
 
 def _ledger(certificate: Certificate, plan: Plan) -> Ledger:
     high = Limits.recorded(certificate.environment).largest_cost()
-    ledger = Ledger(plan, certificate.attacks, high, certificate.allocation)
+    ledger = Ledger(
+        plan,
+        certificate.attacks,
+        high,
+        certificate.allocation,
+        directed=_directed(certificate),
+        unlearned=certificate.unlearned,
+    )
     for row in certificate.rows:
         for evidence in row.attacks:
             key = Key.of(row.mode, evidence.attack, row.eps)
@@ -123,6 +131,20 @@ def _ledger(certificate: Certificate, plan: Plan) -> Ledger:
         if row.mode == "stochastic":
             _add_compositions(ledger, row)
     return ledger
+
+
+def _directed(certificate: Certificate) -> set[str]:
+    """Which attacks seek cost, as the certificate says.
+
+    Raises:
+        ValueError: one of a named battery that does not.
+    """
+    said = {a.attack for row in certificate.rows for a in row.attacks if a.cost_directed}
+    if certificate.battery in BATTERIES:
+        for label in said:
+            if not seeks_cost(label):
+                raise ValueError(f"the attack {label!r} does not seek cost")
+    return said
 
 
 def _result(source: Any) -> Result:

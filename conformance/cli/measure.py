@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import typer
 
 from safer_gym import __version__
-from safer_gym.conformance.cli.fitted_critics import StandIns
 from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
@@ -16,10 +15,10 @@ from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import NATURAL, evaluate, named_attacks
+from safer_gym.conformance.evaluate.fitted_critics import StandIns
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.loading.normaliser import normaliser_digest
-from safer_gym.types import Attack
 from safer_gym.wrappers.tasks import Task, find_task
 
 
@@ -82,7 +81,7 @@ def measure(
 ) -> list[Outcomes]:
     """Run the plan's jobs; those that `cache` knows are not run again."""
     cache = cache or OutcomesCache(None)
-    named_attacks(plan.attacks)
+    named = named_attacks(plan.attacks)
     policy, stand_ins, outcomes = None, None, []
     jobs = list(plan.jobs())
     for done, (attack, eps) in enumerate(jobs):
@@ -92,7 +91,7 @@ def measure(
             if stand_ins is None:
                 policy = load_model(file)
                 stand_ins = StandIns(policy, task.make, plan.seed, bar.say)
-            met = stand_ins.attacks(attack)
+            met = stand_ins.led({attack: named[attack]})
             known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
             cache.store(inputs, known)
         outcomes.append(known)
@@ -153,7 +152,7 @@ def _run(
     policy: Any,
     task: Task,
     plan: Plan,
-    attacks: Mapping[str, Attack] | Sequence[str],
+    attacks: Mapping[str, Any],
     eps: float,
     progress: _Share,
 ) -> Outcomes:

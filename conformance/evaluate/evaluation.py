@@ -13,19 +13,22 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
-from safer_gym.attacks import ATTACKS, make_attack
+from safer_gym.attacks import ATTACKS, has_gradient, lacking, make_attack
+from safer_gym.attacks.traits import GRADIENT
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
 from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
+from safer_gym.conformance.evaluate.fitted_critics import StandIns
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.conformance.loading.normaliser import as_normaliser
 from safer_gym.conformance.statistics import repeated_run
-from safer_gym.types import Attack
+from safer_gym.types import Attack, Victim
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
@@ -67,8 +70,9 @@ def evaluate(
     Args:
         policy: Whatever `as_victim` takes: a model, a torch module or a callable.
         make_env: Makes one environment that puts its cost into `info["cost"]`.
-        attacks: Names ("natural" is no attack; "iterated_mc" learns critics of the policy first,
-            for minutes), or a mapping from a label to an attack.
+        attacks: Names, or a mapping from a label to an attack. "natural" is no attack;
+            "iterated_mc" learns critics of the policy first, for minutes. A policy without the
+            critics that a named attack needs gets learned ones, and the attack is "mc fitted".
         eps: Radius of the ball around each observation, a number or one for each dimension.
         norm: "linf", "l2" or "l1".
         n_episodes: Episodes of each attack.
@@ -83,8 +87,9 @@ def evaluate(
 
     Raises:
         AdversaryError: an attack that leaves its ball or returns something else than asked.
-        ValueError: an argument out of range, a step without cost, a value that is not finite, or
-            a policy that cannot be measured: see `wrappers.gate.policy.admit`.
+        ValueError: an argument out of range, an attack that needs what the policy does not have,
+            a step without cost, a value that is not finite, or a policy that cannot be measured:
+            see `wrappers.gate.policy.admit`.
         TypeError: an observation space that is not a Box.
     """
     _check_counts(n_episodes=n_episodes, n_envs=n_envs)
@@ -92,6 +97,10 @@ def evaluate(
     view = admitted(policy, make_env, vec_normalize, seed)
     space: Any = view.admitted[0]
     ball = LpBall.of(norm, eps, low=space.low, high=space.high)
+    by_name = not isinstance(attacks, Mapping)
+    _check_runnable(named, view.victim(), space, by_name=by_name)
+    if by_name:
+        named = StandIns(view, make_env, seed, _said(progress)).led(named)
     outcomes = []
     with EnvPool(make_env) as stock:
         for label, attack in named.items():
@@ -132,6 +141,28 @@ def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, At
         return dict(attacks)
     names = [choose("attacks", name, (NATURAL, *ATTACKS, *LEARNED)) for name in attacks]
     return {name: name if name in LEARNED else _made(name) for name in names}
+
+
+def _check_runnable(
+    named: Mapping[str, Attack | str], victim: Victim, space: gym.spaces.Box, *, by_name: bool
+) -> None:
+    """Refuse, before anything runs, what the policy cannot be attacked by; critics are learned for
+    attacks that have names."""
+    obs = np.clip(np.zeros(space.shape, np.float32), space.low, space.high).astype(np.float32)
+    climbs = has_gradient(victim, torch.as_tensor(obs).unsqueeze(0))
+    for label, attack in named.items():
+        asks = LEARNED[attack] if isinstance(attack, str) else attack
+        missing = lacking(asks, victim, has_gradient=climbs)
+        if missing and not (by_name and GRADIENT not in missing):
+            raise ValueError(
+                f"attack {label!r} needs the policy's {' and '.join(missing)}, which it does not "
+                "have; missing critics are learned for attacks by name, and 'random_search' needs "
+                "no gradient"
+            )
+
+
+def _said(progress: Progress | None) -> Callable[[str], None]:
+    return (lambda text: None) if progress is None else (lambda text: progress(text, 0.0))
 
 
 def _made(name: str) -> Attack:

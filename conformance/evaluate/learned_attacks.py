@@ -8,12 +8,14 @@ from typing import Any
 import gymnasium as gym
 from numpy.typing import ArrayLike
 
+from safer_gym.attacks import Traits
+from safer_gym.attacks.traits import GRADIENT
 from safer_gym.choices import choose
 from safer_gym.types import Attack
 from safer_gym.wrappers.fitted_critics.critics import iterate_mc
 
-LEARNED = ("iterated_mc",)
-"""Their names, beside those that `make_attack` knows."""
+LEARNED = {"iterated_mc": Traits(needs=(GRADIENT,), cost_directed=True)}
+"""Traits by name, beside the names that `make_attack` knows."""
 
 APART = 1_000_000
 """Distance between the seeds of the episodes learned from and of those measured."""

@@ -32,7 +32,7 @@ from safer_gym.attacks.registry import (
     register_attack,
 )
 from safer_gym.attacks.step_rules import AdamAscent, RawGradient, Steepest, StepRule
-from safer_gym.attacks.traits import Traits, lacking, traits_of
+from safer_gym.attacks.traits import Traits, has_gradient, lacking, traits_of
 
 __all__ = [
     "ATTACKS",
@@ -56,6 +56,7 @@ __all__ = [
     "UniformNoise",
     "WithCritics",
     "attack_options",
+    "has_gradient",
     "lacking",
     "make_attack",
     "make_objective",

@@ -88,6 +88,11 @@ class WithCritics:
         needs = traits_of(self.attack).needs
         return tuple(need for need in needs if getattr(self, need, None) is None)
 
+    @property
+    def cost_directed(self) -> bool:
+        """Whether the attack seeks cost, by a critic that has met some."""
+        return traits_of(self.attack).cost_directed and not getattr(self.q_cost, "is_flat", False)
+
     def __call__(
         self,
         victim: Victim,

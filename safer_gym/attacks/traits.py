@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
+from torch import Tensor
+
 from safer_gym.types import Channel, Victim
 
 CRITICS = ("q_reward", "q_cost")
@@ -61,6 +64,16 @@ def lacking(attack: Any, victim: Victim, *, has_gradient: bool = True) -> tuple[
     if not has_gradient:
         absent.add(GRADIENT)
     return tuple(name for name in traits_of(attack).needs if name in absent)
+
+
+def has_gradient(victim: Victim, obs: Tensor) -> bool:
+    """Whether the action is a differentiable function of the observation."""
+    with torch.enable_grad():
+        leaf = obs.detach().clone().requires_grad_(True)
+        try:
+            return bool(victim.action(leaf).requires_grad)
+        except RuntimeError:  # numpy of a tensor that needs gradients
+            return False
 
 
 def union(*attacks: Any) -> tuple[str, ...]:

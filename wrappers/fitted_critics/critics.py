@@ -105,7 +105,7 @@ def fit_critics(
     fresh = collect(acting, make_env, steps=steps, n_envs=n_envs, noise=0.0, seed=seed + FRESH)
     rate = float(data.signals[1].mean())
     diagnostics = diagnose(pair, as_batch(fresh, acting, gamma), gamma, rate)
-    return FittedCritics(_Head(pair, 0), _Head(pair, 1), diagnostics)
+    return _heads(pair, diagnostics)
 
 
 def iterate_mc(
@@ -158,14 +158,19 @@ def critics_from_state(state: dict[str, Any]) -> FittedCritics:
     pair = QPair(inputs, returns, state["hidden"], torch.Generator())
     pair.load_state_dict(parameters)
     pair.requires_grad_(False)
-    return FittedCritics(_Head(pair, 0), _Head(pair, 1), Diagnostics(*state["diagnostics"]))
+    return _heads(pair, Diagnostics(*state["diagnostics"]))
+
+
+def _heads(pair: QPair, diagnostics: Diagnostics) -> FittedCritics:
+    q_cost = _Head(pair, 1, is_flat=diagnostics.cost_rate == 0.0)
+    return FittedCritics(_Head(pair, 0), q_cost, diagnostics)
 
 
 class _Head:
     """One of two critics as a function of observations (tensor or dict) and actions [B, A]."""
 
-    def __init__(self, pair: QPair, index: int) -> None:
-        self.pair, self.index = pair, index
+    def __init__(self, pair: QPair, index: int, *, is_flat: bool = False) -> None:
+        self.pair, self.index, self.is_flat = pair, index, is_flat
 
     def __call__(self, obs: Any, action: Tensor) -> Tensor:
         inputs = network_inputs(obs, action).to(self.pair.mean.device)

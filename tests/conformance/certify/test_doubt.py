@@ -74,9 +74,9 @@ def test_verify_agrees_and_refuses_a_verdict_in_spite_of_an_error(
 ) -> None:
     assert verify(sound) == verify(doubted) == ()
     for name in ("requirements", "headlines", "verdict"):
-        forged = replace(doubted, **{name: getattr(sound, name)})
+        forged = replace(doubted, **{name: getattr(sound, name)}).sealed()
         assert verify(forged)
-    assert verify(replace(sound, flags=(*sound.flags, ERROR)))
+    assert verify(replace(sound, flags=(*sound.flags, ERROR)).sealed())
 
 
 def test_nothing_is_compared_with_what_decides_nothing(

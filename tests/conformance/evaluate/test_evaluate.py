@@ -195,4 +195,4 @@ def test_every_named_attack_runs(name: str) -> None:
 
 def test_an_attack_says_what_the_victim_lacks() -> None:
     with pytest.raises(ValueError, match="q_cost"):
-        evaluate(Echo(), Ladder, ["mc"], eps=0.1, n_episodes=1)
+        evaluate(Echo(), Ladder, {"mc": make_attack("mc")}, eps=0.1, n_episodes=1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conformance_envs import HORIZON, Ladder
 
-from safer_gym.attacks import NullAttack
+from safer_gym.attacks import NullAttack, make_attack
 from safer_gym.conformance.evaluate import evaluation as evaluate_module
 from safer_gym.conformance.evaluate.evaluation import evaluate, named_attacks
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
@@ -46,7 +46,7 @@ def test_iterated_mc_finds_the_known_optimum_of_a_policy_without_critics() -> No
 
 def test_without_learning_it_has_nothing_to_ascend() -> None:
     with pytest.raises(ValueError, match="q_cost"):
-        evaluate(Echo(), Toll, ["mc"], eps=0.2, n_episodes=1)
+        evaluate(Echo(), Toll, {"mc": make_attack("mc")}, eps=0.2, n_episodes=1)
 
 
 def test_a_name_is_learned_with_the_settings_of_the_evaluation(

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium as gym
 
-from safer_gym.attacks import WithCritics, make_attack
+from safer_gym.attacks import WithCritics, lacking
 from safer_gym.conformance.evaluate.learned_attacks import APART
 from safer_gym.types import Attack
 from safer_gym.wrappers.fitted_critics.critics import FittedCritics, fit_critics
 from safer_gym.wrappers.policies.view import view_of
 
-CLIMBED: Mapping[str, tuple[str, ...]] = {
-    "mc": ("q_cost",),
-    "mr": ("q_reward",),
-    "mixture": ("q_reward", "q_cost"),
-    "min_reward": ("q_reward",),
-    "random_search": ("q_cost",),
-    "ensemble": ("q_reward", "q_cost"),
-}
-"""The critics that an attack asks, by its name; the others ask none."""
+FITTED = " fitted"
+"""Ends the label of an attack led by critics that were learned, for want of the policy's own."""
 
 
 class StandIns:
@@ -41,18 +34,20 @@ class StandIns:
         self._victim = view_of(policy).victim()
         self._fitted: FittedCritics | None = None
 
-    def attacks(self, name: str) -> Mapping[str, Attack] | Sequence[str]:
-        """The attack as `evaluate` takes it; "mc fitted" is the one led by learned critics."""
-        missing = self.missing(name)
-        if not missing:
-            return [name]
-        fitted = self._learned()
-        own = {critic: getattr(fitted, critic) for critic in missing}
-        return {f"{name} fitted": WithCritics(make_attack(name), **own)}
+    def led(self, named: Mapping[str, Attack | str]) -> dict[str, Attack | str]:
+        """Attacks that can run, by label; "mc fitted" is the one led by learned critics.
 
-    def missing(self, name: str) -> tuple[str, ...]:
-        """The critics that an attack would ask in vain."""
-        return tuple(c for c in CLIMBED.get(name, ()) if getattr(self._victim, c) is None)
+        Args:
+            named: by name; those still to be learned are names, and bring critics of their own.
+        """
+        ready: dict[str, Attack | str] = {}
+        for name, attack in named.items():
+            if isinstance(attack, str) or not (missing := lacking(attack, self._victim)):
+                ready[name] = attack
+            else:
+                own = {critic: getattr(self._learned(), critic) for critic in missing}
+                ready[name + FITTED] = WithCritics(attack, **own)
+        return ready
 
     def _learned(self) -> FittedCritics:
         if self._fitted is None:

@@ -1,4 +1,4 @@
-"""Policies without critics meet MC and MR on the command line, led by critics learned of them."""
+"""MC and MR attack policies without critics at every door, led by critics learned of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ import torch
 from conformance_envs import Ladder
 from typer.testing import CliRunner
 
-import safer_gym.conformance.cli.fitted_critics as stand_in_module
-from safer_gym.attacks import ATTACKS, make_attack
+import safer_gym.conformance.evaluate.fitted_critics as stand_in_module
+from safer_gym.attacks import ATTACKS, WithCritics, make_attack, traits_of
+from safer_gym.attacks.traits import CRITICS
 from safer_gym.balls import LpBall
-from safer_gym.conformance.cli.fitted_critics import CLIMBED, StandIns
 from safer_gym.conformance.cli.main import app
+from safer_gym.conformance.evaluate.evaluation import evaluate, named_attacks
+from safer_gym.conformance.evaluate.fitted_critics import StandIns
 from safer_gym.types import Gaussian, Victim
 from safer_gym.wrappers.fitted_critics.critics import fit_critics
 from safer_gym.wrappers.tasks import Task
@@ -44,9 +46,9 @@ def critic(obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_what_an_attack_asks_is_what_is_known_of_it(name: str) -> None:
-    asked = CLIMBED.get(name, ())
     obs, ball = torch.zeros(3, 1), LpBall.of("linf", 0.1)
     attack = make_attack(name)
+    asked = [need for need in traits_of(attack).needs if need in CRITICS]
     attack(bare(**dict.fromkeys(asked, critic)), obs, ball, torch.Generator())
     for left_out in asked:
         rest = {other: critic for other in asked if other != left_out}
@@ -61,8 +63,8 @@ def stand_ins(policy: Any, told: list[str]) -> StandIns:
 def test_a_policy_with_critics_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stand_in_module, "fit_critics", lambda *_, **__: pytest.fail("learned"))
     full = bare(q_reward=critic, q_cost=critic)
-    for name in ("natural", "iterated_mc", *ATTACKS):
-        assert stand_ins(full, []).attacks(name) == [name]
+    named = named_attacks(("natural", "iterated_mc", *ATTACKS))
+    assert stand_ins(full, []).led(named) == named
 
 
 def test_only_what_is_missing_is_replaced_and_learned_once(
@@ -71,13 +73,12 @@ def test_only_what_is_missing_is_replaced_and_learned_once(
     told: list[str] = []
     monkeypatch.setattr(stand_in_module, "fit_critics", partial(fit_critics, **FEW))
     found = stand_ins(bare(q_reward=critic), told)
-    assert found.attacks("mr") == ["mr"]
+    assert set(found.led({"mr": make_attack("mr")})) == {"mr"}
     assert told == []
-    (label,) = first = found.attacks("mc")
-    assert label == "mc fitted"
-    attack: Any = first["mc fitted"]  # type: ignore[call-overload]
+    (attack,) = found.led({"mc": make_attack("mc")}).values()
+    assert isinstance(attack, WithCritics)
     assert attack.q_reward is None
-    again: Any = found.attacks("mixture")
+    again: Any = found.led({"mixture": make_attack("mixture")})
     assert again["mixture fitted"].q_cost is attack.q_cost
     assert len(told) == 1
 
@@ -105,3 +106,37 @@ def test_the_commands_attack_a_model_of_the_contrib_package(
         assert [o["attack"] for o in outcomes] == ["natural", "mc fitted", "mr"]
         assert all(np.isfinite(o["mean_cost"]) for o in outcomes)
         assert "critics" in result.stderr
+
+
+def test_python_learns_what_the_shell_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stand_in_module, "fit_critics", partial(fit_critics, **FEW))
+    told: list[str] = []
+    found = evaluate(
+        bare(q_reward=critic),
+        Ladder,
+        ["natural", "mc", "mr"],
+        eps=0.1,
+        n_episodes=2,
+        progress=lambda what, share: told.append(what),
+    )
+    assert [outcome.attack for outcome in found] == ["natural", "mc fitted", "mr"]
+    assert "learning" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("victim", "attacks", "words"),
+    [
+        (bare(), {"quiet": make_attack("null"), "mine": make_attack("mc")}, "'mine' needs.*q_cost"),
+        (Victim(lambda obs: obs.detach()), ["natural", "mc"], "'mc' needs.*gradient"),
+        (Victim(lambda obs: obs.detach()), ["natural", "iterated_mc"], "'iterated_mc' needs"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_anything_runs(
+    victim: Victim, attacks: Any, words: str
+) -> None:
+    class Untouched(Ladder):
+        def step(self, action: Any) -> Any:
+            pytest.fail("an episode was run")
+
+    with pytest.raises(ValueError, match=words):
+        evaluate(victim, Untouched, attacks, eps=0.1)
