@@ -19,6 +19,7 @@ from safer_gym.conformance.certificate.requirement_files import as_requirements
 from safer_gym.conformance.certify.noise import check_modes, noise_of
 from safer_gym.conformance.certify.plan import make_plan, seconds_of
 from safer_gym.conformance.certify.run import Certification, Settings
+from safer_gym.conformance.certify.seeds import SPAN, start_of
 from safer_gym.conformance.certify.subject import make_subject
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.types import Attack
@@ -88,7 +89,7 @@ def certify(
             of the mean need it.
         n_envs: Environments alive at once in each worker.
         workers: Processes; changes the speed and nothing else.
-        seed: Seed of everything.
+        seed: Seed of everything, an integer >= 0; see `seeds`.
         cache: Folder for learned critics and adversaries; None keeps nothing.
         source: Where the policy came from, for the record and for replay commands.
         device: Where the policy computes.
@@ -106,7 +107,7 @@ def certify(
         check_modes(requirements, modes)
         modes = ("stochastic",)
     plan = make_plan(requirements, eps=eps, limit=limit, modes=modes, delta=delta)
-    most = _count("episodes", episodes, DEFAULT_EPISODES)
+    most = _count("episodes", episodes, DEFAULT_EPISODES, SPAN)
     settings = Settings(
         battery=battery,
         seconds=seconds_of(budget),
@@ -114,11 +115,14 @@ def certify(
         n_envs=min(_count("n_envs", n_envs, n_envs), ROWS),
         workers=_count("workers", workers, workers),
         seed=seed,
+        start=start_of(seed),
         cache=None if cache is None else Path(cache),
         norm=norm,
         scale=None if scale is None else tuple(float(s) for s in scale),
         device=device,
-        benign_episodes=_count("benign_episodes", benign_episodes, BENIGN_FACTOR * most),
+        benign_episodes=_count(
+            "benign_episodes", benign_episodes, min(BENIGN_FACTOR * most, SPAN), SPAN
+        ),
     )
     subject = make_subject(
         policy,
@@ -134,8 +138,13 @@ def certify(
     return Certification(plan, settings, subject, progress, started).run()
 
 
-def _count(name: str, value: int | None, default: int) -> int:
+def _count(name: str, value: int | None, default: int, most: int | None = None) -> int:
     value = default if value is None else value
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+    if most is not None and value > most:
+        raise ValueError(
+            f"{name} must be at most {most:,}, got {value!r}: a phase has so many seeds, and those "
+            "after them belong to another one"
+        )
     return value

@@ -9,7 +9,8 @@ import numpy as np
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.record import EpisodeOfNote
 from safer_gym.conformance.certify.ledger import Key, Ledger
-from safer_gym.conformance.certify.world import Job, World, run_job, seed_of
+from safer_gym.conformance.certify.seeds import seed_of
+from safer_gym.conformance.certify.world import Job, World, run_job
 
 MOST = 4
 
@@ -52,7 +53,7 @@ def replayed(world: World, jobs: Sequence[Job], path: str) -> tuple[EpisodeOfNot
                 mode=job.mode,
                 attack=job.attack,
                 index=job.first,
-                seed=seed_of(world.seed, job.phase, job.first),
+                seed=seed_of(world.start, job.phase, job.first),
                 cost=float(result.costs[0]),
                 reward=float(result.returns[0]),
                 replay=f"safer-gym replay {path} --episode {number}",

@@ -51,6 +51,8 @@ class Settings(NamedTuple):
     n_envs: int
     workers: int
     seed: int
+    start: int
+    """Where the seeds of all episodes begin, see `seeds`."""
     cache: Path | None
     norm: str
     scale: tuple[float, ...] | None
@@ -127,7 +129,7 @@ class Certification:
             self.stock,
             members,
             self.subject.ball,
-            self.settings.seed,
+            self.settings.start,
             self.settings.n_envs,
             self.settings.device,
             self.subject.limits,
@@ -154,7 +156,7 @@ class Certification:
             "eps": self.plan.eps,
             "norm": settings.norm,
             "scale": settings.scale,
-            "seed": settings.seed,
+            "seed": settings.start,
         }
         radii = [eps for eps in self.plan.eps if eps > 0] or [0.0]
         return TrainingContext(
@@ -163,7 +165,7 @@ class Certification:
             subject.ball.scaled(radii[-1]),
             subject.ball.scaled(radii[len(radii) // 2]),
             settings.norm,
-            settings.seed,
+            settings.start,
             Store(settings.cache, key),
             self.climbs,
             subject.shape,

@@ -7,7 +7,7 @@ ones, and the *benign* episodes of the bound over every adversary are fresh too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.members import Member
 from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify.divergence import Drawing, spent_budgets
+from safer_gym.conformance.certify.seeds import Phase, noise_seed, seed_of
 from safer_gym.conformance.evaluate.attacked_policy import ROWS, AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
@@ -23,11 +24,6 @@ from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Floats, Trace
 from safer_gym.types import Victim
 from safer_gym.wrappers.gate.attack import gated
-
-Phase = Literal["search", "measure", "benign"]
-
-SEED_OFFSETS: dict[Phase, int] = {"search": 0, "measure": 1_000_000, "benign": 2_000_000}
-"""Where each phase's environment seeds begin, relative to the certificate's seed."""
 
 
 class World(NamedTuple):
@@ -40,7 +36,8 @@ class World(NamedTuple):
     members: Mapping[str, Member]
     ball: LpBall
     """At eps = 1."""
-    seed: int
+    start: int
+    """Where the certificate's seeds begin, see `seeds`."""
     n_envs: int
     device: str
     limits: Limits = Limits()
@@ -75,11 +72,6 @@ class Result(NamedTuple):
     """A digest of each episode's observations, rewards and costs [n]."""
 
 
-def seed_of(seed: int, phase: Phase, episode: int) -> int:
-    """The environment's seed of an episode."""
-    return seed + SEED_OFFSETS[phase] + episode
-
-
 def run_job(world: World, job: Job) -> Result:
     """Run a job's episodes.
 
@@ -109,8 +101,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
         world.victim,
         gated(member.attack, job.attack),
         world.ball.scaled(job.eps),
-        # Each phase draws noise of its own.
-        seed=world.seed + SEED_OFFSETS[job.phase],
+        seed=noise_seed(world.start, job.phase),
         device=world.device,
         draw=stochastic.draw if stochastic else None,
         fixed=not member.own_noise,
@@ -119,7 +110,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
     return run_episodes(
         actor,
         world.stock,
-        seeds=[seed_of(world.seed, job.phase, number) for number in numbers],
+        seeds=[seed_of(world.start, job.phase, number) for number in numbers],
         first=job.first,
         n_envs=world.n_envs,
         traces=job.episodes if job.trace or job.radii else 0,
