@@ -13,8 +13,8 @@ HORIZON = 7
 class Ladder(gym.Env):
     """Each step costs what the policy was shown and rewards the action.
 
-    The observation starts at `seed` / 100 and never changes, so a policy that repeats what it
-    sees collects HORIZON times that, and its cost says how far the observation was moved.
+    The observation starts at `seed` % 1000 / 100 and never changes, so a policy that repeats what
+    it sees collects HORIZON times that, and its cost says how far the observation was moved.
     """
 
     observation_space = gym.spaces.Box(-1e5, 1e5, (2,), np.float32)
@@ -26,7 +26,7 @@ class Ladder(gym.Env):
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict]:
         super().reset(seed=seed)
-        self.obs = np.array([(seed or 0) / 100.0, 0.0], np.float32)
+        self.obs = np.array([(seed or 0) % 1000 / 100.0, 0.0], np.float32)
         self.steps = 0
         return self.obs, {}
 
