@@ -19,7 +19,7 @@ from safer_gym.conformance.certify.inspect import contradiction_flags
 from safer_gym.conformance.certify.verify import verify
 from safer_gym.conformance.cli.certify import finish
 from safer_gym.conformance.pytest_gate import explained
-from safer_gym.conformance.report.certificate.render import FORMS, render
+from safer_gym.conformance.report.certificate.forms import FORMS, render
 
 ASKED = (
     "P(cost > 2) <= 0.2 at eps = 0.02 for every adversary",

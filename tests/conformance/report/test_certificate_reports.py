@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_certificates import ATTACKS, EPS, sample
 from sarif_rules import broken_rules
+from typer.testing import CliRunner
 
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.sandwiches import columns_of
 from safer_gym.conformance.certificate.view import costs_of
+from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.figures.columns import Column
 from safer_gym.conformance.formatting import amount, percent
-from safer_gym.conformance.report.certificate import FORMS, render, write_reports
+from safer_gym.conformance.report.certificate import FORMS, register_form, render, write_reports
 from safer_gym.conformance.report.certificate.sentences import not_said, said
 from safer_gym.conformance.report.certificate.tables import (
     allocation_summary,
@@ -406,3 +408,25 @@ def test_what_the_compositions_promised_is_told_and_is_called_no_bound() -> None
             row[metric]["upper_every"]["promises"] = None
     assert promises_table(data).rows == []
     assert "seemed to give" not in render(data, "html")
+
+
+@pytest.fixture
+def line() -> Iterator[Callable[[dict], str]]:
+    """What writes the form "line", which no test but this one knows."""
+    yield lambda certificate: f"{certificate['verdict']}\n"
+    FORMS.pop("line", None)
+
+
+def test_a_form_of_ones_own_is_written_by_the_command(
+    tmp_path: Path, line: Callable[[dict], str]
+) -> None:
+    register_form("line", "verdict.txt", line)
+    register_form("line", "verdict.txt", line)
+    for name, file in (("line", "other.txt"), ("lines", "verdict.txt"), ("html", "page.html")):
+        with pytest.raises(ValueError, match="already"):
+            register_form(name, file, line)
+    path = tmp_path / "certificate.json"
+    Certificate.from_json(sample()).save(path)
+    told = CliRunner().invoke(app, ["report", str(path), "--out", str(tmp_path), "--forms", "line"])
+    assert told.exit_code == 0, told.output
+    assert (tmp_path / "verdict.txt").read_text() == "FAIL\n"

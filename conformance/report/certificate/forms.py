@@ -22,13 +22,33 @@ class Form(NamedTuple):
     render: Callable[[Any], str]
 
 
-FORMS = {
-    "html": Form("certificate.html", render_page),
-    "markdown": Form("certificate.md", render_markdown),
-    "badge": Form("badge.svg", render_badge),
-    "junit": Form("junit.xml", render_junit),
-    "sarif": Form("certificate.sarif", render_sarif),
-}
+FORMS: dict[str, Form] = {}
+"""What is registered, by the name that every command knows."""
+
+
+def register_form(name: str, file: str, render: Callable[[Any], str]) -> None:
+    """Let every command write a form of the report.
+
+    Args:
+        name: how it is asked for.
+        file: what its file is called.
+        render: the text, from a certificate's JSON dict; ValueError where it is none.
+
+    Raises:
+        ValueError: another form has the name or the file.
+    """
+    form = Form(file, render)
+    for other, known in FORMS.items():
+        if (other == name or known.file == file) and (other, known) != (name, form):
+            raise ValueError(f"a form named {other!r} writes {known.file!r} already")
+    FORMS[name] = form
+
+
+register_form("html", "certificate.html", render_page)
+register_form("markdown", "certificate.md", render_markdown)
+register_form("badge", "badge.svg", render_badge)
+register_form("junit", "junit.xml", render_junit)
+register_form("sarif", "certificate.sarif", render_sarif)
 
 
 def render(certificate: Any, form: str = "html") -> str:
