@@ -10,7 +10,7 @@ from safer_gym.attacks.traits import CRITICS, GRADIENT
 from safer_gym.choices import choose
 from safer_gym.conformance.battery.learning import Lessons
 from safer_gym.conformance.battery.members import NONE, NULL, Member
-from safer_gym.conformance.certificate.record import Refusal
+from safer_gym.conformance.certificate.record import LEFT_OUT, Refusal
 from safer_gym.conformance.evaluate.fitted_critics import FITTED
 from safer_gym.types import Attack, Victim
 
@@ -27,6 +27,7 @@ BATTERIES: dict[str, tuple[str, ...]] = {
 """Attacks by battery, beside no attack at all; the most promising first."""
 
 GRADIENT_FREE = "random search"
+NO_GRADIENT = "the policy gives no gradient"
 LEARNED = ("mc fitted", "mc iterated", "learned")
 
 _ATTACKS: dict[str, Callable[[], Attack]] = {
@@ -82,9 +83,9 @@ def make_battery(
         attack = lessons.attacks.get(label) if label in LEARNED else _ATTACKS[label]()
         missing = () if attack is None else lacking(attack, victim, has_gradient=has_gradient)
         if GRADIENT in missing:
-            left_out.append(Refusal(f"attack {label!r}", "the policy gives no gradient"))
+            left_out.append(Refusal(LEFT_OUT.format(label=label), NO_GRADIENT))
         elif attack is None or not all(lessons.critics.get(critic) for critic in missing):
-            left_out.append(Refusal(f"attack {label!r}", lessons.why_not))
+            left_out.append(Refusal(LEFT_OUT.format(label=label), lessons.why_not))
             unlearned.append(label)
         else:
             led = WithCritics(attack, **{critic: lessons.critics[critic] for critic in missing})
@@ -128,6 +129,18 @@ def seeks_cost(label: str) -> bool:
         return label != NULL
     attack = _ATTACKS[choose("attack", label.removesuffix(FITTED), _ATTACKS)]()
     return traits_of(attack).cost_directed
+
+
+def climbs(label: str) -> bool:
+    """Whether an attack of a named battery climbs gradients of the policy.
+
+    Raises:
+        ValueError: no such label.
+    """
+    if label == NULL or label in LEARNED:
+        return label in LEARNED and label != "learned"
+    attack = _ATTACKS[choose("attack", label.removesuffix(FITTED), _ATTACKS)]()
+    return GRADIENT in traits_of(attack).needs
 
 
 def _own(battery: Mapping[str, Attack], victim: Victim, *, has_gradient: bool) -> dict[str, Member]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 T = TypeVar("T")
 
 DEEPEST = 4
-"""How deep lists may be nested where no type says it."""
+"""How deep lists of numbers may be nested where no type says it."""
 LARGEST_INTEGER = 2**63 - 1
 LARGEST_FLOAT = sys.float_info.max
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -98,7 +98,7 @@ def _typed(hint: Any, data: Any, name: str, strict: bool) -> Any:
     if origin is Literal:
         return _one_of(arguments, data, name)
     if hint is Any:
-        return _plain(data, name, DEEPEST)
+        return _numbers(data, name, DEEPEST, strict)
     return _scalar(hint, data, name, strict)
 
 
@@ -111,18 +111,13 @@ def _scalar(hint: Any, data: Any, name: str, strict: bool) -> Any:
     return _text(value, name) if hint is str else value
 
 
-def _plain(data: Any, name: str, depth: int) -> Any:
-    """Lists, texts and finite numbers, to a small depth."""
+def _numbers(data: Any, name: str, depth: int, strict: bool) -> Any:
+    """Lists of numbers, to a small depth."""
+    if not isinstance(data, list):
+        return _scalar(float, data, name, strict)
     if depth == 0:
         raise ValueError(f"{name.lstrip('.')} is nested too deeply")
-    if isinstance(data, list):
-        return [_plain(item, name, depth - 1) for item in data]
-    if data is None or isinstance(data, bool):
-        return data
-    kind = next((kind for kind in (str, int, float) if isinstance(data, kind)), None)
-    if kind is None:
-        raise ValueError(f"{name.lstrip('.')} has the wrong type: {shown(data)}")
-    return _scalar(kind, data, name, strict=True)
+    return [_numbers(item, name, depth - 1, strict) for item in data]
 
 
 def _of_type(kind: Any, data: Any, name: str) -> Any:

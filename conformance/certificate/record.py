@@ -113,6 +113,16 @@ def doubt_of(flags: Iterable[Flag]) -> str:
     return next((f"{flag.name}: {flag.message}" for flag in errors), "")
 
 
+EVERY_ADVERSARY = "{mode} policy, every adversary"
+"""What is refused where a mode has no bound over every adversary."""
+NO_MODE = "the {mode} policy"
+"""What is refused where the policy lacks a mode that was asked for."""
+LEFT_OUT = "attack {label!r}"
+"""What is refused where the battery cannot run an attack."""
+NO_MEAN = "upper ends of the mean"
+"""What is refused where nobody knows the largest cost of an episode."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What was not certified, and why."""
@@ -219,9 +229,12 @@ class Certificate:
             return ""
         if self.content_hash is None:
             return "the certificate carries no content hash"
-        if self.content_hash != content_hash(self.to_json()):
-            return "the content hash is another: the certificate was changed after it was made"
-        return ""
+        try:
+            same = self.content_hash == content_hash(self.to_json())
+        except ValueError:  # a number that is not finite
+            same = False
+        words = "the content hash is another: the certificate was changed after it was made"
+        return "" if same else words
 
     def to_json(self) -> dict[str, Any]:
         """A dict for `json.dumps`."""

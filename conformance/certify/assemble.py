@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from safer_gym.conformance import provenance
@@ -12,15 +11,17 @@ from safer_gym.conformance.battery import NULL, Battery
 from safer_gym.conformance.battery.learning import Lessons
 from safer_gym.conformance.certificate.evidence import Benign, Row
 from safer_gym.conformance.certificate.record import (
+    EVERY_ADVERSARY,
+    NO_MEAN,
+    NO_MODE,
     Certificate,
-    Decision,
     EpisodeOfNote,
     Flag,
     Refusal,
     doubt_of,
 )
 from safer_gym.conformance.certificate.requirement import Metric, Mode
-from safer_gym.conformance.certify.decide import decision, headline, overall
+from safer_gym.conformance.certify.decide import decide_all, headline, overall
 from safer_gym.conformance.certify.independence import not_repeatable, stream_flags
 from safer_gym.conformance.certify.inspect import (
     battery_flags,
@@ -57,7 +58,7 @@ def certificate(
     rows = tuple(make_row(ledger, mode, eps, refusals) for mode in plan.modes for eps in plan.eps)
     flags = _flags(run, battery, lessons, found, ledger, rows, notes)
     doubt = doubt_of(flags)
-    decisions = _decisions(run, rows, doubt)
+    decisions = decide_all(plan, rows, run.missing, doubt)
     headlines = tuple(headline(plan, rows, mode, doubt) for mode in reversed(plan.modes))
     record = provenance.record()
     return Certificate(
@@ -103,21 +104,6 @@ def _no_bounds(run: Certification) -> list[tuple[Mode, Metric, str]]:
     return [(mode, metric, why) for mode, why in reasons.items() for metric in metrics if why]
 
 
-def _decisions(run: Certification, rows: Sequence[Row], doubt: str) -> tuple[Decision, ...]:
-    by_place = {(row.mode, row.eps): row for row in rows}
-    made = []
-    for requirement in run.asked.requirements:
-        assert requirement.mode is not None
-        row = by_place.get((requirement.mode, requirement.eps))
-        if row is not None:
-            made.append(decision(requirement, row, doubt))
-            continue
-        # Asked of a mode that this policy does not have.
-        stand_in = decision(requirement, by_place[run.plan.modes[0], requirement.eps])
-        made.append(replace(stand_in, verdict="INCONCLUSIVE", why=run.missing[requirement.mode]))
-    return tuple(made)
-
-
 def _benign(ledger: Ledger) -> Benign | None:
     cell = ledger.cells.get(Key.of("stochastic", NULL, 0.0))
     if cell is None or cell.n == 0:
@@ -132,19 +118,19 @@ def _benign(ledger: Ledger) -> Benign | None:
 
 def _refusals(run: Certification, battery: Battery) -> tuple[Refusal, ...]:
     refused = [
-        Refusal(f"{mode} policy, every adversary", why)
+        Refusal(EVERY_ADVERSARY.format(mode=mode), why)
         for mode, metric, why in _no_bounds(run)
         if metric == "rate" and mode in run.plan.modes
     ]
     refused += [
-        Refusal(f"the {mode} policy", run.missing[mode])
+        Refusal(NO_MODE.format(mode=mode), run.missing[mode])
         for mode in run.asked.modes
         if run.missing[mode]
     ]
     if run.subject.high is None:
         refused.append(
             Refusal(
-                "upper ends of the mean",
+                NO_MEAN,
                 "the largest cost of an episode is not known: pass "
                 "max_step_cost, and an environment with a time limit in its spec",
             )
@@ -167,7 +153,7 @@ def _flags(
     flags = policy_flags(victim, plain.result.traces)
     flags += enclosure_flags(victim, run.subject.stochastic, plain.result.traces)
     flags += critic_flags(victim, costly.result.traces)
-    flags += battery_flags(rows, battery.members)
+    flags += battery_flags(rows, [m for m, member in battery.members.items() if member.gradient])
     flags += contradiction_flags(rows)
     if lessons.rates and not any(lessons.rates):
         flags.append(

@@ -6,7 +6,8 @@ neither passes nor fails a policy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,27 @@ from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Decision, Headline, VerdictName
 from safer_gym.conformance.certificate.requirement import Mode, Requirement, Scope
 from safer_gym.conformance.certify.plan import Plan
+
+
+def decide_all(
+    plan: Plan, rows: Sequence[Row], missing: Mapping[Mode, str], doubt: str = ""
+) -> tuple[Decision, ...]:
+    """What became of each requirement.
+
+    Args:
+        missing: why the policy does not have a mode that has no rows.
+    """
+    by_place = {(row.mode, row.eps): row for row in rows}
+    made = []
+    for requirement in plan.requirements:
+        assert requirement.mode is not None
+        row = by_place.get((requirement.mode, requirement.eps))
+        if row is not None:
+            made.append(decision(requirement, row, doubt))
+            continue
+        stand_in = decision(requirement, by_place[plan.modes[0], requirement.eps])
+        made.append(replace(stand_in, verdict="INCONCLUSIVE", why=missing[requirement.mode]))
+    return tuple(made)
 
 
 def decision(requirement: Requirement, row: Row, doubt: str = "") -> Decision:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,6 @@ from scipy.stats import spearmanr
 
 from safer_gym.attacks import has_gradient
 from safer_gym.conformance.battery.build import GRADIENT_FREE
-from safer_gym.conformance.battery.members import Member
 from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Flag
 from safer_gym.conformance.certificate.requirement import METRICS
@@ -101,12 +100,12 @@ def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
     ]
 
 
-def battery_flags(rows: Sequence[Row], members: Mapping[str, Member]) -> list[Flag]:
+def battery_flags(rows: Sequence[Row], climbers: Collection[str]) -> list[Flag]:
     """The gradient-free attack does better than all that climb gradients."""
     for row in rows:
         means = {a.attack: a for a in row.attacks}
         free = means.get(GRADIENT_FREE) or means.get(GRADIENT_FREE + FITTED)
-        climbing = [a for label, a in means.items() if members[label].gradient]
+        climbing = [a for label, a in means.items() if label in climbers]
         if free is None or not climbing:
             continue
         best = max(climbing, key=lambda a: a.mean_cost)

@@ -8,6 +8,7 @@ import numpy as np
 
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.record import EpisodeOfNote
+from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.seeds import seed_of
 from safer_gym.conformance.certify.world import Job, World, run_job
@@ -19,21 +20,24 @@ def worst_jobs(ledger: Ledger) -> list[Job]:
     """The costliest measured episode of each row, the worst of each mode, at most MOST in all."""
     found = []
     for mode in ledger.plan.modes:
-        cells = [
-            (key, cell.costs)
-            for key, cell in ledger.cells.items()
-            if key.mode == mode and key.attack != NULL and cell.n > 0
-        ]
-        by_eps = {}
-        for key, costs in sorted(cells, key=lambda item: float(item[1].max())):
-            by_eps[key.eps] = (float(costs.max()), key, int(np.argmax(costs)))
-        ranked = sorted(by_eps.values(), key=lambda item: (-item[0], item[1].eps))
+        worst = [_worst(ledger, mode, eps) for eps in ledger.plan.eps]
+        ranked = sorted(filter(None, worst), key=lambda item: (-item[0], item[1].eps))
         found += [
             Job("measure", key.mode, key.attack, key.eps, index, 1, trace=True)
             for cost, key, index in ranked[: MOST // len(ledger.plan.modes)]
             if cost > 0
         ]
     return found
+
+
+def _worst(ledger: Ledger, mode: Mode, eps: float) -> tuple[float, Key, int] | None:
+    """Cost, cell and number of a row's costliest episode; of equals the first in the battery."""
+    keys = [Key.of(mode, attack, eps) for attack in ledger.attacks_at(eps) if attack != NULL]
+    found = [(key, ledger.cell(key).costs) for key in keys if ledger.cell(key).n > 0]
+    if not found:
+        return None
+    key, costs = max(found, key=lambda item: float(item[1].max()))
+    return float(costs.max()), key, int(np.argmax(costs))
 
 
 def replayed(world: World, jobs: Sequence[Job], path: str) -> tuple[EpisodeOfNote, ...]:

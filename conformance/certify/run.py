@@ -73,7 +73,10 @@ class Certification:
         started: float,
     ) -> None:
         self.asked = plan
-        missing = {"stochastic": subject.why_deterministic, "deterministic": subject.why_stochastic}
+        missing: dict[Mode, str] = {
+            "stochastic": subject.why_deterministic,
+            "deterministic": subject.why_stochastic,
+        }
         modes = tuple(mode for mode in plan.modes if not missing[mode])
         # Where the mode asked for is missing, the other one has rows all the same.
         other: Mode = "stochastic" if subject.why_stochastic else "deterministic"

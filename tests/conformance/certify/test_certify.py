@@ -161,7 +161,7 @@ def mutated(path: str, value: Any) -> Certificate:
     for key in parents:
         place = place[int(key)] if isinstance(place, list) else place[key]
     place[int(last) if isinstance(place, list) else last] = value
-    return Certificate.from_json(data)
+    return Certificate.from_json(data).sealed()
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def changed(**evidence: Any) -> Certificate:
         ((0.0,) * 25, (0,) + (HORIZON,) * 24, "has 0 steps"),
         ((3.5,) + (0.0,) * 24, (3,) + (HORIZON,) * 24, "3 steps cost at most 3"),
         ((-1.0,) + (0.0,) * 24, (HORIZON,) * 25, "has a cost of"),
-        ((0.0,) * 24, (HORIZON,) * 25, "24 costs but 25 lengths"),
+        ((0.0,) * 24, (HORIZON,) * 25, "costs, returns and lengths must agree"),
     ],
 )
 def test_verify_refuses_episodes_that_cannot_have_happened(
@@ -146,7 +146,7 @@ def test_verify_holds_benign_episodes_against_the_limits_too() -> None:
         replace(benign, costs=(HORIZON + 1.0, *benign.costs[1:])),
     ):
         (problem,) = verify(replace(sound(), benign=specimen).sealed())
-        assert problem.startswith("benign episodes: episode 0")
+        assert "benign episodes: episode 0" in problem
     shorter = replace(sound().environment, horizon=HORIZON - 1)
     assert verify(replace(sound(), environment=shorter).sealed())
 
