@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
 from safer_gym.wrappers.obs_layout import ObsLayout
+from safer_gym.wrappers.policies.normaliser import Normaliser
 
 UNITS = ("raw", "normalised")
 
@@ -91,7 +92,7 @@ def _range_of(layout: ObsLayout) -> dict[str, Any]:
 
 def _scales_of(layout: ObsLayout, scale: Any) -> dict[str, Any]:
     attacked = layout.attacked()
-    if isinstance(scale, VecNormalize):
+    if isinstance(scale, (VecNormalize, Normaliser)):
         rms = scale.obs_rms if isinstance(scale.obs_rms, dict) else {"": scale.obs_rms}
         missing = sorted(set(attacked) - set(rms))
         if missing:

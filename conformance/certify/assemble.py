@@ -27,7 +27,6 @@ from safer_gym.conformance.certify.inspect import (
     battery_flags,
     contradiction_flags,
     critic_flags,
-    enclosure_flags,
     policy_flags,
 )
 from safer_gym.conformance.certify.ledger import Key, Ledger
@@ -151,7 +150,6 @@ def _flags(
     plain = next(f for f in found if f.job.attack == NULL)
     costly = max(found, key=lambda f: float(f.result.costs.mean()) if f.result.traces else -1.0)
     flags = policy_flags(victim, plain.result.traces)
-    flags += enclosure_flags(victim, run.subject.stochastic, plain.result.traces)
     flags += critic_flags(victim, costly.result.traces)
     flags += battery_flags(rows, [m for m, member in battery.members.items() if member.gradient])
     flags += contradiction_flags(rows)

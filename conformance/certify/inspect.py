@@ -13,11 +13,9 @@ from safer_gym.conformance.battery.build import GRADIENT_FREE
 from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Flag
 from safer_gym.conformance.certificate.requirement import METRICS
-from safer_gym.conformance.certify.divergence import Drawing
 from safer_gym.conformance.evaluate.fitted_critics import FITTED
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.types import Victim
-from safer_gym.wrappers.policies.stochastic import StochasticPolicy
 
 LOOK_AHEAD = 50
 """Steps over which a critic's word is held against the cost that followed."""
@@ -39,30 +37,6 @@ def policy_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
             )
         )
     return flags
-
-
-def enclosure_flags(
-    victim: Victim, stochastic: Drawing | None, traces: Sequence[Trace]
-) -> list[Flag]:
-    """The network that bounds enclose must be the policy's own."""
-    if not isinstance(stochastic, StochasticPolicy):
-        return []
-    obs = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
-    with torch.no_grad():
-        pairs = [(victim.action(obs), stochastic.finish(stochastic.layers.mean(obs)))]
-        if victim.distribution is not None:
-            pairs += zip(victim.distribution(obs), stochastic.layers.distribution(obs), strict=True)
-        apart = max(float((a.double() - b.double()).abs().max()) for a, b in pairs)
-    if apart <= 1e-4:
-        return []
-    return [
-        Flag(
-            "enclosed-another-policy",
-            f"the enclosed network's actions are up to {apart:.2g} away from the policy's: the "
-            "bounds over every adversary are not about this policy",
-            "error",
-        )
-    ]
 
 
 def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:

@@ -103,6 +103,7 @@ class Certification:
         world = self.world(battery.members)
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [*pilot, *self._search(pool, battery)]
+            self.subject.check_visited([trace for f in found for trace in f.result.traces])
             ranking = rank(self.plan, tuple(battery.members), found)
             ledger = self._ledger(battery, ranking, found)
             self._measure(pool, ledger, ranking)
@@ -148,6 +149,7 @@ class Certification:
             found = [Found(*pair) for pair in zip(jobs, pool.run(jobs), strict=True)]
         seconds = (time.monotonic() - start) * self.settings.workers
         self.doubts = repeat_flags(world, found[0])
+        self.subject.check_visited([trace for f in found for trace in f.result.traces])
         self.say("looking", 1.0)
         return found, seconds / sum(int(f.result.lengths.sum()) for f in found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -17,12 +17,14 @@ from safer_gym.conformance.certify.divergence import Drawing
 from safer_gym.conformance.certify.noise import NONE, ONE_MODE, Noise, fitted
 from safer_gym.conformance.certify.records import environment_record, policy_record
 from safer_gym.conformance.evaluate.limits import Limits
+from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.conformance.loading.normaliser import as_normaliser
 from safer_gym.types import Victim
 from safer_gym.wrappers.gate.network import check_draws, check_network
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation, near
 from safer_gym.wrappers.gate.questions import Questions
+from safer_gym.wrappers.gate.visited import check_visited
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 from safer_gym.wrappers.policies.stochastic import StochasticPolicy, noisy_policy, stochastic_policy
 from safer_gym.wrappers.policies.view import PolicyView
@@ -53,6 +55,8 @@ class Subject(NamedTuple):
     environment: EnvironmentRecord
     why_no_bound: str = ""
     """Why nothing can be said of every adversary though the policy draws; "" where it can."""
+    view: PolicyView | None = None
+    """The policy as its gate admitted it."""
 
     @property
     def probe(self) -> Tensor:
@@ -65,6 +69,16 @@ class Subject(NamedTuple):
     def high(self) -> float | None:
         """Largest cost of an episode."""
         return self.limits.largest_cost()
+
+    def check_visited(self, traces: Sequence[Trace]) -> None:
+        """The policy does what is read of it, wherever episodes have led it.
+
+        Raises:
+            ValueError: says where it does something else.
+        """
+        if self.view is not None and traces:
+            visited = [obs for trace in traces for obs in (trace.clean, trace.attacked)]
+            check_visited(self.view, visited, self.stochastic)
 
     @property
     def limits(self) -> Limits:
@@ -119,6 +133,7 @@ def make_subject(
         policy_record(view, victim, space, source, noise),
         environment,
         UNDECLARED.format(stack=stack) if stack and scale is None else "",
+        view,
     )
 
 

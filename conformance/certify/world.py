@@ -24,6 +24,7 @@ from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Floats, Trace
 from safer_gym.types import Victim
 from safer_gym.wrappers.gate.attack import gated
+from safer_gym.wrappers.gate.visited import check_repeats
 
 
 class World(NamedTuple):
@@ -107,7 +108,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
         fixed=not member.own_noise,
     )
     numbers = range(job.first, job.first + job.episodes)
-    return run_episodes(
+    episodes = run_episodes(
         actor,
         world.stock,
         seeds=[seed_of(world.start, job.phase, number) for number in numbers],
@@ -116,6 +117,8 @@ def _episodes(world: World, job: Job) -> list[Episode]:
         traces=job.episodes if job.trace or job.radii else 0,
         limits=world.limits,
     )
+    check_repeats(world.victim, actor.kept)
+    return episodes
 
 
 def _spent(world: World, job: Job, traces: tuple[Trace, ...]) -> Floats:

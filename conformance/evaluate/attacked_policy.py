@@ -30,7 +30,7 @@ ROWS = 25
 Draw = Callable[[Tensor, torch.Generator], Tensor]
 """Observations [B, *O] and a source of noise to actions [B, A], drawn row by row in order."""
 
-KEPT = (0, 1, 10, 100)
+KEPT = (0, 20, 200)
 """Steps whose answers are kept, to be asked for again at the end."""
 _ACTION_STREAM = 1
 """Keeps the policy's own noise apart from the attack's."""
@@ -93,7 +93,7 @@ class AttackedPolicy:
             ValueError: an action that is not finite.
         """
         seen, actions, *_ = self._answer(self._padded(obs), block, step)
-        if block == 0 and step in KEPT and self.draw is None:
+        if step in KEPT and self.draw is None and len(self.kept) < len(KEPT):
             self.kept.append((seen.clone(), actions.clone()))
         shown, done = seen.cpu().numpy(), actions.cpu().numpy()
         if not np.isfinite(done).all():

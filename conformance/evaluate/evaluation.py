@@ -32,7 +32,7 @@ from safer_gym.types import Attack, Victim
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
-from safer_gym.wrappers.gate.visited import check_visited
+from safer_gym.wrappers.gate.visited import check_repeats, check_visited
 from safer_gym.wrappers.policies.view import PolicyView
 
 MakeEnv = Callable[[], gym.Env]
@@ -120,7 +120,9 @@ def evaluate(
                 traces=traces,
                 progress=None if progress is None else _labelled(progress, label),
             )
-            check_visited(view, actor.kept)
+            check_repeats(view.victim(), actor.kept)
+            if actor.kept:
+                check_visited(view, [seen.cpu().numpy() for seen, _ in actor.kept])
             radius = 0.0 if label == NATURAL else float(np.max(eps))
             outcomes.append(_gather(label, radius, norm, episodes, perf_counter() - started))
     return outcomes

@@ -3,32 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from safer_gym.types import Victim
 from safer_gym.wrappers.gate.deployed import check_deployed
 from safer_gym.wrappers.gate.memory import AGAIN, memory_error
+from safer_gym.wrappers.gate.network import check_network
 from safer_gym.wrappers.gate.questions import Questions, apart
+from safer_gym.wrappers.policies.stochastic import StochasticPolicy
 from safer_gym.wrappers.policies.view import PolicyView
 
+MOST = 1000
+"""Observations that are compared."""
 
-def check_visited(view: PolicyView, kept: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """Ask again what was asked in the episodes, and hold it against what is deployed.
+
+def check_repeats(victim: Victim, kept: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Ask again what was asked in the episodes.
 
     Args:
-        view: an admitted policy with Box observations.
+        victim: who acted.
         kept: observations [B, *O] and the actions [B, A] that were taken there.
 
     Raises:
-        ValueError: another answer than then, or than `predict` gives.
+        ValueError: another answer than then.
     """
-    questions = Questions.of(view)
     for seen, done in kept:
         with torch.no_grad():
-            again = view.victim().action(seen)
+            again = victim.action(seen)
         if found := apart(done, again, AGAIN):
             raise memory_error(
                 f"an observation of an episode is answered differently after it, by {found[1]:.3g}"
             )
-        check_deployed(questions, seen.cpu().numpy())
+
+
+def check_visited(view: PolicyView, visited: Sequence[NDArray], network: Any = None) -> None:
+    """Hold what is read of a policy against what it does, at observations that it was shown.
+
+    Args:
+        view: an admitted policy with Box observations.
+        visited: batches of observations [B, *O].
+        network: what bounds enclose, if anything.
+
+    Raises:
+        ValueError: they differ; says where and by how much.
+    """
+    rows = np.concatenate(list(visited)).astype(np.float32)
+    rows = rows[:: max(1, -(-len(rows) // MOST))]
+    questions = Questions.of(view)
+    check_deployed(questions, rows)
+    if isinstance(network, StochasticPolicy):
+        check_network(questions, network, rows)

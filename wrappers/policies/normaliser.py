@@ -27,7 +27,7 @@ class Moments(NamedTuple):
     var: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Normaliser:
     """(obs - mean) / sqrt(var + epsilon), clipped to [-clip_obs, clip_obs].
 
@@ -63,6 +63,12 @@ class Normaliser:
                 raise ValueError(f"mean and var{where} must be finite, and var >= 0")
             if not (var + self.epsilon > 0).all():
                 raise ValueError(f"var + epsilon{where} must be > 0")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Normaliser) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @property
     def digest(self) -> str:

@@ -28,7 +28,7 @@ from safer_gym.wrappers.policies.normaliser import (
 from safer_gym.wrappers.policies.victims import as_victim
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PolicyView:
     """A policy with its normaliser, seen from raw observations and in the environment's units.
 
@@ -145,7 +145,7 @@ def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> Po
 
 
 def _check_one(own: Any, given: Normaliser) -> None:
-    if own is not None and frozen(own).digest != given.digest:  # type: ignore[union-attr]
+    if own is not None and frozen(own) != given:
         raise ValueError(
             "vec_normalize differs from the statistics that the policy brings along; leave "
             "vec_normalize out, or pass the model without its environment"

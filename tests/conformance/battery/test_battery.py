@@ -20,7 +20,6 @@ from safer_gym.conformance.certificate.evidence import AttackEvidence
 from safer_gym.conformance.certify.inspect import (
     battery_flags,
     critic_flags,
-    enclosure_flags,
     policy_flags,
 )
 from safer_gym.conformance.evaluate.outcomes import Trace
@@ -156,12 +155,6 @@ def test_an_idle_critic_is_flagged() -> None:
     assert names(critic_flags(good, [falling])) == set()
     assert names(critic_flags(bad, [falling])) == {"critic-does-not-predict"}
     assert names(critic_flags(good, [trace()._replace(costs=np.zeros(60))])) == {"critic-untested"}
-
-
-def test_bounds_of_another_policy_are_flagged() -> None:
-    assert enclosure_flags(homing().victim(), homing(), [trace()]) == []
-    flags = enclosure_flags(homing(std=0.3).victim(), homing(), [trace()])
-    assert [flag.level for flag in flags] == ["error"]
 
 
 def test_a_gradient_free_win_is_flagged() -> None:

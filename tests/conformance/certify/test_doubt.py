@@ -42,7 +42,7 @@ def sound() -> Certificate:
 def doubted() -> Certificate:
     """The same evidence, with an error."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assemble, "enclosure_flags", lambda *_: [ERROR])
+        patch.setattr(assemble, "critic_flags", lambda *_: [ERROR])
         return certified()
 
 

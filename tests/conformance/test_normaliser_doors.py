@@ -1,0 +1,233 @@
+"""Every door measures a policy through the statistics that it was trained behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from normalised_models import Far, saved, trained, truth
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.vec_env import DummyVecEnv
+from typer.testing import CliRunner
+
+from safer_gym.attacks import make_attack
+from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certify import certify
+from safer_gym.conformance.certify.replay import recorded, replay
+from safer_gym.conformance.certify.strongest import strongest_attack
+from safer_gym.conformance.cli.main import app
+from safer_gym.conformance.evaluate import evaluate
+from safer_gym.conformance.loading import load_policy
+from safer_gym.conformance.loading.normaliser import read_normaliser
+from safer_gym.conformance.pytest_gate import certified
+from safer_gym.wrappers import ObservationAdversary, VecObservationAdversary
+from safer_gym.wrappers.policies.normaliser import frozen
+
+N = 25
+OPTIONS: dict[str, Any] = {
+    "eps": [0.0, 0.01], "limit": 2.0, "modes": ["deterministic"], "episodes": N, "benign_episodes": N,
+    "battery": {"uniform": make_attack("uniform")},
+}  # fmt: skip
+Costs = list[float]
+
+
+def _evaluated(policy: Any, **options: Any) -> Costs:
+    return evaluate(policy, Far, ["natural"], eps=0.0, n_episodes=N, **options)[0].costs.tolist()
+
+
+def _of(certificate: Certificate) -> Costs:
+    (null,) = (a for a in certificate.rows[0].attacks if a.attack == "null")
+    return list(null.costs)
+
+
+def _certified(policy: Any, **options: Any) -> Costs:
+    return _of(certify(policy, Far, **OPTIONS, **options))
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    """Its own VecNormalize is attached."""
+    return trained()
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory, model: Any) -> Any:
+    """The same without its environment."""
+    path, _ = saved(model, tmp_path_factory.mktemp("bare"))
+    return PPO.load(path, device="cpu")
+
+
+def test_raw_observations_tell_another_cost(model: Any) -> None:
+    assert _evaluated(model, vec_normalize=False) != truth(model, range(N))
+
+
+@pytest.mark.parametrize("cls", [PPO, SAC])
+def test_evaluate_sees_through_an_attached_one(cls: Any) -> None:
+    model = trained(cls)
+    assert _evaluated(model) == truth(model, range(N))
+
+
+def test_evaluate_sees_through_a_given_one(model: Any, bare: Any, tmp_path: Path) -> None:
+    normaliser, want = model.get_vec_normalize_env(), truth(model, range(N))
+    _, statistics = saved(model, tmp_path)
+    for given in (normaliser, frozen(normaliser), statistics, str(statistics)):
+        assert _evaluated(bare, vec_normalize=given) == want
+    assert _evaluated(bare) != want
+
+
+def test_certify_and_the_pytest_gate_see_through_it(model: Any, bare: Any, tmp_path: Path) -> None:
+    normaliser = model.get_vec_normalize_env()
+    want = truth(model, range(1_000_000, 1_000_000 + N))
+    assert _certified(model) == want
+    assert _certified(bare, vec_normalize=normaliser) == want
+    path, statistics = saved(model, tmp_path)
+    asked = "P(cost > 2) <= 0.9 at eps = 0 by the deterministic policy"
+    options = {"episodes": N, "benign_episodes": N, "battery": OPTIONS["battery"]}
+    for policy, given in ((bare, normaliser), (path, statistics.relative_to(tmp_path))):
+        found = certified(policy, Far, asked, folder=tmp_path, vec_normalize=given, **options)
+        assert _of(found)[:5] == want[:5]
+
+
+def test_the_digest_knows_the_statistics_and_replay_wants_them(model: Any, bare: Any) -> None:
+    normaliser = model.get_vec_normalize_env()
+    certificate = certify(bare, Far, **OPTIONS, vec_normalize=normaliser)
+    assert certificate.policy.digest == certify(model, Far, **OPTIONS).policy.digest
+    assert certificate.policy.digest != certify(bare, Far, **OPTIONS).policy.digest
+    note, battery = recorded(certificate, "uniform", 0.01, 3), OPTIONS["battery"]
+    again = replay(certificate, bare, Far, note, battery=battery, vec_normalize=normaliser)
+    assert again.cost == note.cost
+    with pytest.raises(ValueError, match="not the certificate's policy"):
+        replay(certificate, bare, Far, note, battery=battery)
+
+
+def test_strongest_attack_sees_through_it(model: Any, bare: Any) -> None:
+    options: dict[str, Any] = {"eps": 0.0, "battery": "quick", "n_episodes": 5}
+    normaliser = model.get_vec_normalize_env()
+    found = strongest_attack(bare, Far, vec_normalize=normaliser, **options)
+    assert found.outcome.costs.tolist() == truth(model, range(5))
+
+
+def test_wrappers_attack_what_the_policy_reads(model: Any) -> None:
+    normaliser = model.get_vec_normalize_env()
+    single = ObservationAdversary(Far(), "mad", policy=model, eps=0.1)
+    whole = VecObservationAdversary(DummyVecEnv([Far]), "mad", policy=model, eps=0.1)
+    obs = torch.as_tensor(Far().reset(seed=0)[0][None])
+    want = model.predict(normaliser.normalize_obs(obs.numpy()), deterministic=True)[0]
+    for env in (single, whole):
+        np.testing.assert_allclose(env.engine.victim.action(obs).detach(), want, atol=1e-5)
+
+
+def test_two_normalisers_that_differ_are_refused(model: Any) -> None:
+    other = trained().get_vec_normalize_env()
+    other.obs_rms.mean = other.obs_rms.mean + 1.0
+    with pytest.raises(ValueError, match="vec_normalize differs from the statistics"):
+        _evaluated(model, vec_normalize=other)
+    with pytest.raises(TypeError, match="VecNormalize, a Normaliser, or False"):
+        _evaluated(model, vec_normalize=3)
+
+
+def test_statistics_of_other_observations_are_refused(bare: Any, model: Any) -> None:
+    own = frozen(model.get_vec_normalize_env())
+    assert own is not None
+    short = type(own)(type(own.obs_rms)(own.obs_rms.mean[:1], own.obs_rms.var[:1]))
+    with pytest.raises(ValueError, match=r"statistics have shape \(1,\)"):
+        _evaluated(bare, vec_normalize=short)
+
+
+def test_running_statistics_get_no_bound_and_are_measured_as_they_are(model: Any) -> None:
+    running = trained()
+    running.get_vec_normalize_env().training = True
+    want = truth(running, range(N))
+    before = running.get_vec_normalize_env().obs_rms.count
+    assert _evaluated(running) == want
+    assert running.get_vec_normalize_env().obs_rms.count == before
+    options = {**OPTIONS, "modes": None, "battery": OPTIONS["battery"]}
+    found = certify(running, Far, **options)
+    assert any("running normalisation" in str(refusal) for refusal in found.refusals)
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Any:
+    gym.register("Far-v0", Far, max_episode_steps=5)
+    yield
+    del gym.registry["Far-v0"]
+
+
+def run(*arguments: Any) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("command", ["evaluate", "attack"])
+@pytest.mark.parametrize("where", ["given", "beside"])
+def test_the_command_line_sees_through_it(
+    model: Any, tmp_path: Path, command: str, where: str
+) -> None:
+    path, statistics = saved(model, tmp_path, "vecnormalize.pkl" if where == "beside" else "")
+    given = ("--vec-normalize", statistics) if where == "given" else ()
+    attacks = ("--attacks", "uniform", "--eps", "0.001")
+    code, said = run(command, path, "--task", "Far-v0", "--episodes", 5, *attacks, "--json", *given)
+    assert code == 0, said
+    if command == "attack":
+        natural = json.loads(said[said.index("{") :])["outcomes"][0]
+        assert natural["costs"] == truth(model, range(5))
+
+
+def test_the_command_line_refuses_a_model_without_its_statistics(
+    model: Any, tmp_path: Path
+) -> None:
+    path, _ = saved(model, tmp_path)
+    for command in (
+        ("evaluate", path, "--task", "Far-v0", "--attacks", "natural", "--episodes", 1),
+        ("attack", path, "--task", "Far-v0", "--attacks", "uniform", "--episodes", 1),
+        ("certify", path, "--env", "Far-v0", "--eps", "0.01", "--limit", 2, "--episodes", 1),
+    ):
+        code, said = run(*command)
+        assert (code, "--vec-normalize FILE" in " ".join(said.split())) == (3, True), said
+    command = ("evaluate", path, "--task", "Far-v0", "--attacks", "natural", "--episodes", 1)
+    assert run(*command, "--vec-normalize", "none")[0] == 0
+    assert run(*command, "--vec-normalize", tmp_path / "nowhere.pkl")[0] == 3
+
+
+def test_certify_and_replay_of_the_command_line(model: Any, tmp_path: Path) -> None:
+    path, statistics = saved(model, tmp_path)
+    given = ("--vec-normalize", statistics)
+    code, said = run(
+        "certify", path, "--env", "Far-v0", "--eps", "0.01", "--limit", 2, "--episodes", 25,
+        "--modes", "deterministic", "--battery", "quick", "--out", tmp_path / "out", *given,
+    )  # fmt: skip
+    assert code == 0, said
+    again = ("replay", tmp_path / "out/certificate.json", "--model", path, "--env", "Far-v0")
+    assert run(*again, *given)[0] == 0
+    assert run(*again, "--vec-normalize", "none")[0] == 3
+
+
+def test_a_loaded_policy_brings_its_statistics_along(model: Any, tmp_path: Path) -> None:
+    path, statistics = saved(model, tmp_path, "model_vecnormalize.pkl")
+    loaded = load_policy(path)
+    assert _evaluated(loaded.policy) == truth(model, range(N))
+    told, state = loaded.policy.predict(Far().reset(seed=0)[0])
+    assert told.shape == (1,)
+    assert state is None
+    assert load_policy(path, vec_normalize=False).policy.action_space == Far.action_space
+    assert read_normaliser(statistics) == frozen(model.get_vec_normalize_env())
+
+
+DOORS: dict[str, Callable[..., Any]] = {"evaluate": _evaluated, "certify": _certified}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("change", ["mean", "var"])
+def test_statistics_that_make_no_sense_are_refused(
+    door: str, change: str, bare: Any, model: Any
+) -> None:
+    broken = trained().get_vec_normalize_env()
+    setattr(broken.obs_rms, change, np.array([-1.0, np.nan]))
+    with pytest.raises(ValueError, match="must be finite, and var >= 0"):
+        DOORS[door](bare, vec_normalize=broken)
