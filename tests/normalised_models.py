@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def trained(cls: Any = PPO) -> Any:
     return model
 
 
-def truth(model: Any, seeds: range) -> list[float]:
+def truth(model: Any, seeds: Iterable[int]) -> list[float]:
     """Costs of the deployed policy's episodes."""
     normaliser, costs = model.get_vec_normalize_env(), []
     for seed in seeds:

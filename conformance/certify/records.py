@@ -33,8 +33,8 @@ def policy_record(
     for name, tensor in sorted(parameters.items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
-    if view.normaliser is not None:
-        digest.update(frozen(view.normaliser).digest.encode())
+    if view.normaliser is not None and (normaliser := frozen(view.normaliser)) is not None:
+        digest.update(normaliser.digest.encode())
     if noise.is_any:
         digest.update(repr(tuple(noise)).encode())
     if not parameters:

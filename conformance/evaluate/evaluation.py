@@ -95,6 +95,7 @@ def evaluate(
     _check_counts(n_episodes=n_episodes, n_envs=n_envs)
     named = named_attacks(attacks)
     view = admitted(policy, make_env, vec_normalize, seed)
+    assert view.admitted is not None
     space: Any = view.admitted[0]
     ball = LpBall.of(norm, eps, low=space.low, high=space.high)
     by_name = not isinstance(attacks, Mapping)

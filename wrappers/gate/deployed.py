@@ -7,7 +7,7 @@ from typing import Any
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from safer_gym.wrappers.gate.questions import Questions, apart
+from safer_gym.wrappers.gate.questions import Questions, apart, count
 from safer_gym.wrappers.obs_layout import pick
 from safer_gym.wrappers.policies.altered import altered
 from safer_gym.wrappers.policies.view import PolicyView
@@ -69,8 +69,9 @@ def _check_unclipped(questions: Questions, rows: Any) -> None:
     policy, distribution = getattr(view.inner, "policy", view.inner), view.victim().distribution
     if not isinstance(policy, BasePolicy) or policy.squash_output or distribution is None:
         return
-    raw = view.raw_action(rows, deterministic=True).reshape(len(questions.layout.pack(rows)), -1)
-    mean = distribution(questions.layout.unpack(questions.layout.pack(rows))).mean.detach()
+    raw = view.raw_action(rows, deterministic=True).reshape(count(rows), -1)
+    shown: Any = questions.layout.unpack(questions.layout.pack(rows))
+    mean = distribution(shown).mean.detach()
     compare("the action before it is clipped", raw, mean, rows)
 
 

@@ -39,9 +39,10 @@ class Questions:
     def measured(self, rows: Any) -> Tensor:
         """What attacks and evaluations read at a batch of observations, [B, A]."""
         packed = self.layout.pack(rows)
+        shown: Any = self.layout.unpack(packed)
         try:
             with torch.no_grad():
-                answer = self.view.victim().action(self.layout.unpack(packed)).detach().clone()
+                answer = self.view.victim().action(shown).detach().clone()
         except (ValueError, TypeError):
             raise
         except Exception as error:

@@ -128,7 +128,8 @@ def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> Po
         policy = policy.policy_view()
     if isinstance(policy, PolicyView) and vec_normalize is None:
         return policy
-    inner, own = policy, attached_normaliser(policy)
+    inner: Any = policy
+    own: Any = attached_normaliser(policy)
     if isinstance(policy, PolicyView):
         inner, own = policy.inner, policy.normaliser
     given = own if vec_normalize is None else vec_normalize
