@@ -19,7 +19,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from safer_gym.agents import AheadVecEnv
-from safer_gym.agents.recipes import RECIPES
+from safer_gym.agents.training.recipes import RECIPES
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import algorithm_class, find_model
 from safer_gym.conformance.cli.progress import Bar, Reporter

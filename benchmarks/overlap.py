@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from benchmarks.timing import Lap, interleave, ratio
 from experiments.safer.methods import find_method
 from safer_gym.agents import AheadVecEnv
-from safer_gym.agents.recipes import RECIPES
+from safer_gym.agents.training.recipes import RECIPES
 from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.wrappers.tasks import find_task
 

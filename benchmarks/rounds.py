@@ -14,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 
 from benchmarks.collection import PAPER
-from safer_gym.agents.recipes import RECIPES
+from safer_gym.agents.training.recipes import RECIPES
 from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.wrappers.tasks import find_task
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from experiments.safer.methods import METHODS, find_method
 from safer_gym.agents import AheadVecEnv
-from safer_gym.agents.recipes import RECIPES
+from safer_gym.agents.training.recipes import RECIPES
 from safer_gym.conformance.cli.models import algorithm_class
 
 TASK = "ball-circle"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from safer_gym.agents.common.critic_update import descend
 from safer_gym.agents.cvpo.mstep import Posterior
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.updates import descend
 
 
 class CVPO(VariationalPolicyOptimization):

@@ -11,10 +11,10 @@ import torch
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from safer_gym.agents.common.policies import ConstrainedPolicy
-from safer_gym.agents.common.td import aggregate
 from safer_gym.agents.cvpo.estep import Dual, estep_weights
 from safer_gym.agents.cvpo.mstep import Posterior, weighted_moments
+from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
+from safer_gym.agents.td import aggregate
 from safer_gym.divergences import sample_gaussian
 from safer_gym.types import Gaussian
 

@@ -1,8 +1,8 @@
 """The shell that CVPO and SAFER share: critics, E-step, one M-step hook (SAFER, Algorithm 2).
 
 This class is abstract. It owns no mathematics: the losses are pure functions in estep.py, mstep.py
-and common/critic_update.py; the attacked observations are made in common/attacked_obs.py, and the
-cost bookkeeping is common/cost_learner.py.
+and updates.py; the attacked observations are made in training_attack/observations.py, and the cost
+bookkeeping is off_policy.py.
 """
 
 from __future__ import annotations
@@ -17,23 +17,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs, Schedule
 from torch import Tensor
 
-from safer_gym.agents.common.actor import GaussianActor
-from safer_gym.agents.common.arguments import require_positive, require_share
-from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
-from safer_gym.agents.common.buffers import CostSamples
-from safer_gym.agents.common.corruption import Corruption
-from safer_gym.agents.common.cost_learner import CostLearner
-from safer_gym.agents.common.critic_update import fit_critics, track_critics
-from safer_gym.agents.common.critics import QEnsemble
-from safer_gym.agents.common.flat_obs import require_attackable
-from safer_gym.agents.common.means import Means
-from safer_gym.agents.common.policies import (
-    CnnPolicy,
-    ConstrainedPolicy,
-    MlpPolicy,
-    MultiInputPolicy,
-)
-from safer_gym.agents.common.td import AGGREGATIONS, track
+from safer_gym.agents.arguments import require_positive, require_share
 from safer_gym.agents.cvpo.estep import Dual, DualBounds, EStep, blend, rising, solve_estep
 from safer_gym.agents.cvpo.mstep import (
     KLPair,
@@ -44,7 +28,23 @@ from safer_gym.agents.cvpo.mstep import (
     trust_region_kl,
 )
 from safer_gym.agents.cvpo.particles import DTYPES, draw_particles, posterior_of
+from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.finite import require_finite_numbers
+from safer_gym.agents.means import Means
+from safer_gym.agents.networks.actor_critics import (
+    CnnPolicy,
+    ConstrainedPolicy,
+    MlpPolicy,
+    MultiInputPolicy,
+)
+from safer_gym.agents.networks.actors import GaussianActor
+from safer_gym.agents.networks.critics import QEnsemble
+from safer_gym.agents.off_policy import CostLearner
+from safer_gym.agents.td import AGGREGATIONS, track
+from safer_gym.agents.training_attack.attack import Corruption
+from safer_gym.agents.training_attack.flat_obs import require_attackable
+from safer_gym.agents.training_attack.observations import attacked_array, attacked_batch
+from safer_gym.agents.updates import fit_critics, track_critics
 from safer_gym.choices import choose
 from safer_gym.types import Gaussian
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from safer_gym.agents.common.buffers import CostSamples
-from safer_gym.agents.common.critic_update import COST_BOOTSTRAPS, fit_critics, track_critics
-from safer_gym.agents.common.policies import ConstrainedPolicy
-from safer_gym.agents.common.td import AGGREGATIONS
+from safer_gym.agents.data.buffers import CostSamples
+from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
+from safer_gym.agents.td import AGGREGATIONS
+from safer_gym.agents.updates import COST_BOOTSTRAPS, fit_critics, track_critics
 from safer_gym.choices import choose
 
 

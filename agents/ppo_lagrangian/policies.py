@@ -18,7 +18,7 @@ from stable_baselines3.common.torch_layers import (
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from safer_gym.agents.common.policies import ConstrainedPolicy
+from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
 from safer_gym.divergences import gaussian_log_prob, sample_gaussian
 
 

@@ -17,20 +17,16 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv
 from typing_extensions import Self
 
-from safer_gym.agents.common.arguments import (
+from safer_gym.agents.arguments import (
     require_known,
     require_not_negative,
     require_positive,
 )
-from safer_gym.agents.common.attacked_obs import attacked_array, attacked_batch
-from safer_gym.agents.common.buffer_choice import choose_buffer
-from safer_gym.agents.common.constrained import TOTAL_TIMESTEPS, Constrained
-from safer_gym.agents.common.corruption import Corruption
-from safer_gym.agents.common.cost_monitor import CostMonitor
-from safer_gym.agents.common.critic_update import descend
-from safer_gym.agents.common.flat_obs import require_attackable
-from safer_gym.agents.common.means import Means
-from safer_gym.agents.common.model_file import FilePath
+from safer_gym.agents.constrained import TOTAL_TIMESTEPS, Constrained
+from safer_gym.agents.cost_monitor import CostMonitor
+from safer_gym.agents.data.choice import choose_buffer
+from safer_gym.agents.means import Means
+from safer_gym.agents.model_file import FilePath
 from safer_gym.agents.ppo_lagrangian.attackers_critics import CriticRule
 from safer_gym.agents.ppo_lagrangian.collection import Collector, values_at_time_limits
 from safer_gym.agents.ppo_lagrangian.losses import (
@@ -51,6 +47,10 @@ from safer_gym.agents.ppo_lagrangian.rollouts import (
     CostRolloutSamples,
     choose_rollout_buffer,
 )
+from safer_gym.agents.training_attack.attack import Corruption
+from safer_gym.agents.training_attack.flat_obs import require_attackable
+from safer_gym.agents.training_attack.observations import attacked_array, attacked_batch
+from safer_gym.agents.updates import descend
 from safer_gym.choices import choose
 from safer_gym.divergences import gaussian_log_prob
 from safer_gym.multipliers import PIDGains, PIDState, pid_multiplier_step

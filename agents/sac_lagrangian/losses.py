@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from safer_gym.agents.common.td import td_loss
+from safer_gym.agents.td import td_loss
 
 
 def temperature_loss(log_alpha: Tensor, log_prob: Tensor, target_entropy: float) -> Tensor:

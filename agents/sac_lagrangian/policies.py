@@ -16,8 +16,8 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.sac.policies import Actor, SACPolicy
 from torch import Tensor, nn
 
-from safer_gym.agents.common.arguments import require_known
-from safer_gym.agents.common.critics import QEnsemble
+from safer_gym.agents.arguments import require_known
+from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.types import Gaussian
 
 

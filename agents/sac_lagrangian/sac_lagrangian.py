@@ -10,32 +10,32 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
-from safer_gym.agents.common.arguments import require_known
-from safer_gym.agents.common.buffers import CostSamples
-from safer_gym.agents.common.cost_learner import CostLearner
-from safer_gym.agents.common.critic_update import (
-    cost_target,
-    descend,
-    fit_critic,
-    reward_target,
-    track_critics,
-)
-from safer_gym.agents.common.critics import QEnsemble
-from safer_gym.agents.common.lagrange import Multiplier, MultiplierRule
-from safer_gym.agents.common.means import Means
-from safer_gym.agents.common.td import aggregate
+from safer_gym.agents.arguments import require_known
+from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.finite import require_finite_loss
+from safer_gym.agents.means import Means
+from safer_gym.agents.networks.critics import QEnsemble
+from safer_gym.agents.off_policy import CostLearner
 from safer_gym.agents.sac_lagrangian.losses import (
     actor_loss,
     soft_critic_loss,
     soft_value,
     temperature_loss,
 )
+from safer_gym.agents.sac_lagrangian.multiplier import Multiplier, MultiplierRule
 from safer_gym.agents.sac_lagrangian.policies import (
     CnnPolicy,
     LagrangianPolicy,
     MlpPolicy,
     MultiInputPolicy,
+)
+from safer_gym.agents.td import aggregate
+from safer_gym.agents.updates import (
+    cost_target,
+    descend,
+    fit_critic,
+    reward_target,
+    track_critics,
 )
 from safer_gym.choices import choose
 from safer_gym.multipliers import PIDGains

@@ -10,19 +10,12 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
-from safer_gym.agents.common.arguments import (
+from safer_gym.agents.arguments import (
     require_count,
     require_known,
     require_positive,
     require_share,
 )
-from safer_gym.agents.common.attacked_obs import attacked_first
-from safer_gym.agents.common.benign_offsets import BenignOffsets
-from safer_gym.agents.common.corruption import Corruption
-from safer_gym.agents.common.critic_update import descend
-from safer_gym.agents.common.flat_obs import require_attackable
-from safer_gym.agents.common.plain_networks import reads_flat
-from safer_gym.agents.common.policies import ConstrainedPolicy
 from safer_gym.agents.cvpo.mstep import (
     KLPair,
     Posterior,
@@ -32,6 +25,13 @@ from safer_gym.agents.cvpo.mstep import (
     trust_region_kl,
 )
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization, as_pair
+from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
+from safer_gym.agents.networks.plain import reads_flat
+from safer_gym.agents.training_attack.attack import Corruption
+from safer_gym.agents.training_attack.benign_offsets import BenignOffsets
+from safer_gym.agents.training_attack.flat_obs import require_attackable
+from safer_gym.agents.training_attack.observations import attacked_first
+from safer_gym.agents.updates import descend
 from safer_gym.choices import choose
 from safer_gym.types import Attack, Gaussian
 

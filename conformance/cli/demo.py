@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from safer_gym.agents.common.curve import CurvePoint
+from safer_gym.agents.training.curve import CurvePoint
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import ModelFile, find_model

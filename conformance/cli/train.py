@@ -18,15 +18,15 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from safer_gym.agents.common.ahead import AheadVecEnv
-from safer_gym.agents.common.checkpoint import (
+from safer_gym.agents.finite import NotFiniteError
+from safer_gym.agents.overlap.ahead import AheadVecEnv
+from safer_gym.agents.training.checkpoint import (
     CheckpointCallback,
     latest_checkpoint,
     load_checkpoint,
 )
-from safer_gym.agents.common.curve import CurvePoint, read_curve, write_curve
-from safer_gym.agents.common.snapshots import SnapshotCallback, snapshots
-from safer_gym.agents.finite import NotFiniteError
+from safer_gym.agents.training.curve import CurvePoint, read_curve, write_curve
+from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
 from safer_gym.choices import choose
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.averaging import average_actor
@@ -94,7 +94,7 @@ def planned(
     Raises:
         ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
     """
-    from safer_gym.agents.recipes import RECIPES
+    from safer_gym.agents.training.recipes import RECIPES
 
     recipes = RECIPES[choose("task", task.name, RECIPES)]
     chosen = recipes[choose("algorithm", recipe or algorithm, recipes)]

@@ -23,7 +23,7 @@ from safer_gym.conformance.loading.values import activation_of, plain, space_of
 
 OFF_POLICY = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 OURS = (
-    "safer_gym.agents.common.policies",
+    "safer_gym.agents.networks.actor_critics",
     "safer_gym.agents.sac_lagrangian.policies",
     "safer_gym.agents.ppo_lagrangian.policies",
 )
@@ -42,6 +42,8 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     OURS[2]: ("ActorValuePolicy", *OFF_POLICY),
 }
 """Module to the classes in it that a file may ask for."""
+MOVED = {"safer_gym.agents.common.policies": OURS[0]}
+"""Modules by the names that older files have for them."""
 RECURRENT = "sb3_contrib.common.recurrent."
 
 EXTRACTORS = {
@@ -68,6 +70,7 @@ def build_policy(file: Sb3File) -> Any:
         ModuleNotFoundError: it needs sb3-contrib, which is not installed.
     """
     named = file.policy_class
+    named = named._replace(module=MOVED.get(named.module, named.module))
     if named.name not in CLASSES.get(named.module, ()):
         raise ValueError(f"its policy class is {named}, none of those that can be built from data")
     made_by = getattr(import_module(named.module), named.name)
@@ -98,7 +101,7 @@ def refuse_recurrent(file: Sb3File, path: Path) -> None:
 
 def _frozen(file: Sb3File, policy: Any) -> Any:
     """A policy of ours, with its critics' ways of joining their members."""
-    maker: Any = import_module("safer_gym.agents.common.frozen").FrozenAgent
+    maker: Any = import_module("safer_gym.agents.frozen").FrozenAgent
     return maker(policy, file.value("reward_aggregation"), file.value("cost_aggregation"))
 
 

@@ -54,7 +54,7 @@ class Cell(NamedTuple):
         Raises:
             ValueError: the method cannot be trained on this task.
         """
-        from safer_gym.agents.recipes import RECIPES
+        from safer_gym.agents.training.recipes import RECIPES
 
         method, task = find_method(self.method, self.task), find_task(self.task)
         recipe = method.recipe if method.recipe in RECIPES[self.task] else ""
@@ -75,13 +75,13 @@ def obstacle(task: str, method: str) -> str:
     Raises:
         ValueError: no such method.
     """
-    from safer_gym.agents.recipes import RECIPES
+    from safer_gym.agents.training.recipes import RECIPES
 
     algorithm = find_method(method, task).algorithm
     if algorithm not in ALGORITHMS:
         return f"this version has no algorithm {algorithm!r}"
     if algorithm not in RECIPES.get(task, {}):
-        return f"agents/recipes.py has no recipe for {algorithm!r} on {task}"
+        return f"agents/training/recipes.py has no recipe for {algorithm!r} on {task}"
     return ""
 
 

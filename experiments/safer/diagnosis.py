@@ -20,10 +20,10 @@ from stable_baselines3.common.env_util import make_vec_env
 from torch import Tensor
 
 from safer_gym.agents import SAFER
-from safer_gym.agents.common.attacked_obs import attacked_array
-from safer_gym.agents.common.td import aggregate
 from safer_gym.agents.cvpo.estep import estep_weights
 from safer_gym.agents.cvpo.particles import draw_particles
+from safer_gym.agents.td import aggregate
+from safer_gym.agents.training_attack.observations import attacked_array
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.wrappers.tasks import find_task
 

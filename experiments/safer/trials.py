@@ -16,8 +16,8 @@ from typing import Any
 from stable_baselines3.common.utils import LinearSchedule
 
 from experiments.harness.work import SEED
-from safer_gym.agents.common.curve import CurvePoint
-from safer_gym.agents.recipes import RECIPES
+from safer_gym.agents.training.curve import CurvePoint
+from safer_gym.agents.training.recipes import RECIPES
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model

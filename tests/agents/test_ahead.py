@@ -29,11 +29,11 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecNormalize
 
 from safer_gym.agents import SAFER, AheadVecEnv, SACLagrangian
-from safer_gym.agents.common import ahead
-from safer_gym.agents.common.benign_offsets import BenignOffsets
-from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
-from safer_gym.agents.common.collector import Collector, Order
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.overlap import ahead
+from safer_gym.agents.overlap.collector import Collector, Order
+from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
+from safer_gym.agents.training_attack.benign_offsets import BenignOffsets
 
 UNDER_ATTACK = {"attacked_share": 0.5, "eps_schedule": "constant"}
 WITH_OFFSETS = {"offset_steps": 3, "eps_schedule": "constant"}

@@ -13,8 +13,8 @@ from same_learner import assert_same_data, assert_same_learner
 from stable_baselines3.common.callbacks import BaseCallback
 
 from safer_gym.agents import SAFER, AheadVecEnv
-from safer_gym.agents.common import ahead
-from safer_gym.agents.common.checkpoint import (
+from safer_gym.agents.overlap import ahead
+from safer_gym.agents.training.checkpoint import (
     CheckpointCallback,
     latest_checkpoint,
     load_checkpoint,

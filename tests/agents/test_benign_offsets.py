@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from same_learner import assert_same_data, assert_same_learner
 
-from safer_gym.agents.common.benign_offsets import BenignOffsets, moved, renewed
-from safer_gym.agents.common.corruption import Corruption
+from safer_gym.agents.training_attack.attack import Corruption
+from safer_gym.agents.training_attack.benign_offsets import BenignOffsets, moved, renewed
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.schedules import linear

@@ -15,13 +15,13 @@ from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 
-from safer_gym.agents.common.buffer_choice import choose_buffer
-from safer_gym.agents.common.buffers import (
+from safer_gym.agents.data.buffers import (
     CostDictReplayBuffer,
     CostNStepReplayBuffer,
     CostReplayBuffer,
     CostSamples,
 )
+from safer_gym.agents.data.choice import choose_buffer
 
 OBS = spaces.Box(-np.inf, np.inf, (2,), np.float64)
 DICT = spaces.Dict({"a": OBS, "b": OBS})

@@ -16,13 +16,13 @@ from conformance_envs import HORIZON, Ladder
 from stable_baselines3 import SAC
 from stable_baselines3.common.env_util import make_vec_env
 
-from safer_gym.agents.common.checkpoint import (
+from safer_gym.agents.training.checkpoint import (
     CheckpointCallback,
     latest_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
-from safer_gym.agents.common.curve import CurvePoint, EpisodeSums, read_curve, write_curve
+from safer_gym.agents.training.curve import CurvePoint, EpisodeSums, read_curve, write_curve
 
 
 def small_sac(n_envs: int = 2) -> SAC:
@@ -106,7 +106,7 @@ ENDLESS = """
 import sys
 from pathlib import Path
 from test_checkpoint import small_sac
-from safer_gym.agents.common.checkpoint import CheckpointCallback
+from safer_gym.agents.training.checkpoint import CheckpointCallback
 small_sac().learn(10**7, callback=CheckpointCallback(Path(sys.argv[1]), every_seconds=0.05))
 """
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from safer_gym.agents.common import ensemble as ensemble_module
-from safer_gym.agents.common.ensemble import EnsembleMLP
+from safer_gym.agents.networks import ensemble as ensemble_module
+from safer_gym.agents.networks.ensemble import EnsembleMLP
 
 
 def separate(ensemble: EnsembleMLP) -> list[nn.Sequential]:

@@ -15,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 from safer_gym.agents import CVPO
-from safer_gym.agents.common.evaluation import CostEvalCallback
+from safer_gym.agents.training.evaluation import CostEvalCallback
 
 finite = st.floats(-1e3, 1e3)
 

@@ -12,11 +12,11 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from safer_gym.agents import CVPO, SAFER
-from safer_gym.agents.common import critic_update
-from safer_gym.agents.common.attacked_obs import attacked_batch
-from safer_gym.agents.common.buffers import CostSamples
-from safer_gym.agents.common.critic_update import fit_critic
+from safer_gym.agents import updates as critic_update
 from safer_gym.agents.cvpo.estep import DualBounds, EStep, solve_estep
+from safer_gym.agents.data.buffers import CostSamples
+from safer_gym.agents.training_attack.observations import attacked_batch
+from safer_gym.agents.updates import fit_critic
 
 
 class Still(gym.Env):

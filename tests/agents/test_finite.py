@@ -19,8 +19,6 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import nn
 
 from safer_gym.agents import AheadVecEnv, SACLagrangian
-from safer_gym.agents.common import ahead
-from safer_gym.agents.common.critic_update import descend
 from safer_gym.agents.finite import (
     LARGEST,
     NotFiniteError,
@@ -28,6 +26,8 @@ from safer_gym.agents.finite import (
     require_finite_numbers,
     require_finite_weights,
 )
+from safer_gym.agents.overlap import ahead
+from safer_gym.agents.updates import descend
 
 NAN, INF = math.nan, math.inf
 AT = 50

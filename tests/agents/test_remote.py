@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from safer_gym.agents.common.remote import Remote
+from safer_gym.agents.overlap.remote import Remote
 
 
 class Toy:

@@ -18,9 +18,9 @@ from same_learner import assert_same_data, assert_same_learner
 from stable_baselines3 import PPO, SAC, TD3
 
 from safer_gym.agents import CVPO, SAFER
-from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
-from safer_gym.agents.common.model_file import algorithm_of
 from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.model_file import algorithm_of
+from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
 
 algorithms = pytest.mark.parametrize("algorithm", ["CVPO", "SAFER"])
 
@@ -101,7 +101,7 @@ def test_a_resumed_run_equals_an_unbroken_one(
 
 
 def _reset_draws(agent: VariationalPolicyOptimization, folder: Path) -> None:
-    from safer_gym.agents.common.random_state import load_random_state
+    from safer_gym.agents.training.random_state import load_random_state
 
     load_random_state(agent, folder / "random.pt")
 

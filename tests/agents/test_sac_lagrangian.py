@@ -17,12 +17,12 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
 from safer_gym.agents import SACLagrangian
-from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
-from safer_gym.agents.common.lagrange import Multiplier, MultiplierRule
-from safer_gym.agents.common.random_state import load_random_state
 from safer_gym.agents.sac_lagrangian import sac_lagrangian as module
 from safer_gym.agents.sac_lagrangian.losses import actor_loss, temperature_loss
+from safer_gym.agents.sac_lagrangian.multiplier import Multiplier, MultiplierRule
 from safer_gym.agents.sac_lagrangian.policies import LagrangianPolicy
+from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
+from safer_gym.agents.training.random_state import load_random_state
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.conformance.loading import load_policy

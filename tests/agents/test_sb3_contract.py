@@ -21,8 +21,8 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
 from safer_gym.agents import CVPO, SAFER, PPOLagrangian, SACLagrangian
-from safer_gym.agents.common.constrained import TOTAL_TIMESTEPS
-from safer_gym.agents.common.flat_obs import flat_bounds
+from safer_gym.agents.constrained import TOTAL_TIMESTEPS
+from safer_gym.agents.training_attack.flat_obs import flat_bounds
 from safer_gym.attacks import make_attack
 
 algorithms = pytest.mark.parametrize("algorithm", ["CVPO", "SAFER"])

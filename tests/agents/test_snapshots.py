@@ -9,7 +9,7 @@ from conformance_envs import Ladder
 from stable_baselines3 import SAC
 from stable_baselines3.common.env_util import make_vec_env
 
-from safer_gym.agents.common.snapshots import SnapshotCallback, snapshots
+from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
 
 
 def small_sac() -> SAC:

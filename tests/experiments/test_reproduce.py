@@ -46,7 +46,7 @@ from experiments.harness.work import (
 from experiments.safer import methods
 from experiments.safer.methods import Method
 from safer_gym.agents import CVPO, recipes
-from safer_gym.agents.common.checkpoint import CheckpointCallback
+from safer_gym.agents.training.checkpoint import CheckpointCallback
 from safer_gym.conformance.certify.strongest import strongest_attack
 from safer_gym.conformance.cli import selection as selection_module
 from safer_gym.conformance.cli import train as train_module

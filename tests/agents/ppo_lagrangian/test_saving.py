@@ -15,9 +15,9 @@ from agent_envs import Timed, small_agent, small_ppol, vectorised
 from stable_baselines3 import PPO
 
 from safer_gym.agents import SAFER, PPOLagrangian
-from safer_gym.agents.common.checkpoint import load_checkpoint, save_checkpoint
-from safer_gym.agents.common.model_file import algorithm_of
-from safer_gym.agents.common.random_state import load_random_state
+from safer_gym.agents.model_file import algorithm_of
+from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
+from safer_gym.agents.training.random_state import load_random_state
 from safer_gym.conformance.loading.load import load_policy
 from safer_gym.wrappers import as_victim
 

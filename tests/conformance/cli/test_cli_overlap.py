@@ -11,8 +11,8 @@ import typer
 from near_remote import Near
 from typer.testing import CliRunner
 
-from safer_gym.agents.common import ahead
-from safer_gym.agents.common.checkpoint import CheckpointCallback
+from safer_gym.agents.overlap import ahead
+from safer_gym.agents.training.checkpoint import CheckpointCallback
 from safer_gym.conformance.cli import train as train_module
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.progress import Bar

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from safer_gym.agents.common.curve import CurvePoint
+from safer_gym.agents.training.curve import CurvePoint
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.conformance.report.content import Content, Subject
 from safer_gym.conformance.report.folder import scenes_of, write_report

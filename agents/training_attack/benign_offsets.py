@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.agents.common.corruption import Corruption
+from safer_gym.agents.training_attack.attack import Corruption
 from safer_gym.balls import LpBall
 from safer_gym.types import Victim
 

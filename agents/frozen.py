@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from safer_gym.agents.common.policies import ConstrainedPolicy
-from safer_gym.agents.common.td import AGGREGATIONS
-from safer_gym.agents.common.victim import make_victim
+from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
+from safer_gym.agents.td import AGGREGATIONS
+from safer_gym.agents.victim import make_victim
 from safer_gym.choices import choose
 from safer_gym.types import Victim
 

@@ -8,10 +8,10 @@ import numpy as np
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from safer_gym.agents.common.benign_offsets import BenignOffsets
-from safer_gym.agents.common.corruption import Corruption
-from safer_gym.agents.common.flat_obs import flat_bounds, flatten_obs
-from safer_gym.agents.common.victim import make_victim
+from safer_gym.agents.training_attack.attack import Corruption
+from safer_gym.agents.training_attack.benign_offsets import BenignOffsets
+from safer_gym.agents.training_attack.flat_obs import flat_bounds, flatten_obs
+from safer_gym.agents.victim import make_victim
 
 
 def attacked_batch(

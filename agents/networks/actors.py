@@ -16,7 +16,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
-from safer_gym.agents.common.ensemble import ACTIVATIONS
+from safer_gym.agents.networks.ensemble import ACTIVATIONS
 from safer_gym.bounds.heads import SigmoidStd
 from safer_gym.bounds.network import Affine, sequential_layers
 from safer_gym.bounds.policy import PolicyLayers

@@ -12,8 +12,8 @@ from stable_baselines3.common.policies import BaseModel
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import Tensor, nn
 
-from safer_gym.agents.common.critics import QEnsemble
-from safer_gym.agents.common.ensemble import ACTIVATIONS
+from safer_gym.agents.networks.critics import QEnsemble
+from safer_gym.agents.networks.ensemble import ACTIVATIONS
 from safer_gym.mlp import Layer, MlpAction, MlpCritic
 from safer_gym.types import ActionFn, QFn
 

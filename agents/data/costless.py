@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from safer_gym.agents.common.buffers import CostSamples
+from safer_gym.agents.data.buffers import CostSamples
 
 
 def with_zero_cost(data: Any, gamma: float) -> CostSamples:

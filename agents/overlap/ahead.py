@@ -15,8 +15,8 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
-from safer_gym.agents.common.collector import SEEDS, Collector, Step, order_of
-from safer_gym.agents.common.remote import Remote
+from safer_gym.agents.overlap.collector import SEEDS, Collector, Step, order_of
+from safer_gym.agents.overlap.remote import Remote
 
 
 class AheadVecEnv(VecEnv):

@@ -9,8 +9,8 @@ import torch
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from safer_gym.agents.common.plain_networks import with_pull, with_slope
-from safer_gym.agents.common.td import aggregate
+from safer_gym.agents.networks.plain import with_pull, with_slope
+from safer_gym.agents.td import aggregate
 from safer_gym.types import Gaussian, QFn, Victim
 
 

@@ -10,7 +10,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
-from safer_gym.agents.common.ensemble import EnsembleMLP
+from safer_gym.agents.networks.ensemble import EnsembleMLP
 
 
 class QEnsemble(BaseModel):

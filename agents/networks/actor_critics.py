@@ -18,8 +18,8 @@ from stable_baselines3.common.torch_layers import (
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from safer_gym.agents.common.actor import GaussianActor
-from safer_gym.agents.common.critics import QEnsemble
+from safer_gym.agents.networks.actors import GaussianActor
+from safer_gym.agents.networks.critics import QEnsemble
 
 Net = TypeVar("Net", bound=nn.Module)
 

@@ -18,8 +18,8 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
-from safer_gym.agents.common.curve import CurvePoint, EpisodeSums, read_curve, write_curve
-from safer_gym.agents.common.random_state import load_random_state, save_random_state
+from safer_gym.agents.training.curve import CurvePoint, EpisodeSums, read_curve, write_curve
+from safer_gym.agents.training.random_state import load_random_state, save_random_state
 
 MODEL, BUFFER, RANDOM, CURVE = "model.zip", "replay_buffer.pkl", "random.pt", "curve.csv"
 LATEST = "latest"

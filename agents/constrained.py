@@ -13,12 +13,12 @@ from stable_baselines3.common.utils import update_learning_rate
 from torch.optim import Optimizer
 from typing_extensions import Self
 
-from safer_gym.agents.common.arguments import require_box
-from safer_gym.agents.common.buffer_choice import COST_BUFFERS
-from safer_gym.agents.common.cost_monitor import CostMonitor
-from safer_gym.agents.common.model_file import SafeFiles
-from safer_gym.agents.common.victim import make_victim
+from safer_gym.agents.arguments import require_box
+from safer_gym.agents.cost_monitor import CostMonitor
+from safer_gym.agents.data.choice import COST_BUFFERS
 from safer_gym.agents.finite import NotFiniteError, require_finite, require_finite_transition
+from safer_gym.agents.model_file import SafeFiles
+from safer_gym.agents.victim import make_victim
 from safer_gym.types import Victim
 
 TOTAL_TIMESTEPS = 200_000

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
-from safer_gym.agents.common.buffers import (
+from safer_gym.agents.data.buffers import (
     CostDictReplayBuffer,
     CostNStepReplayBuffer,
     CostReplayBuffer,

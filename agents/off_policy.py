@@ -9,17 +9,17 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import RolloutReturn
 from stable_baselines3.common.vec_env import VecEnv
 
-from safer_gym.agents.common.ahead import AheadVecEnv, require_fit
-from safer_gym.agents.common.arguments import require_not_negative
-from safer_gym.agents.common.buffer_choice import choose_buffer, with_costs
-from safer_gym.agents.common.buffers import CostSamples
-from safer_gym.agents.common.constrained import Constrained
-from safer_gym.agents.common.cost_monitor import CostMonitor
-from safer_gym.agents.common.costless import warn_of_zero_cost, with_zero_cost
-from safer_gym.agents.common.critic_update import COST_ACTIONS, COST_BOOTSTRAPS
-from safer_gym.agents.common.critics import QEnsemble
-from safer_gym.agents.common.horizon import episode_horizon
-from safer_gym.agents.common.td import AGGREGATIONS
+from safer_gym.agents.arguments import require_not_negative
+from safer_gym.agents.constrained import Constrained
+from safer_gym.agents.cost_monitor import CostMonitor
+from safer_gym.agents.data.buffers import CostSamples
+from safer_gym.agents.data.choice import choose_buffer, with_costs
+from safer_gym.agents.data.costless import warn_of_zero_cost, with_zero_cost
+from safer_gym.agents.horizon import episode_horizon
+from safer_gym.agents.networks.critics import QEnsemble
+from safer_gym.agents.overlap.ahead import AheadVecEnv, require_fit
+from safer_gym.agents.td import AGGREGATIONS
+from safer_gym.agents.updates import COST_ACTIONS, COST_BOOTSTRAPS
 from safer_gym.choices import choose
 from safer_gym.returns import COST_THRESHOLDS
 

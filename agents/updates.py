@@ -8,11 +8,11 @@ import torch
 from stable_baselines3.common.policies import BaseModel
 from torch import Tensor
 
-from safer_gym.agents.common.buffers import CostSamples
-from safer_gym.agents.common.critics import QEnsemble
-from safer_gym.agents.common.plain_networks import written_out
-from safer_gym.agents.common.td import aggregate, td_loss, td_target, track
+from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.finite import require_finite_loss
+from safer_gym.agents.networks.critics import QEnsemble
+from safer_gym.agents.networks.plain import written_out
+from safer_gym.agents.td import aggregate, td_loss, td_target, track
 from safer_gym.choices import choose
 from safer_gym.mlp import Chain
 

@@ -1,1 +1,0 @@
-"""What the algorithms share: buffers, critics, the Gaussian actor, callbacks."""

@@ -1,0 +1,1 @@
+"""Collection in a second process during the updates."""
