@@ -17,6 +17,9 @@ from typing_extensions import Self
 
 from safer_gym.agents.finite import require_finite_weights
 
+LAYOUT = 2
+"""Of a saved agent's attributes. Agents of another layout cannot go on learning here."""
+
 FilePath = str | Path | io.BufferedIOBase
 
 
@@ -25,6 +28,8 @@ class SafeFiles(BaseAlgorithm):
 
     algorithm: str
     """Name of the class that wrote the file; stored with the model."""
+    layout: int
+    """LAYOUT of the version that wrote the file; stored with the model."""
     reads_normalised: bool
     """Whether it was trained behind a VecNormalize; stored with the model."""
 
@@ -41,7 +46,7 @@ class SafeFiles(BaseAlgorithm):
             NotFiniteError: (a ValueError) a weight is not finite; the same.
         """
         require_finite_weights(self.policy.state_dict())
-        self.algorithm = type(self).__name__
+        self.algorithm, self.layout = type(self).__name__, LAYOUT
         normaliser = self.get_vec_normalize_env()
         self.reads_normalised = normaliser is not None and normaliser.norm_obs
         with replacing(path, "zip") as target:
@@ -57,7 +62,7 @@ class SafeFiles(BaseAlgorithm):
         """As in Stable-Baselines3.
 
         Raises:
-            ValueError: the file is not a model, or another algorithm's.
+            ValueError: the file is not a model, another algorithm's, or of another layout.
         """
         wrote = algorithm_of(path)
         own = [base.__name__ for base in cls.__mro__ if issubclass(base, SafeFiles)]
@@ -65,6 +70,13 @@ class SafeFiles(BaseAlgorithm):
             raise ValueError(
                 f"{path} holds a {wrote} model; {cls.__name__}.load reads only {cls.__name__} "
                 f"models. Use {wrote}.load."
+            )
+        layout = _read_data(path).get("layout", 1)
+        if wrote is not None and layout != LAYOUT:
+            raise ValueError(
+                f"{path} was written by another version of safer-gym (layout {layout}; this one "
+                f"reads layout {LAYOUT}): its training cannot go on here. Its policy can still be "
+                "used: safer_gym.conformance.loading.load_policy(path), or safer-gym evaluate."
             )
         return super().load(path, *args, **kwargs)
 

@@ -123,7 +123,12 @@ def evaluations() -> dict[str, Any]:
     found = {}
     for name in POLICIES:
         outcomes = evaluate(
-            load_policy(name).policy, _maker(name), list(ATTACKS), eps=0.05, n_episodes=2, max_steps=40
+            load_policy(name).policy,
+            _maker(name),
+            list(ATTACKS),
+            eps=0.05,
+            n_episodes=2,
+            max_steps=40,
         )
         found[name] = {o.attack: without_times(o.to_json()) for o in outcomes}
     return found

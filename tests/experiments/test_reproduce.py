@@ -45,7 +45,8 @@ from experiments.harness.work import (
 )
 from experiments.safer import methods
 from experiments.safer.methods import Method
-from safer_gym.agents import CVPO, recipes
+from safer_gym.agents import CVPO
+from safer_gym.agents.training import recipes
 from safer_gym.agents.training.checkpoint import CheckpointCallback
 from safer_gym.conformance.certify.strongest import strongest_attack
 from safer_gym.conformance.cli import selection as selection_module
