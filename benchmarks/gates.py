@@ -13,25 +13,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from safer_gym.conformance.statistics import dkw_cvar_upper, dkw_quantile_upper
-from safer_gym.conformance.statistics.baselines import (
+from benchmarks.calibration.baselines import (
     fixed_size,
     peeking_rule,
     point_rule,
     unsplit_rule,
 )
-from safer_gym.conformance.statistics.calibration import (
+from benchmarks.calibration.means import simulate_means
+from benchmarks.calibration.rates import (
     Gates,
     Rule,
     anytime_rule,
     simulate,
     tolerated,
 )
-from safer_gym.conformance.statistics.mean_calibration import simulate_means
-from safer_gym.conformance.statistics.tail_calibration import (
+from benchmarks.calibration.tails import (
     cvar_ever_missed,
     quantile_ever_missed,
 )
+from safer_gym.conformance.statistics import dkw_cvar_upper, dkw_quantile_upper
 
 ATTACKS = 8
 ONE_SIDE = 0.025

@@ -10,6 +10,20 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from benchmarks.calibration.baselines import (
+    fixed_size,
+    peeking_rule,
+    point_rule,
+    unsplit_rule,
+)
+from benchmarks.calibration.means import Costs, simulate_means
+from benchmarks.calibration.rates import (
+    Gates,
+    Rule,
+    anytime_rule,
+    simulate,
+    tolerated,
+)
 from safer_gym.conformance.statistics import (
     Verdict,
     binomial_lower,
@@ -18,20 +32,6 @@ from safer_gym.conformance.statistics import (
     mean_sequence,
     worst_of,
 )
-from safer_gym.conformance.statistics.baselines import (
-    fixed_size,
-    peeking_rule,
-    point_rule,
-    unsplit_rule,
-)
-from safer_gym.conformance.statistics.calibration import (
-    Gates,
-    Rule,
-    anytime_rule,
-    simulate,
-    tolerated,
-)
-from safer_gym.conformance.statistics.mean_calibration import Costs, simulate_means
 
 ONE_SIDE = 0.025
 LIMIT = 0.05

@@ -9,6 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.calibration.rates import tolerated
+from benchmarks.calibration.tails import (
+    cvar_ever_missed,
+    quantile_ever_missed,
+)
 from safer_gym.conformance.statistics import (
     cvar_upper,
     dkw_cvar_upper,
@@ -16,12 +21,7 @@ from safer_gym.conformance.statistics import (
     quantile_upper,
     rate_sequence,
 )
-from safer_gym.conformance.statistics.calibration import tolerated
 from safer_gym.conformance.statistics.tail_bounds import cvar_log_wealth
-from safer_gym.conformance.statistics.tail_calibration import (
-    cvar_ever_missed,
-    quantile_ever_missed,
-)
 
 HIGH = 20.0
 POINTS = np.array([0.0, 1.0, 4.0, 20.0])

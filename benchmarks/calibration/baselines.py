@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from benchmarks.calibration.rates import Rule, anytime_rule, tabled
 from safer_gym.conformance.statistics.bounds import Bounds, Floats
-from safer_gym.conformance.statistics.calibration import Rule, anytime_rule, tabled
 
 LONGEST = 100_000
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.calibration.rates import Gates
 from safer_gym.conformance.statistics.betting import bold_shares, even_shares, log_wealth
 from safer_gym.conformance.statistics.bounds import Floats
-from safer_gym.conformance.statistics.calibration import Gates
 
 Costs = Callable[[np.random.Generator, int], Floats]
 """Draws that many gates' costs in [0, 1], as shares of the most an episode can cost [G, K, n]."""
