@@ -91,7 +91,7 @@ class UpperEvery:
     value: float | None = None
     method: str | None = None
     """The composition over the episode, by its name in `certify.compositions`; "trivial" where
-    the episodes say nothing."""
+    the episodes say nothing; None at eps = 0, where the bound is that without an attack."""
     M: float | None = None
     """Budget of an episode's divergence: of the square root of the sum of squared mean shifts.
     None for (B) and (C), whose budgets, in `options`, are sums over total variations."""

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
+
 from safer_gym.conformance import provenance
 from safer_gym.conformance.battery import NULL, Battery
 from safer_gym.conformance.battery.learning import Lessons
@@ -37,6 +39,7 @@ from safer_gym.conformance.certify.search import EPISODES, Found
 if TYPE_CHECKING:
     from safer_gym.conformance.certify.run import Certification
 
+CUT = "the adversary's ball is cut by the bounds that the space declares"
 DETERMINISTIC = (
     "a deterministic action moves surely with what is seen, and no divergence bounds it; the "
     "stochastic rows have a bound over every adversary"
@@ -134,7 +137,15 @@ def _refusals(run: Certification, battery: Battery) -> tuple[Refusal, ...]:
                 "max_step_cost, and an environment with a time limit in its spec",
             )
         )
+    if _is_cut(run):
+        refused.append(Refusal("observations beyond the observation space", CUT))
     return (*refused, *battery.left_out)
+
+
+def _is_cut(run: Certification) -> bool:
+    """Whether the observation space cuts the adversary's ball."""
+    ends = (run.subject.ball.low, run.subject.ball.high)
+    return any(bool(torch.isfinite(end).any()) for end in ends)
 
 
 def _flags(

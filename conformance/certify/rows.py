@@ -88,9 +88,7 @@ def _sandwich(
     return Sandwich(
         lower=_lower(ledger, mode, eps, metric),
         upper_attacks=_upper_attacks(ledger, mode, eps, metric),
-        upper_every=_upper_every(ledger, eps, metric)
-        if refused is None
-        else UpperEvery(refused=refused),
+        upper_every=_upper_every(ledger, mode, eps, metric, refused),
     )
 
 
@@ -131,14 +129,18 @@ def _no_pass(ledger: Ledger, mode: Mode, eps: float) -> str | None:
     return None if measured else NOT_DIRECTED
 
 
-def _upper_every(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:
+def _upper_every(
+    ledger: Ledger, mode: Mode, eps: float, metric: Metric, refused: str | None
+) -> UpperEvery:
     """The best of this and all larger radii: what holds in a larger ball holds in a smaller."""
-    own, *larger = (
-        _every_at(ledger, radius, metric) for radius in ledger.plan.eps if radius >= eps
-    )
-    best = min((own, *larger), key=_value)
+    if eps > 0.0 and refused is not None:
+        return UpperEvery(refused=refused)
+    own = _every_at(ledger, eps, metric) if eps > 0.0 else _unmoved(ledger, mode, metric)
     if own.refused is not None:
         return own
+    wider = [radius for radius in ledger.plan.eps if radius > eps and refused is None]
+    larger = [_every_at(ledger, radius, metric) for radius in wider]
+    best = min((own, *larger), key=_value)
     delta = sum(option.delta for option in (own, *larger))
     spent = own.spent if best is own else ()
     return replace(best, delta=delta, spent=spent, promises=own.promises)
@@ -146,6 +148,23 @@ def _upper_every(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:
 
 def _value(bound: UpperEvery) -> float:
     return np.inf if bound.value is None else bound.value
+
+
+def _unmoved(ledger: Ledger, mode: Mode, metric: Metric) -> UpperEvery:
+    """At eps = 0 no adversary can do anything: the bound without an attack, of any policy."""
+    if metric == "mean" and ledger.high is None:
+        return UpperEvery(refused=NO_LARGEST_COST)
+    cell, value = ledger.cell(Key.of(mode, NULL, 0.0)), ledger.ends(mode, 0.0, NULL, metric).upper
+    return UpperEvery(
+        value=value,
+        n=cell.n,
+        hits=int((cell.costs > ledger.plan.limit).sum()) if metric == "rate" else 0,
+        delta=ledger.spendable(mode, 0.0, WORST, metric),
+        vacuous=bool(value >= ledger.scale(metric)),
+        mode=mode,
+        eps=0.0,
+        evidence="statistical",
+    )
 
 
 def _every_at(ledger: Ledger, eps: float, metric: Metric) -> UpperEvery:

@@ -89,8 +89,8 @@ def not_said(certificate: Data) -> list[str]:
         "The bounds under the attacks speak of the attacks that were run. A stronger attack may "
         "do more; only the bounds over every adversary exclude that.",
         f"The adversary moves what the policy sees, by at most ε in the {certificate['norm']} "
-        "norm at each step. Other ways to interfere, with actions, dynamics or the reward of "
-        "training, are not covered.",
+        "norm at each step, and never beyond the bounds that the observation space declares. Other "
+        "ways to interfere, with actions, dynamics or the reward of training, are not covered.",
         "All episodes ran in this environment, from the starts that it draws. How well it stands "
         "for the real system is not a question that this certificate can answer.",
         "It is about exactly the policy and the environment whose digests it states; after "
@@ -167,6 +167,10 @@ def _under_every(certificate: Data, mode: str, limit: str) -> Iterator[str]:
     within = [u for u in useful if headline is not None and u[0] == headline["certified_eps"]]
     for eps, every in (within or useful)[:1]:
         policy = policy_in(certificate, mode)
+        if every["method"] is None:
+            most = percent(every["value"], "up")
+            yield f"Without an adversary, {policy} exceeds {limit} in at most {most} of episodes."
+            continue
         yield (
             f"No adversary within ε = {eps:g}, however it adapts, makes {policy} exceed a cost of "
             f"{limit} in more than {percent(every['value'], 'up')} of episodes. This follows from "
