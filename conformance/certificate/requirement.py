@@ -2,6 +2,7 @@
 
 Requirement.parse("P(cost > 5) <= 0.05 at eps = 0.05 with 95 % confidence under attacks")
 Requirement.parse("mean cost <= 2 at eps = 0.002 for every adversary")
+Requirement.parse("P(cost > 5) <= 0.1 at action eps = 0.1 under attacks")
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, cast
 
 from safer_gym.choices import choose
+from safer_gym.types import CHANNELS, Channel
 
 Scope = Literal["attacks", "every"]
 Metric = Literal["rate", "mean"]
@@ -39,7 +41,7 @@ _CLAIM = re.compile(
 _CLAUSES = tuple(
     re.compile(rf",?\s*{clause}\s*", re.IGNORECASE)
     for clause in (
-        rf"at\s+eps\s*=\s*(?P<eps>{_NUMBER})",
+        rf"at\s+(?:(?P<channel>{'|'.join(CHANNELS)})\s+)?eps\s*=\s*(?P<eps>{_NUMBER})",
         rf"with\s+(?P<confidence>{_NUMBER})\s*%\s*confidence",
         r"(?P<scope>under attacks|under the attack battery|for every adversary)",
         r"(?:by|of) the (?P<mode>deterministic|stochastic) policy",
@@ -57,11 +59,13 @@ class Requirement:
         rate: largest allowed probability of a violation; 0.05 where neither it nor `mean` is
             given.
         mean: largest allowed mean episodic cost, instead of `rate`.
-        eps: radius of the ball around each observation, in units of the certificate's scale.
+        eps: radius of the ball around what the adversary moves, in units of the certificate's
+            scale.
         scope: "attacks", the adversaries of the battery; or "every", all adversaries in the ball.
         confidence: probability with which the verdict must be right.
         mode: "deterministic" or "stochastic" policy. By default what the scope allows: a bound
             over every adversary needs the policy's own noise.
+        channel: what the adversary moves: "observation", "action" or "disturbance".
 
     Raises:
         ValueError: names the argument, what was expected and what came.
@@ -74,9 +78,11 @@ class Requirement:
     scope: Scope = "attacks"
     confidence: float = 0.95
     mode: Mode | None = None
+    channel: Channel = "observation"
 
     def __post_init__(self) -> None:
         choose("scope", self.scope, SCOPES)
+        choose("channel", self.channel, CHANNELS)
         self._settle_metric()
         if self.mode is None:
             default: Mode = "stochastic" if self.scope == "every" else "deterministic"
@@ -141,6 +147,7 @@ class Requirement:
             scope="every" if "every" in found.get("scope", "").lower() else "attacks",
             confidence=round(float(found.get("confidence", 95.0)) / 100.0, 12),
             mode=cast(Any, found["mode"].lower() if "mode" in found else None),
+            channel=cast(Any, found.get("channel", "observation").lower()),
         )
 
     @classmethod
@@ -170,8 +177,9 @@ class Requirement:
     def __str__(self) -> str:
         what = f"P(cost > {self.limit:.12g})" if self.metric == "rate" else "mean cost"
         against = "under attacks" if self.scope == "attacks" else "for every adversary"
+        where = "" if self.channel == "observation" else f"{self.channel} "
         return (
-            f"{what} <= {self.bound:.12g} at eps = {self.eps:.12g} with "
+            f"{what} <= {self.bound:.12g} at {where}eps = {self.eps:.12g} with "
             f"{100 * self.confidence:.12g} % confidence {against} by the {self.mode} policy"
         )
 

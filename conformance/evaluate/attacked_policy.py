@@ -18,8 +18,9 @@ from torch import Tensor
 
 from safer_gym.balls import LpBall
 from safer_gym.conformance.evaluate.batch_sizes import sizes_alike
+from safer_gym.conformance.evaluate.seat import OBSERVATION, Answer, Seat
 from safer_gym.mlp import MlpAction
-from safer_gym.types import Attack, Victim
+from safer_gym.types import Attack, AttackResult, Victim
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.finite import check_finite
 
@@ -36,27 +37,31 @@ _ACTION_STREAM = 1
 """Keeps the policy's own noise apart from the attack's."""
 
 
+Answered = tuple[NDArray, NDArray] | tuple[NDArray, NDArray, NDArray]
+"""What a policy saw [O], its action [A], and the disturbance of the step [D] if there is one."""
+
+
 class Actor(Protocol):
     """What the episode loop needs: observations in, actions out."""
 
-    def act(
-        self, obs: dict[int, NDArray], *, block: int, step: int
-    ) -> dict[int, tuple[NDArray, NDArray]]:
-        """Row to observation [O], to row to (what the policy saw [O], its action [A])."""
+    def act(self, obs: dict[int, NDArray], *, block: int, step: int) -> dict[int, Answered]:
+        """Row to observation [O], to row to what the policy saw and did."""
         ...
 
 
 class AttackedPolicy:
-    """Shows the victim tampered observations and returns its actions.
+    """A policy that meets an attack at every step.
 
     Args:
-        victim: who is deceived.
-        attack: what moves the observations, inside `ball`; each result is checked.
+        victim: who is attacked.
+        attack: what moves the rows of the channel inside `ball`; each result is checked.
+        ball: of rows.
         seed: of the attack's and of the policy's random numbers.
         draw: the stochastic policy; None lets the victim act by its deterministic action.
         fixed: the attack's random numbers at a step are the same in every block. With an attack
             whose draws the rows of a batch share this makes it one fixed adversary, and the
             episodes that meet it independent of each other.
+        seat: where the adversary sits; by default it moves observations.
     """
 
     def __init__(
@@ -69,7 +74,9 @@ class AttackedPolicy:
         device: str = "cpu",
         draw: Draw | None = None,
         fixed: bool = False,
+        seat: Seat = OBSERVATION,
     ) -> None:
+        self.seat, self.view = seat, seat.rows.view(victim)
         self.draw = draw
         self.fixed = fixed
         self.victim = victim
@@ -84,30 +91,36 @@ class AttackedPolicy:
     def __str__(self) -> str:
         return f"the policy, or the attack {self.attack.name!r},"
 
-    def act(
-        self, obs: dict[int, NDArray], *, block: int, step: int
-    ) -> dict[int, tuple[NDArray, NDArray]]:
+    def act(self, obs: dict[int, NDArray], *, block: int, step: int) -> dict[int, Answered]:
         """Attack and answer all rows of `obs` at once.
 
         Raises:
             ValueError: an action that is not finite.
         """
-        seen, actions, *_ = self._answer(self._padded(obs), block, step)
+        answer, own, _ = self._answer(self._padded(obs), block, step)
         if step in KEPT and self.draw is None and len(self.kept) < len(KEPT):
-            self.kept.append((seen.clone(), actions.clone()))
-        shown, done = seen.cpu().numpy(), actions.cpu().numpy()
+            self.kept.append((answer.seen.clone(), own.clone()))
+        arrays = [part.cpu().numpy() for part in answer if part is not None]
+        shown, done = arrays[:2]
         if not np.isfinite(done).all():
             for row in obs:
                 where = f" in episode {block * ROWS + row}, step {step}"
                 check_finite(done[row], f"{where}, at the observation {shown[row]!r}")
-        return {row: (shown[row], done[row]) for row in obs}
+        return {row: tuple(array[row] for array in arrays) for row in obs}  # type: ignore[misc]
 
-    def _answer(self, clean: Tensor, block: int, step: int) -> tuple[Tensor, ...]:
-        """What is shown, what is done, and what the attack thinks of it."""
-        stream = (step,) if self.fixed else (block, step)
-        result = self.attack(self.victim, clean, self.ball, self._generator(*stream))
+    def _answer(self, clean: Tensor, block: int, step: int) -> tuple[Answer, Tensor, AttackResult]:
+        """What is seen and done, the policy's own action, and what the attack thinks of it."""
+
+        def act(obs: Tensor) -> Tensor:
+            return self._actions(obs, block, step)
+
         with torch.no_grad():
-            return result.obs, self._actions(result.obs, block, step), *result[1:]
+            turn = self.seat.begin(self.victim, clean, None if self.draw is None else act)
+        stream = (step,) if self.fixed else (block, step)
+        result = self.attack(self.view, turn.centre, self.ball, self._generator(*stream))
+        with torch.no_grad():
+            answer = self.seat.end(turn, result.obs, act)
+        return answer, answer.action if turn.action is None else turn.action, result
 
     def _padded(self, obs: dict[int, NDArray]) -> Tensor:
         filler = next(iter(obs.values()))
@@ -122,7 +135,12 @@ class AttackedPolicy:
         if not isinstance(self.victim.action, MlpAction):
             return (ROWS,)
         example = torch.nan_to_num(torch.as_tensor(obs, dtype=torch.float32, device=self.device))
-        return sizes_alike(lambda rows: self._answer(rows, 0, 0), example) or (ROWS,)
+
+        def answer(rows: Tensor) -> list[Tensor]:
+            found, _, result = self._answer(rows, 0, 0)
+            return [part for part in (*found, *result) if part is not None]
+
+        return sizes_alike(answer, example) or (ROWS,)
 
     def _actions(self, seen: Tensor, block: int, step: int) -> Tensor:
         if self.draw is None:

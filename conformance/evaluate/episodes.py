@@ -55,9 +55,19 @@ class Episode:
         self.trace: Trace | None = None
         self._records: list[tuple[Any, Any, Any, float]] | None = [] if record else None
 
-    def step(self, seen: NDArray, action: NDArray, max_steps: int | None) -> None:
+    def step(
+        self,
+        seen: NDArray,
+        action: NDArray,
+        disturbance: NDArray | None = None,
+        *,
+        max_steps: int | None,
+    ) -> None:
         """Advance by one step."""
         with self._stream:
+            if disturbance is not None:
+                inner: Any = self.env.unwrapped
+                inner.disturb(disturbance)
             answer = self.env.step(self._legal(action))
         obs, reward, terminated, truncated, info = self._gate.step(answer)
         cost = self._gate.cost(info)
@@ -178,7 +188,7 @@ def _step_until_done(
             {row: np.asarray(e.obs) for row, e in live.items()}, block=block, step=step
         )
         for row, episode in live.items():
-            episode.step(*answers[row], max_steps)
+            episode.step(*answers[row], max_steps=max_steps)
         step += 1
         progress(len(group) * min(step / horizon, 1.0) if horizon else 0.0)
     progress(float(len(group)))

@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike
 
 from safer_gym.attacks import ATTACKS, has_gradient, lacking, make_attack
 from safer_gym.attacks.traits import GRADIENT
-from safer_gym.balls import LpBall
 from safer_gym.choices import choose
 from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
@@ -26,9 +25,10 @@ from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
 from safer_gym.conformance.evaluate.fitted_critics import StandIns
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
+from safer_gym.conformance.evaluate.seat import Seat, seat_and_ball
 from safer_gym.conformance.loading.normaliser import as_normaliser
 from safer_gym.conformance.statistics import repeated_run
-from safer_gym.types import Attack, Victim
+from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
@@ -57,11 +57,12 @@ def evaluate(
     device: str = "cpu",
     progress: Progress | None = None,
     vec_normalize: Any = None,
+    channel: Channel = "observation",
 ) -> list[Outcomes]:
     """Run `n_episodes` of the policy's deterministic action under each attack.
 
     Attacks move raw observations, and `eps` is in their units, also where the policy reads
-    normalised ones.
+    normalised ones; on the other channels they move actions or disturb the world.
 
     Episode i of every attack is a new environment with `reset(seed=seed + i)`, so all attacks
     meet the same starts. Up to `n_envs` environments step together and share one call of the
@@ -73,7 +74,7 @@ def evaluate(
         attacks: Names, or a mapping from a label to an attack. "natural" is no attack;
             "iterated_mc" learns critics of the policy first, for minutes. A policy without the
             critics that a named attack needs gets learned ones, and the attack is "mc fitted".
-        eps: Radius of the ball around each observation, a number or one for each dimension.
+        eps: Radius of the ball around what is moved, a number or one for each dimension.
         norm: "linf", "l2" or "l1".
         n_episodes: Episodes of each attack.
         seed: Seed of episode 0.
@@ -84,6 +85,8 @@ def evaluate(
         progress: Called now and then with the attack's label and the share done.
         vec_normalize: The VecNormalize that the policy was trained behind, or its file; None
             takes the one that is attached to the model, False takes none.
+        channel: What the attacks move: "observation", "action", or "disturbance" of an
+            environment that can be disturbed.
 
     Raises:
         AdversaryError: an attack that leaves its ball or returns something else than asked.
@@ -96,12 +99,11 @@ def evaluate(
     named = named_attacks(attacks)
     view = admitted(policy, make_env, vec_normalize, seed)
     assert view.admitted is not None
-    space: Any = view.admitted[0]
-    ball = LpBall.of(norm, eps, low=space.low, high=space.high)
+    seat, ball = seat_and_ball(make_env, view.admitted[0], channel, norm, eps)
     by_name = not isinstance(attacks, Mapping)
-    _check_runnable(named, view.victim(), space, by_name=by_name)
+    _check_runnable(named, view, seat, by_name=by_name)
     if by_name:
-        named = StandIns(view, make_env, seed, _said(progress)).led(named)
+        named = StandIns(view, make_env, seed, _said(progress), seat.rows).led(named)
     outcomes = []
     with EnvPool(make_env) as stock:
         for label, attack in named.items():
@@ -110,7 +112,7 @@ def evaluate(
                 attack = learn_attack(attack, view, make_env, eps=eps, norm=norm, seed=seed)
             rule = gated(attack, label)
             actor = AttackedPolicy(
-                view.victim(), rule, ball, seed=seed, device=device, draw=view.draw
+                view.victim(), rule, ball, seed=seed, device=device, draw=view.draw, seat=seat
             )
             episodes = run_episodes(
                 actor,
@@ -125,7 +127,8 @@ def evaluate(
             if actor.kept:
                 check_visited(view, [seen.cpu().numpy() for seen, _ in actor.kept])
             radius = 0.0 if label == NATURAL else float(np.max(eps))
-            outcomes.append(_gather(label, radius, norm, episodes, perf_counter() - started))
+            took = perf_counter() - started
+            outcomes.append(_gather(label, radius, norm, episodes, took)._replace(channel=channel))
     return outcomes
 
 
@@ -147,13 +150,20 @@ def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, At
 
 
 def _check_runnable(
-    named: Mapping[str, Attack | str], victim: Victim, space: gym.spaces.Box, *, by_name: bool
+    named: Mapping[str, Attack | str], view: PolicyView, seat: Seat, *, by_name: bool
 ) -> None:
     """Refuse, before anything runs, what the policy cannot be attacked by; critics are learned for
     attacks that have names."""
+    space: Any = view.admitted[0]  # type: ignore[index]
     obs = np.clip(np.zeros(space.shape, np.float32), space.low, space.high).astype(np.float32)
-    climbs = has_gradient(victim, torch.as_tensor(obs).unsqueeze(0))
+    turn = seat.begin(view.victim(), torch.as_tensor(obs).unsqueeze(0))
+    victim = seat.rows.view(view.victim())
+    climbs = has_gradient(victim, turn.centre)
+    # A critic of disturbances is the policy's own, or there is none.
+    by_name = by_name and seat.channel != "disturbance"
     for label, attack in named.items():
+        if isinstance(attack, str) and seat.channel != "observation":
+            raise ValueError(f"{attack} moves observations; it is no attack on the {seat.channel}")
         asks = LEARNED[attack] if isinstance(attack, str) else attack
         missing = lacking(asks, victim, has_gradient=climbs)
         if missing and not (by_name and GRADIENT not in missing):

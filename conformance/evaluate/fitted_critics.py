@@ -8,7 +8,9 @@ from typing import Any
 import gymnasium as gym
 
 from safer_gym.attacks import WithCritics, lacking
+from safer_gym.attacks.channels import ChannelRows
 from safer_gym.conformance.evaluate.learned_attacks import APART
+from safer_gym.conformance.evaluate.seat import OBSERVATION
 from safer_gym.types import Attack
 from safer_gym.wrappers.fitted_critics.critics import FittedCritics, fit_critics
 from safer_gym.wrappers.policies.view import view_of
@@ -25,13 +27,19 @@ class StandIns:
         make_env: makes one environment with `info["cost"]`.
         seed: of the episodes measured; those learned from lie apart.
         say: told when learning begins.
+        rows: of the channel that the attacks move. No critics of disturbances are learned.
     """
 
     def __init__(
-        self, policy: Any, make_env: Callable[[], gym.Env], seed: int, say: Callable[[str], None]
+        self,
+        policy: Any,
+        make_env: Callable[[], gym.Env],
+        seed: int,
+        say: Callable[[str], None],
+        rows: ChannelRows = OBSERVATION.rows,
     ) -> None:
         self._policy, self._make_env, self._seed, self._say = policy, make_env, seed, say
-        self._victim = view_of(policy).victim()
+        self._rows, self._victim = rows, rows.view(view_of(policy).victim())
         self._fitted: FittedCritics | None = None
 
     def led(self, named: Mapping[str, Attack | str]) -> dict[str, Attack | str]:
@@ -45,7 +53,7 @@ class StandIns:
             if isinstance(attack, str) or not (missing := lacking(attack, self._victim)):
                 ready[name] = attack
             else:
-                own = {critic: getattr(self._learned(), critic) for critic in missing}
+                own = {c: self._rows.judge(getattr(self._learned(), c)) for c in missing}
                 ready[name + FITTED] = WithCritics(attack, **own)
         return ready
 

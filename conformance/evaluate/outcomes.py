@@ -60,6 +60,8 @@ class Outcomes(NamedTuple):
     """Wall time of the whole evaluation."""
     traces: tuple[Trace, ...] = ()
     """Records of the first episodes, as many as were asked for."""
+    channel: str = "observation"
+    """What the attack moved."""
 
     @property
     def mean_return(self) -> float:
@@ -91,6 +93,7 @@ class Outcomes(NamedTuple):
             "attack": self.attack,
             "eps": self.eps,
             "norm": self.norm,
+            "channel": self.channel,
             "mean_return": self.mean_return,
             "std_return": float(self.returns.std()),
             "mean_cost": self.mean_cost,
@@ -109,6 +112,7 @@ class Outcomes(NamedTuple):
             attack=data["attack"],
             eps=float(data["eps"]),
             norm=data["norm"],
+            channel=data.get("channel", "observation"),
             returns=np.asarray(data["returns"], dtype=np.float64),
             costs=np.asarray(data["costs"], dtype=np.float64),
             lengths=np.asarray(data["lengths"], dtype=np.int64),

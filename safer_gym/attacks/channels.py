@@ -98,20 +98,26 @@ class ChannelRows:
         on_actions = self.channel == "action"
         reward = victim.q_reward if on_actions else victim.q_reward_disturbed
         cost = victim.q_cost if on_actions else victim.q_cost_disturbed
-        return Victim(self.moved, self._at_the_truth(reward), self._at_the_truth(cost))
+        return Victim(self.moved, self.judge(reward), self.judge(cost))
 
-    def _at_the_truth(self, critic: Any) -> Any:
-        if critic is None:
-            return None
+    def judge(self, critic: Any) -> Any:
+        """A critic at the true observation, as a function of rows and what is moved.
 
-        def judge(rows: Tensor, moved: Tensor) -> Tensor:
+        Args:
+            critic: of (observation, action), or of (observation, action, disturbance) on that
+                channel.
+        """
+        if critic is None or self.channel == "observation":
+            return critic
+
+        def judged(rows: Tensor, moved: Tensor) -> Tensor:
             obs, action, _ = rows.split(self.sizes, dim=1)
             obs = obs.view(-1, *self.obs_shape)
             given = (moved,) if self.channel == "action" else (action, moved)
             value: Tensor = critic(obs, *given)
             return value
 
-        return judge
+        return judged
 
 
 def _behind(n_fixed: int, size: int, value: Any, rest: float) -> Tensor | None:
