@@ -36,7 +36,7 @@ def draw(runs: Sequence[Run], goals: tuple[float, float]) -> str:
 
     def with_names(ax: Axes) -> None:
         reward(ax)
-        ax.legend(loc="lower left", frameon=False, fontsize="small")
+        ax.legend(loc="lower left", fontsize="small")
 
     return grid([with_names, worst], "Quality of the policy against training time", 2, FRAME)
 

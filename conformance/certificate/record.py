@@ -19,6 +19,7 @@ from safer_gym.conformance.certificate.sandwiches import paint_sandwiches
 from safer_gym.conformance.certificate.seal import SCHEMA, SCHEMAS, UNSEALED, content_hash
 from safer_gym.conformance.certificate.view import modes_of
 from safer_gym.conformance.figures.canvas import plotted
+from safer_gym.conformance.figures.columns import name_zones
 from safer_gym.conformance.files import write_json
 from safer_gym.conformance.untrusted import read_json
 
@@ -280,7 +281,12 @@ class Certificate:
         if not modes:
             raise ValueError("the certificate has no rows to plot")
         chosen = choose("mode", mode or modes[0], modes)
-        return plotted(lambda ax: paint_sandwiches(ax, data, chosen, metric), ax)
+
+        def paint(ax: Axes) -> None:
+            paint_sandwiches(ax, data, chosen, metric)
+            name_zones(ax)
+
+        return plotted(paint, ax)
 
     def save(self, path: str | Path) -> None:
         """Write the certificate as JSON."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safer_gym.conformance.figures.canvas import plotted
-from safer_gym.conformance.figures.histograms import paint_histograms
+from safer_gym.conformance.figures.histograms import paint_costs
 from safer_gym.conformance.formatting import amount
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ class Outcomes(NamedTuple):
             ModuleNotFoundError: matplotlib is not installed.
         """
         name = self.attack if self.eps == 0.0 else f"{self.attack}, eps = {self.eps:g}"
-        groups = [(f"{name}: mean cost {amount(self.mean_cost)}", self.costs.tolist())]
-        return plotted(lambda ax: paint_histograms(ax, groups, cost_limit), ax)
+        title = f"{name}: mean cost {amount(self.mean_cost)}"
+        return plotted(lambda ax: paint_costs(ax, self.costs, title, cost_limit), ax)
 
     def to_json(self) -> dict[str, Any]:
         """A dict for `json.dumps`: episodes, their means and deviations, and the traces."""

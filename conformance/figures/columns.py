@@ -76,6 +76,14 @@ def paint_columns(
     ax.set(title=title, xlabel="radius ε")
 
 
+def name_zones(ax: Axes) -> None:
+    """The zones in words, above the figure; a page has them beside its figures."""
+    from matplotlib.patches import Patch
+
+    patches = [Patch(color=light(zone), label=words) for zone, words in reversed(ZONES.items())]
+    ax.legend(handles=patches, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
+
+
 def _column(ax: Axes, i: int, column: Column, top: float, rate: bool) -> None:
     words, below = percent if rate else amount, 0.0
     for (zone, meaning), above in zip(ZONES.items(), column.cuts(top), strict=True):

@@ -57,6 +57,15 @@ def paint_histograms(
     ax.grid(False)
 
 
+def paint_costs(ax: Axes, costs: NDArray, title: str, limit: float | None = None) -> None:
+    """One histogram of episodes; costs above `limit` stand out."""
+    parts, roles = zip(*sides(costs, limit), strict=True)
+    ax.hist(parts, BINS, stacked=True, color=[light(role) for role in roles])
+    if limit is not None:
+        ax.axvline(limit, color=light("alarm"), linewidth=1.3, linestyle="--")
+    ax.set(title=title, xlabel="cost of an episode", ylabel="episodes")
+
+
 def sides(values: NDArray, limit: float | None) -> list[tuple[NDArray, str]]:
     """The costs within and those above the limit, each with its colour's role.
 

@@ -76,6 +76,7 @@ STYLE: dict[str, Any] = {
     "ytick.color": light("muted"),
     "xtick.major.size": 0,
     "ytick.major.size": 0,
+    "legend.frameon": False,
     "lines.linewidth": 2.0,
     "lines.markersize": 7.0,
     "lines.markeredgecolor": light("card"),

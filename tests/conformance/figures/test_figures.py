@@ -16,7 +16,7 @@ from sample_certificates import sample
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.figures.canvas import MISSING, grid, picture, standalone, tip
-from safer_gym.conformance.figures.columns import Column, paint_columns
+from safer_gym.conformance.figures.columns import ZONES, Column, paint_columns
 from safer_gym.conformance.figures.histograms import paint_histograms, sides
 from safer_gym.conformance.figures.theme import COLOURS, MARKERS, MARKS, light
 from safer_gym.conformance.report.certificate import render
@@ -124,6 +124,8 @@ def test_a_certificate_draws_itself_on_axes() -> None:
     ax = certificate.plot()
     assert isinstance(ax, pyplot.Axes)
     assert ax.get_title("left") == "P(cost > 5)"
+    named = {text.get_text() for text in ax.get_legend().get_texts()}
+    assert named == set(ZONES.values())
     _, mine = pyplot.subplots()
     assert certificate.plot("mean", "stochastic", ax=mine) is mine
     assert mine.get_title("left") == "Mean cost of an episode"
@@ -138,7 +140,8 @@ def test_outcomes_draw_themselves_on_axes() -> None:
         "mc", 0.05, "linf", np.zeros(3), np.array([0.0, 1.0, 9.0]), np.ones(3, np.int64), 1.0
     )
     ax = outcomes.plot(cost_limit=5.0)
-    assert [text.get_text() for text in ax.texts] == ["mc, eps = 0.05: mean cost 3.3"]
+    assert ax.get_title("left") == "mc, eps = 0.05: mean cost 3.3"
+    assert sum(bar.get_height() for bar in ax.patches) == 3
     assert outcomes.plot(ax=ax) is ax
 
 
