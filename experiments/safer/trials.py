@@ -9,21 +9,25 @@ It trains (running it again resumes), attacks the last and the chosen policy, an
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.utils import LinearSchedule
 
 from experiments.harness.work import SEED
-from safer_gym.agents.training.curve import CurvePoint
+from safer_gym.agents import SAFER
+from safer_gym.agents.training.checkpoint import latest_checkpoint
+from safer_gym.agents.training.curve import read_curve
 from safer_gym.agents.training.recipes import RECIPES
+from safer_gym.agents.training.snapshots import snapshots
 from safer_gym.choices import choose
+from safer_gym.conformance import provenance
+from safer_gym.conformance.cli.averaging import average_actor
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.cli.train import LAST, Run, planned, train_policy
+from safer_gym.conformance.cli.train import POLICIES, Run, planned, train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.files import write_json
 from safer_gym.wrappers.tasks import find_task
@@ -31,8 +35,8 @@ from safer_gym.wrappers.tasks import find_task
 TASK = "ball-circle"
 RECIPE = RECIPES[TASK]["safer-attacked"]
 ATTACKS = ("natural", "mc", "mr", "mixture", "mad", "random_search")
-EPISODES = 50
-"""Of each attack."""
+AVERAGED = 5
+"""Of how many of its latest kept policies the mean is taken, beside the learner's last one."""
 RECORDS = Path("experiments/results/trials")
 EPS = 0.05
 
@@ -68,31 +72,54 @@ def run_of(name: str, seed: int, folder: Path) -> Run:
 
 
 def main() -> None:
+    """Train a trial, or take it as far as it came, and write its record."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("name")
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--episodes", type=int, default=50, help="of each attack")
+    options.add_argument("--stopped", action="store_true", help="measure it as far as it came")
     arguments = options.parse_args()
     one_thread()
     name, seed = choose("trial", arguments.name, TRIALS), arguments.seed
     run = run_of(name, seed, Path("runs/trials") / f"{name}-{seed}")
     with Bar() as bar:
-        curve = train_policy(run, bar)
-        write_json(RECORDS / f"{name}-{seed}.json", outcome_of(name, run, curve, bar))
+        if not arguments.stopped:
+            train_policy(run, bar)
+        record = {"trial": name, **outcome_of(run, arguments.episodes, bar)}
+    write_json(RECORDS / f"{name}-{seed}.json", record)
 
 
-def outcome_of(name: str, run: Run, curve: list[CurvePoint], bar: Reporter) -> dict[str, Any]:
-    """The record of a finished trial."""
-    made = json.loads(run.model.with_suffix(".json").read_text())
-    made |= {"trial": name, "training_cost": curve[-1].total_cost, "seconds": curve[-1].seconds}
-    for key, file in (("evaluation", "model.zip"), ("evaluation_last", LAST)):
-        made[key] = attacked(run.out / file, bar)
-    return made
+def outcome_of(run: Run, episodes: int, bar: Reporter) -> dict[str, Any]:
+    """What a trial changed, how far it came, what it cost, and what attacks do to its policies."""
+    checkpoint = latest_checkpoint(run.out / "checkpoints")
+    if checkpoint is None:
+        raise FileNotFoundError(f"{run.out} holds no checkpoint of a training")
+    model, curve = (
+        SAFER.load(checkpoint / "model.zip", device="cpu"),
+        read_curve(checkpoint / "curve.csv"),
+    )
+    newest, mean = run.out / "newest.zip", run.out / "mean.zip"
+    model.save(newest)
+    average_actor(model, [*snapshots(run.out / POLICIES), newest][-AVERAGED:])
+    model.save(mean)
+    return {
+        "seed": run.seed,
+        "kwargs": run.settings()["kwargs"],
+        "asked_timesteps": run.timesteps,
+        "timesteps": model.num_timesteps,
+        "training_cost": curve[-1].total_cost,
+        "seconds": curve[-1].seconds,
+        **provenance.record(),
+        "command": run.command,
+        "evaluation_last": attacked(newest, episodes, bar),
+        "evaluation_mean": attacked(mean, episodes, bar),
+    }
 
 
-def attacked(model: Path, bar: Reporter) -> dict[str, dict[str, float]]:
+def attacked(model: Path, episodes: int, bar: Reporter) -> dict[str, dict[str, float]]:
     """Mean reward and cost of a policy under each attack, and the largest cost of an episode."""
     task = find_task(TASK)
-    plan = Plan(ATTACKS, (task.eps,), "linf", EPISODES, SEED)
+    plan = Plan(ATTACKS, (task.eps,), "linf", episodes, SEED)
     file = find_model(str(model), "safer", TASK)
     outcomes = measure(file, task, plan, bar, OutcomesCache(model.parent / "evaluations"))
     return {
