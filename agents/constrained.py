@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from safer_gym.agents.arguments import require_box
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.choice import COST_BUFFERS
 from safer_gym.agents.finite import NotFiniteError, require_finite, require_finite_transition
+from safer_gym.agents.frozen import FrozenAgent
 from safer_gym.agents.model_file import SafeFiles
 from safer_gym.agents.victim import make_victim
 from safer_gym.types import Victim
@@ -55,6 +56,16 @@ class Constrained(SafeFiles):
     def victim(self) -> Victim:
         """This agent as an attack sees it: mean action and online critics, environment units."""
         return make_victim(self)
+
+    @classmethod
+    def read_policy(cls, policy: Any, value: Callable[[str], Any]) -> Any:
+        """What a policy that was built from a saved model is to its user: it acts and is attacked.
+
+        Args:
+            policy: of this class's `policy_aliases`, with its weights.
+            value: from the name of a saved attribute to its value.
+        """
+        return FrozenAgent(policy, value("reward_aggregation"), value("cost_aggregation"))
 
     # ------------------------------------------------------------------ collection
 

@@ -19,9 +19,10 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from safer_gym.agents import AheadVecEnv
+from safer_gym.agents.registry import find_algorithm
 from safer_gym.agents.training.recipes import RECIPES
 from safer_gym.conformance.cli.measure import Plan, measure
-from safer_gym.conformance.cli.models import algorithm_class, find_model
+from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.selection import EPISODES as CHOOSING_EPISODES
 from safer_gym.conformance.cli.selection import SEED as CHOOSING_SEED
@@ -153,7 +154,9 @@ def _learn(case: Case, seed: int) -> Run:
     n_envs = case.n_envs or recipe["n_envs"]
     envs = make_vec_env(find_task(TASK).make, n_envs, seed, vec_env_cls=kind)
     options = recipe["kwargs"] | case.options
-    model = algorithm_class(case.algorithm)("MlpPolicy", envs, seed=seed, device="cpu", **options)
+    model = find_algorithm(case.algorithm).load()(
+        "MlpPolicy", envs, seed=seed, device="cpu", **options
+    )
     with TemporaryDirectory() as folder, Bar() as bar:
         watch = _Stopwatch(Path(folder), [round(case.timesteps * share) for share in case.shares])
         model.learn(case.timesteps, callback=watch)

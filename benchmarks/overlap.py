@@ -21,8 +21,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from benchmarks.timing import Lap, interleave, ratio
 from experiments.safer.methods import find_method
 from safer_gym.agents import AheadVecEnv
+from safer_gym.agents.registry import find_algorithm
 from safer_gym.agents.training.recipes import RECIPES
-from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.wrappers.tasks import find_task
 
 TASKS = ("ball-circle", "car-circle")
@@ -112,7 +112,9 @@ def _agent(task: str, name: str, env: VecEnv, part: int, changed: dict[str, Any]
     options = RECIPES[task][method.algorithm]["kwargs"] | method.options
     options |= {key: options[key] // part for key in ("train_freq", "gradient_steps")}
     options |= {"eps_schedule": "constant"} | changed
-    return algorithm_class(method.algorithm)("MlpPolicy", env, seed=0, device="cpu", **options)
+    return find_algorithm(method.algorithm).load()(
+        "MlpPolicy", env, seed=0, device="cpu", **options
+    )
 
 
 def _row(trainings: dict[str, _Training], setting: dict[str, int]) -> dict[str, float]:

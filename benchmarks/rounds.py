@@ -14,8 +14,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 
 from benchmarks.collection import PAPER
+from safer_gym.agents.registry import find_algorithm
 from safer_gym.agents.training.recipes import RECIPES
-from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.wrappers.tasks import find_task
 
 
@@ -57,7 +57,7 @@ def _recipe(task: str, algorithm: str, rounds: int, changed: dict[str, Any]) -> 
     recipe = RECIPES[task][algorithm]
     options = recipe["kwargs"] | changed
     envs = make_vec_env(find_task(task).make, n_envs=recipe["n_envs"], seed=0)
-    model = algorithm_class(algorithm)("MlpPolicy", envs, seed=0, device="cpu", **options)
+    model = find_algorithm(algorithm).load()("MlpPolicy", envs, seed=0, device="cpu", **options)
     clock = _Clock()
     model.learn(rounds * recipe["n_envs"] * options["train_freq"], callback=clock)
     envs.close()

@@ -13,8 +13,8 @@ from torch import nn
 
 from experiments.safer.methods import METHODS, find_method
 from safer_gym.agents import AheadVecEnv
+from safer_gym.agents.registry import find_algorithm
 from safer_gym.agents.training.recipes import RECIPES
-from safer_gym.conformance.cli.models import algorithm_class
 
 TASK = "ball-circle"
 """Whose recipes are trained, on another environment and with other sizes."""
@@ -121,7 +121,7 @@ class Training(NamedTuple):
         envs = make_vec_env(self.env, 3, seed=1, vec_env_cls=kind)
         if self.normalised:
             envs = VecNormalize(envs)
-        algorithm = algorithm_class(method.algorithm)
+        algorithm = find_algorithm(method.algorithm).load()
         return algorithm(self.policy, envs, seed=3, device="cpu", **kwargs)
 
 

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safer_gym.choices import choose
+from safer_gym.agents.registry import ALGORITHMS, find_algorithm
 from safer_gym.conformance.loading import algorithm_of, load_policy
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies, packaged_record
 from safer_gym.conformance.untrusted import read_json
-
-ALGORITHMS = {
-    "safer": "safer_gym.agents:SAFER",
-    "safer-attacked": "safer_gym.agents:SAFER",
-    "cvpo": "safer_gym.agents:CVPO",
-    "sac-lagrangian": "safer_gym.agents:SACLagrangian",
-    "ppol": "safer_gym.agents:PPOLagrangian",
-    "ppol-random": "safer_gym.agents:PPOLagrangian",
-    "sa-ppol": "safer_gym.agents:PPOLagrangian",
-    "sa-ppol-mc": "safer_gym.agents:PPOLagrangian",
-    "sa-ppol-mr": "safer_gym.agents:PPOLagrangian",
-    "adv-ppol": "safer_gym.agents:PPOLagrangian",
-    "sac": "stable_baselines3:SAC",
-    "td3": "stable_baselines3:TD3",
-    "ddpg": "stable_baselines3:DDPG",
-    "ppo": "stable_baselines3:PPO",
-    "a2c": "stable_baselines3:A2C",
-    "trpo": "sb3_contrib:TRPO",
-    "tqc": "sb3_contrib:TQC",
-    "crossq": "sb3_contrib:CrossQ",
-}
 
 
 class ModelFile(NamedTuple):
@@ -80,11 +58,11 @@ def find_model(
             )
         record = _sidecar(path.with_suffix(".json"))
         known_task, known = str(record.get("task", "")), _stated(path, record)
-    if algorithm and known and ALGORITHMS.get(algorithm) != ALGORITHMS.get(known):
+    if algorithm and find_algorithm(algorithm).place != find_algorithm(known or algorithm).place:
         raise ValueError(f"{model} holds a {known} model, not {algorithm}")
     algorithm = algorithm or known
     if algorithm:
-        choose("algorithm", algorithm, ALGORITHMS)
+        find_algorithm(algorithm)
     task = task or known_task
     if not task:
         raise ValueError(f"{model} does not say its task; pass --task")
@@ -104,7 +82,7 @@ def _stated(path: Path, record: dict[str, Any]) -> str:
     One class may have several names, by its options; then the record tells, or the first is taken.
     """
     stated, recorded = algorithm_of(path) or "", str(record.get("algorithm", ""))
-    named = [name for name, place in ALGORITHMS.items() if place == stated]
+    named = [name for name, known in ALGORITHMS.items() if known.place == stated]
     return recorded if not named or recorded in named else named[0]
 
 
@@ -116,9 +94,3 @@ def load_model(file: ModelFile) -> Any:
         ValueError: the file is damaged.
     """
     return load_policy(file.path, trust=file.trust, vec_normalize=file.vec_normalize).policy
-
-
-def algorithm_class(name: str) -> Any:
-    """The class behind an algorithm's short name."""
-    module, _, attribute = ALGORITHMS[choose("algorithm", name, ALGORITHMS)].partition(":")
-    return getattr(import_module(module), attribute)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from safer_gym.agents.registry import find_algorithm
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Reporter
@@ -22,10 +23,6 @@ EPISODES = 10
 SEED = 500_000
 REWARD_PER_COST = 20.0
 """The paper's public code ranks models by reward / 20 - cost."""
-
-ROBUST = ("safer", "safer-attacked", "adv-ppol", "sa-ppol-mc", "sa-ppol-mr")
-ATTACKS = dict.fromkeys(ROBUST, ("natural", "mc", "mr"))
-"""What the candidates meet; an agent that is not trained against attacks is not chosen by them."""
 
 
 class Choice(NamedTuple):
@@ -58,7 +55,7 @@ def choose_policy(candidates: list[Path], algorithm: str, task: Task, bar: Repor
     """
     if not candidates:
         raise ValueError("candidates must name at least one saved model; got none.")
-    plan = Plan(ATTACKS.get(algorithm, ("natural",)), (task.eps,), "linf", EPISODES, SEED)
+    plan = Plan(find_algorithm(algorithm).chosen_by, (task.eps,), "linf", EPISODES, SEED)
     table = []
     for number, path in enumerate(candidates, 1):
         file = find_model(str(path), algorithm, task.name)

@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from safer_gym.agents.finite import NotFiniteError
 from safer_gym.agents.overlap.ahead import AheadVecEnv
+from safer_gym.agents.registry import find_algorithm, find_recipe
 from safer_gym.agents.training.checkpoint import (
     CheckpointCallback,
     latest_checkpoint,
@@ -27,10 +28,8 @@ from safer_gym.agents.training.checkpoint import (
 )
 from safer_gym.agents.training.curve import CurvePoint, read_curve, write_curve
 from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
-from safer_gym.choices import choose
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.averaging import average_actor
-from safer_gym.conformance.cli.models import algorithm_class
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.selection import candidate_steps, choose_policy
@@ -94,11 +93,8 @@ def planned(
     Raises:
         ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
     """
-    from safer_gym.agents.training.recipes import RECIPES
-
-    recipes = RECIPES[choose("task", task.name, RECIPES)]
-    chosen = recipes[choose("algorithm", recipe or algorithm, recipes)]
-    if overlap and not issubclass(algorithm_class(algorithm), OffPolicyAlgorithm):
+    chosen = find_recipe(task.name, recipe or algorithm)
+    if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicyAlgorithm):
         raise ValueError(
             f"overlap needs an off-policy algorithm (safer, cvpo, sac-lagrangian); {algorithm} "
             "learns from the rollouts of its present policy alone."
@@ -217,7 +213,7 @@ def _environments(run: Run) -> VecEnv:
 
 
 def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
-    algorithm = algorithm_class(run.algorithm)
+    algorithm = find_algorithm(run.algorithm).load()
     checkpoint = latest_checkpoint(run.out / "checkpoints")
     if checkpoint is None:
         kwargs = copy.deepcopy(run.kwargs)  # Stable-Baselines3's SAC writes into policy_kwargs

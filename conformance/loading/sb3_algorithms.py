@@ -20,14 +20,6 @@ MARKS = (
 )
 """An attribute that only this algorithm has among those that follow it."""
 
-OURS = {
-    "CVPO": "safer_gym.agents:CVPO",
-    "SAFER": "safer_gym.agents:SAFER",
-    "SACLagrangian": "safer_gym.agents:SACLagrangian",
-    "PPOLagrangian": "safer_gym.agents:PPOLagrangian",
-}
-"""These say their name; it is looked up here, never imported as it stands."""
-
 
 def read_data(path: Path) -> dict[str, Any]:
     """What a saved model says of itself.
@@ -42,10 +34,14 @@ def read_data(path: Path) -> dict[str, Any]:
 def algorithm_named(data: Mapping[str, Any]) -> str | None:
     """The algorithm as "module:Class", or None where its attributes tell of none.
 
-    A DDPG is a TD3 without smoothing of its target, and tells so by a clip of exactly 0.
+    A name that the file states is looked up among the registered algorithms, never imported as it
+    stands. A DDPG is a TD3 without smoothing of its target, and tells so by a clip of exactly 0.
     """
-    if data.get("algorithm") in OURS:
-        return OURS[data["algorithm"]]
+    from safer_gym.agents.registry import written_by  # and with it Stable-Baselines3
+
+    stated = written_by(str(data.get("algorithm", "")))
+    if stated is not None:
+        return stated.place
     for attribute, algorithm in MARKS:
         if attribute in data:
             is_ddpg = attribute == "target_noise_clip" and data[attribute] == 0.0

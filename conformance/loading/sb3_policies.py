@@ -22,11 +22,6 @@ from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.values import activation_of, plain, space_of
 
 OFF_POLICY = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
-OURS = (
-    "safer_gym.agents.networks.actor_critics",
-    "safer_gym.agents.sac_lagrangian.policies",
-    "safer_gym.agents.ppo_lagrangian.policies",
-)
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "stable_baselines3.common.policies": (
         "ActorCriticPolicy",
@@ -37,12 +32,9 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "stable_baselines3.td3.policies": ("TD3Policy", *OFF_POLICY),
     "sb3_contrib.tqc.policies": ("TQCPolicy", *OFF_POLICY),
     "sb3_contrib.crossq.policies": ("CrossQPolicy", *OFF_POLICY),
-    OURS[0]: ("ConstrainedPolicy", *OFF_POLICY),
-    OURS[1]: ("LagrangianPolicy", *OFF_POLICY),
-    OURS[2]: ("ActorValuePolicy", *OFF_POLICY),
 }
-"""Module to the classes in it that a file may ask for."""
-MOVED = {"safer_gym.agents.common.policies": OURS[0]}
+"""Module to the classes in it that a file may ask for, beside the registered algorithms' own."""
+MOVED = {"safer_gym.agents.common.policies": "safer_gym.agents.networks.actor_critics"}
 """Modules by the names that older files have for them."""
 RECURRENT = "sb3_contrib.common.recurrent."
 
@@ -71,9 +63,11 @@ def build_policy(file: Sb3File) -> Any:
     """
     named = file.policy_class
     named = named._replace(module=MOVED.get(named.module, named.module))
-    if named.name not in CLASSES.get(named.module, ()):
-        raise ValueError(f"its policy class is {named}, none of those that can be built from data")
-    made_by = getattr(import_module(named.module), named.name)
+    from safer_gym.agents.registry import written_by
+
+    writer = written_by(str(file.data.get("algorithm", "")))
+    agent = None if writer is None else writer.load()
+    made_by = _policy_class(named, agent)
     options = _options(file, made_by)
     _check_sizes(options, file.weights)
     # The networks start with random weights; the global stream must not notice.
@@ -90,19 +84,24 @@ def build_policy(file: Sb3File) -> Any:
     except RuntimeError as error:
         raise ValueError(f"its weights do not fit its network: {error}") from error
     policy.set_training_mode(False)
-    return policy if named.module not in OURS else _frozen(file, policy)
+    read = getattr(agent, "read_policy", None)
+    return policy if read is None else read(policy, file.value)
+
+
+def _policy_class(named: Name, agent: Any) -> Any:
+    """The class of that name, among those of the algorithm that wrote the file and SB3's."""
+    for known in getattr(agent, "policy_aliases", {}).values():
+        if (known.__module__, known.__qualname__) == (named.module, named.name):
+            return known
+    if named.name in CLASSES.get(named.module, ()):
+        return getattr(import_module(named.module), named.name)
+    raise ValueError(f"its policy class is {named}, none of those that can be built from data")
 
 
 def refuse_recurrent(file: Sb3File, path: Path) -> None:
     """Raises RecurrentPolicy for sb3-contrib's RecurrentPPO, ValueError for an unnamed class."""
     if file.policy_class.module.startswith(RECURRENT):
         raise RecurrentPolicy(str(path))
-
-
-def _frozen(file: Sb3File, policy: Any) -> Any:
-    """A policy of ours, with its critics' ways of joining their members."""
-    maker: Any = import_module("safer_gym.agents.frozen").FrozenAgent
-    return maker(policy, file.value("reward_aggregation"), file.value("cost_aggregation"))
 
 
 def _options(file: Sb3File, made_by: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from experiments.harness.records import file_name
 from experiments.safer.methods import canonical, find_method
 from experiments.safer.paper import FIGURE_METHODS, TABLES, table_methods
+from safer_gym.agents.registry import ALGORITHMS
 from safer_gym.choices import choose
-from safer_gym.conformance.cli.models import ALGORITHMS
 from safer_gym.conformance.cli.train import Run, planned
 from safer_gym.wrappers.tasks import find_task
 
