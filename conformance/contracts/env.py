@@ -11,8 +11,9 @@ import numpy as np
 from gymnasium.utils.env_checker import data_equivalence
 
 from safer_gym.conformance.contracts.contract import refusals_named, require
-from safer_gym.wrappers.gate.environment import LARGEST, ObservationCheck
+from safer_gym.wrappers.cost_source import LARGEST
 from safer_gym.wrappers.gate.global_streams import GlobalStream
+from safer_gym.wrappers.gate.observations import ObservationCheck
 
 MakeEnv = Callable[[], gym.Env]
 

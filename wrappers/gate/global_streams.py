@@ -33,7 +33,7 @@ GENERATORS: dict[str, _Generator] = {
         random.getstate,
         random.setstate,
         lambda words: random.Random(
-            int.from_bytes(np.uint32(words).tobytes(), "little")
+            int.from_bytes(np.array(words, np.uint32).tobytes(), "little")
         ).getstate(),
     ),
     "numpy.random": _Generator(

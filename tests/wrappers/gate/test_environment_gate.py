@@ -32,7 +32,9 @@ from safer_gym.wrappers import (
     as_victim,
     fit_critics,
 )
-from safer_gym.wrappers.gate.environment import LARGEST, EnvironmentGate, ObservationCheck
+from safer_gym.wrappers.cost_source import LARGEST
+from safer_gym.wrappers.gate.environment import EnvironmentGate
+from safer_gym.wrappers.gate.observations import ObservationCheck
 
 WHEN = 4
 
