@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.harness.run import Asked, run_reproduce
+from experiments.safer.reproduce import Asked, run_reproduce
 from safer_gym.conformance.cli.commands import Episodes, Json
 from safer_gym.conformance.cli.refusals import RefusingGroup
 

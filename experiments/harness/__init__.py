@@ -1,1 +1,1 @@
-"""The command `reproduce`: which runs, how they are run, what is written."""
+"""Runs of any paper: what one is, how it is trained and measured, where, and its record."""

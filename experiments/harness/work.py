@@ -14,7 +14,6 @@ from filelock import FileLock, Timeout
 
 from experiments.harness.cells import Cell
 from experiments.harness.records import STRONGEST, Record, read_records, select
-from experiments.safer.methods import other_names
 from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.certify.strongest import strongest_attack
 from safer_gym.conformance.cli.measure import Plan, measure
@@ -101,7 +100,7 @@ def _complete(cell: Cell, bar: Reporter) -> None:
     data = measured(cell.folder, cell.episodes, cell.battery, bar)
     data["method"] = cell.method
     data["asked_timesteps"] = run.timesteps
-    data["stands_for"] = list(other_names(cell.method, cell.task))
+    data["stands_for"] = list(cell.stands_for)
     keep(cell.folder, data, cell.record)
 
 

@@ -1,1 +1,1 @@
-"""The paper's tables beside ours: records of runs in, tables, figure, claims and page out."""
+"""The SAFER paper: its methods, claims and tables, beside ours. The command is `reproduce`."""

@@ -7,23 +7,9 @@ an entry for it; nothing else is to be done for a new one.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
 
+from experiments.harness.method import Method, Options
 from safer_gym.choices import choose
-
-Options = dict[str, Any]
-
-
-class Method(NamedTuple):
-    """How one row of the paper's tables is trained."""
-
-    algorithm: str
-    """A name of `safer-gym train`, and of the task's recipe."""
-    options: Options = {}
-    """Constructor arguments beside the recipe's, or in their place."""
-    recipe: str = ""
-    """The recipe, where a task has one of this name; otherwise the algorithm's own."""
-
 
 PAPER_XI = {"ball-circle": 0.05, "car-circle": 0.012, "drone-run": 0.06, "ant-run": 0.06}
 """The paper's own xi-tilde of Eq. 8 (its Table 4)."""

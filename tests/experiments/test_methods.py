@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from experiments.harness.cells import Cell
 from experiments.harness.records import file_name, read_records
+from experiments.safer.chosen import cell_of
 from experiments.safer.methods import METHODS, PAPER_SAFER, SAFERS, canonical, find_method
 from experiments.safer.paper import TABLES, table_methods
 from safer_gym.agents import CVPO, SAFER
@@ -76,7 +76,10 @@ def test_safer_never_attacks_the_agent_and_safer_attacked_does(task: str) -> Non
 
 def kwargs_of(name: str, task: str) -> dict[str, Any]:
     folder = Path("nowhere")
-    return Cell(task, name, 0, 0, 1, "none", work=folder, records=folder).run().kwargs
+    cell = cell_of(
+        task, name, seed=0, timesteps=0, episodes=1, battery="none", work=folder, records=folder
+    )
+    return cell.run().kwargs
 
 
 def test_no_committed_record_of_safer_was_trained_under_attack() -> None:

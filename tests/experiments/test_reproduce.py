@@ -23,14 +23,7 @@ from experiments.__main__ import app
 from experiments.harness import fleet as fleet_module
 from experiments.harness import local as local_module
 from experiments.harness import work as work_module
-from experiments.harness.cells import (
-    Cell,
-    chosen_methods,
-    obstacle,
-    parse_methods,
-    parse_numbers,
-    parse_tables,
-)
+from experiments.harness.cells import Cell
 from experiments.harness.fleet import drive
 from experiments.harness.local import Processes
 from experiments.harness.progress_file import ProgressFile, read_progress
@@ -43,8 +36,14 @@ from experiments.harness.work import (
     finished,
     work,
 )
-from experiments.safer import methods
-from experiments.safer.methods import Method
+from experiments.safer import chosen, methods
+from experiments.safer.chosen import (
+    chosen_methods,
+    parse_methods,
+    parse_numbers,
+    parse_tables,
+)
+from experiments.safer.methods import Method, find_method
 from safer_gym.agents import CVPO
 from safer_gym.agents.training import recipes
 from safer_gym.agents.training.checkpoint import CheckpointCallback
@@ -84,8 +83,13 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cell_of(folder: Path, method: str = "CVPO-random", seed: int = 0, **own: Any) -> Cell:
     values = {"timesteps": 0, "episodes": 2, "battery": "none", **own}
-    return Cell(
-        "ball-circle", method, seed, work=folder / "runs", records=folder / "records", **values
+    return chosen.cell_of(
+        "ball-circle",
+        method,
+        seed=seed,
+        work=folder / "runs",
+        records=folder / "records",
+        **values,
     )
 
 
@@ -275,7 +279,7 @@ def test_every_method_has_a_seed_before_any_has_two(
         given.extend((cell.method, cell.seed) for cell in cells)
         return {}
 
-    monkeypatch.setattr("experiments.harness.run.drive", note)
+    monkeypatch.setattr("experiments.safer.reproduce.drive", note)
     arguments = ["--methods", "SAFER,CVPO-vanilla", "--seeds", "0,1", "--out", str(tmp_path)]
     assert runner.invoke(app, ["reproduce", *arguments]).exit_code == 0
     assert given == [(name, seed) for seed in (0, 1) for name in ("SAFER", "CVPO-vanilla")]
@@ -415,11 +419,11 @@ def test_tables_and_figures_name_their_methods() -> None:
 def test_a_method_without_an_algorithm_or_a_recipe_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert obstacle("ball-circle", "SAFER") == ""
+    assert find_method("SAFER", "ball-circle").obstacle("ball-circle") == ""
     monkeypatch.setitem(methods.METHODS, "new", Method("dreamer"))
-    assert "dreamer" in obstacle("ball-circle", "new")
+    assert "dreamer" in find_method("new", "ball-circle").obstacle("ball-circle")
     monkeypatch.setitem(recipes.RECIPES, "ant-run", {})
-    assert "no recipe" in obstacle("ant-run", "SAFER")
+    assert "no recipe" in find_method("SAFER", "ant-run").obstacle("ant-run")
 
 
 @pytest.mark.parametrize("text", ["a", "-1", "1.5", "1;2"])
@@ -465,7 +469,7 @@ def test_a_method_that_can_not_be_run_is_refused(
 def test_the_command_runs_writes_and_fails_with_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fleet = "experiments.harness.run._fleet"
+    fleet = "experiments.safer.reproduce._fleet"
     monkeypatch.setattr(fleet, lambda asked: Inline())
     out = str(tmp_path / "out")
     arguments = ["reproduce", "--out", out, "--seeds", "0", "--episodes", "1", "--battery", "none"]

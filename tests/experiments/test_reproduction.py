@@ -14,24 +14,24 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reproduction_records import BALL, met, put
 
-from experiments.harness.folder import write_reproduction
-from experiments.harness.page import Shown, render_page
 from experiments.harness.records import (
     Record,
     read_records,
     seeds_of,
     select,
 )
-from experiments.harness.runs import effort
 from experiments.harness.summary import WORST, summarise, summary_of
 from experiments.safer.claims import claims
 from experiments.safer.figure import cost_to_reach, figure, frontier
+from experiments.safer.folder import write_reproduction
+from experiments.safer.page import Shown, render_page
 from experiments.safer.paper import (
     TABLES,
     paper_numbers,
     published,
     table_methods,
 )
+from experiments.safer.runs import effort
 from experiments.safer.tables import NOT_RUN, blocks_of, over
 from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 

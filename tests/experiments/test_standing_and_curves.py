@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from reproduction_records import BALL, put
 
-from experiments.harness.markdown import render_markdown
-from experiments.harness.page import Shown, render_page
 from experiments.harness.records import Record, read_records
 from experiments.safer.curves import MOST_POINTS, joined, panels, sheet
+from experiments.safer.markdown import render_markdown
+from experiments.safer.page import Shown, render_page
 from experiments.safer.paper import (
     ON_POLICY_STEPS,
     STEPS,

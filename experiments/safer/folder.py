@@ -7,15 +7,15 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from experiments.harness.markdown import (
+from experiments.safer.curves import panels, sheet
+from experiments.safer.figure import figure
+from experiments.safer.markdown import (
     curves_name,
     figure_name,
     render_markdown,
 )
-from experiments.harness.page import Shown, render_page
-from experiments.harness.runs import run_row
-from experiments.safer.curves import panels, sheet
-from experiments.safer.figure import figure
+from experiments.safer.page import Shown, render_page
+from experiments.safer.runs import run_row
 from experiments.safer.tables import blocks_of, csv_rows
 from safer_gym.conformance.figures.canvas import standalone
 from safer_gym.conformance.files import write_atomically

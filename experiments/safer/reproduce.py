@@ -9,21 +9,21 @@ from typing import Any, NamedTuple
 
 import typer
 
-from experiments.harness.cells import (
-    Cell,
+from experiments.harness.cells import Cell
+from experiments.harness.fleet import Fleet, Verdicts, drive
+from experiments.harness.records import file_name, read_records
+from experiments.harness.work import BUSY, STOPPED, keep, measured
+from experiments.safer.chosen import (
+    cell_of,
     chosen_methods,
-    obstacle,
     parse_methods,
     parse_numbers,
     parse_tables,
 )
-from experiments.harness.fleet import Fleet, Verdicts, drive
-from experiments.harness.folder import PAGE, write_reproduction
-from experiments.harness.page import Shown
-from experiments.harness.records import file_name, read_records
-from experiments.harness.work import BUSY, STOPPED, keep, measured
 from experiments.safer.claims import Claim, claims
-from experiments.safer.methods import method_of
+from experiments.safer.folder import PAGE, write_reproduction
+from experiments.safer.methods import find_method, method_of
+from experiments.safer.page import Shown
 from experiments.safer.standing import Standing, standings
 from experiments.safer.tables import States
 from safer_gym.choices import choose
@@ -108,16 +108,22 @@ def _cells(
     wanted, states = [], {}
     for task in tasks:
         for method in chosen_methods(tables, figures, task, parse_methods(asked.methods)):
-            why = obstacle(task, method)
+            why = find_method(method, task).obstacle(task)
             if why:
                 states[task, method] = f"not available: {why}"
             else:
                 wanted.append((task, method))
     if asked.methods and not wanted:
         raise ValueError("; ".join(f"{method}: {why}" for (_, method), why in states.items()))
-    work = (asked.out / "runs").resolve()
+    plan = {
+        "timesteps": asked.timesteps,
+        "episodes": asked.episodes,
+        "battery": asked.battery,
+        "work": (asked.out / "runs").resolve(),
+        "records": records,
+    }
     cells = [
-        Cell(task, method, seed, asked.timesteps, asked.episodes, asked.battery, work, records)
+        cell_of(task, method, seed=seed, **plan)
         for seed in parse_numbers(asked.seeds, "seeds")
         for task, method in wanted
     ]

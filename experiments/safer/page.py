@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.harness.aim import AIM, AIM_READING, AIMS, goals_of
 from experiments.harness.records import Record
-from experiments.harness.runs import differing, effort, run_row
+from experiments.safer.aim import AIM, AIM_READING, AIMS, goals_of
 from experiments.safer.claims import Claim, claims
 from experiments.safer.curves import panels
 from experiments.safer.figure import figure, key
 from experiments.safer.paper import paper_steps
+from experiments.safer.runs import differing, effort, run_row
 from experiments.safer.standing import standings
 from experiments.safer.tables import (
     COLUMNS,
@@ -71,7 +71,7 @@ def render_page(shown: Shown) -> str:
     found = claims(shown.records, shown.tasks)
     return fill(
         "reproduction.html",
-        "experiments.harness.templates",
+        "experiments.safer.templates",
         title="The paper's tables, beside ours",
         lead=lead(shown, found),
         reading=READING,

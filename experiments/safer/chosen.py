@@ -1,0 +1,77 @@
+"""Which runs the paper's tables and figures are made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.harness.cells import Cell
+from experiments.safer.methods import canonical, find_method, other_names
+from experiments.safer.paper import FIGURE_METHODS, TABLES, table_methods
+from safer_gym.choices import choose
+
+
+def cell_of(task: str, method: str, **rest: Any) -> Cell:
+    """The run of a method by its name; `rest` are the other fields of `Cell`.
+
+    Raises:
+        ValueError: no such method.
+    """
+    training, names = find_method(method, task), other_names(method, task)
+    return Cell(task, method, training, stands_for=names, **rest)
+
+
+def chosen_methods(
+    tables: Sequence[int], figures: Sequence[int], task: str, methods: Sequence[str]
+) -> list[str]:
+    """The methods to run on a task, each under the name that it is trained by, in order.
+
+    Args:
+        methods: only these, whatever the tables hold; empty for all of theirs.
+
+    Raises:
+        ValueError: an unknown method.
+    """
+    names = list(methods)
+    if not names:
+        names = [name for table in tables for name in table_methods(table, task)]
+        names += FIGURE_METHODS if figures else ()
+    return list(dict.fromkeys(canonical(name, task) for name in names))
+
+
+def parse_numbers(text: str, name: str, valid: Sequence[int] = ()) -> tuple[int, ...]:
+    """A comma-separated list of whole numbers, each once; "all" is all valid ones.
+
+    >>> parse_numbers("0, 2,2", "seeds")
+    (0, 2)
+
+    Raises:
+        ValueError: not a whole number >= 0, or none of the valid ones.
+    """
+    if text.strip() == "all" and valid:
+        return tuple(valid)
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(re.fullmatch(r"\d+", part) for part in parts):
+        raise ValueError(f"{name} must be whole numbers such as 0,1,2; got {text!r}")
+    for part in parts if valid else ():
+        choose(name, part, [str(number) for number in valid])
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def parse_tables(tables: str, figures: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The tables and figures asked for; Table 5 where neither is."""
+    shown = parse_numbers(figures, "figure", (2,))
+    return parse_numbers(tables or ("" if shown else "5"), "table", TABLES), shown
+
+
+def parse_methods(text: str) -> tuple[str, ...]:
+    """A comma-separated list of the paper's names.
+
+    Raises:
+        ValueError: an unknown name, with the nearest one.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        find_method(name, "")
+    return names
