@@ -83,7 +83,7 @@ def _stream(thing: Any) -> Any:
     if isinstance(thing, np.random.Generator):
         return thing.bit_generator.state
     if isinstance(thing, np.random.RandomState):
-        return thing.get_state(legacy=True)[1:]
+        return thing.get_state(legacy=False)["state"]
     return thing.getstate() if isinstance(thing, random.Random) else None
 
 
