@@ -188,7 +188,7 @@ def sample(weakness: float = 1.0, *, requirements: bool = True) -> dict[str, Any
         "versions": {"safer-gym": "0.1.0", "python": "3.11.7", "torch": "2.13.0"},
         "policy": {
             **{"digest": "d4e236cc" * 8, "kind": "sb3", "source": name},
-            **{"action_noise": None, "observation_noise": None},
+            **{"action_noise": None, "observation_noise": None, "normaliser": None},
         },
         "environment": {
             "id": "SaferGym/BallCircle-v0",
@@ -219,6 +219,7 @@ def sample(weakness: float = 1.0, *, requirements: bool = True) -> dict[str, Any
         "seconds": 431.0,
         "attacks": [*ATTACKS, "learned"],
         "unlearned": [],
+        "units": "raw",
     }
 
 

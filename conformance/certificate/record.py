@@ -42,6 +42,9 @@ class PolicyRecord:
     environment's units: one number, or one for each action. None: the policy's own noise."""
     observation_noise: tuple[float, ...] | None = None
     """Deviation of the Gaussian noise that is added to every observation, likewise."""
+    normaliser: str | None = None
+    """SHA-256 of the statistics that its observations are normalised by; None: it reads raw ones.
+    They are part of `digest`."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class Certificate:
     environment: EnvironmentRecord
     norm: str
     scale: tuple[float, ...] | None
-    """Radius per dimension at eps = 1; None: one for all dimensions."""
+    """Radius per dimension at eps = 1, in raw units; None: one for all dimensions."""
     limit: float
     delta: float
     seed: int
@@ -182,6 +185,9 @@ class Certificate:
     """Labels of the battery, measured or not."""
     unlearned: tuple[str, ...] = ()
     """Labels of those that the battery lacks, because there was no time to learn what they need."""
+    units: str = "raw"
+    """What eps counts: "raw" units of the observation, times `scale`; or "normalised", deviations
+    of the policy's normaliser, which are the `scale`."""
     schema: str = SCHEMA
     content_hash: str | None = None
     """SHA-256 of all the rest but the signature; see `seal`. None: of the schema before."""

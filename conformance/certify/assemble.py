@@ -71,6 +71,7 @@ def certificate(
         environment=subject.environment,
         norm=settings.norm,
         scale=settings.scale,
+        units=settings.units,
         limit=plan.limit,
         delta=plan.delta,
         seed=settings.seed,

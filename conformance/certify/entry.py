@@ -60,6 +60,7 @@ def certify(
     source: str | None = None,
     device: str = "cpu",
     vec_normalize: Any = None,
+    units: str = "raw",
     progress: Progress | None = None,
 ) -> Certificate:
     """Bound the worst case of episodic cost over adversaries that tamper with observations.
@@ -95,7 +96,10 @@ def certify(
         device: Where the policy computes.
         vec_normalize: The VecNormalize that the policy was trained behind, or its file; None
             takes the one that is attached to the model, False takes none. It becomes part of the
-            policy's digest; `eps` counts in raw observation units all the same.
+            policy's digest.
+        units: What `eps` counts. "raw": units of the environment's observations, also where the
+            policy reads normalised ones. "normalised": standard deviations of its VecNormalize,
+            which then are the `scale`.
         progress: Called now and then.
 
     Raises:
@@ -118,7 +122,7 @@ def certify(
         start=start_of(seed),
         cache=None if cache is None else Path(cache),
         norm=norm,
-        scale=None if scale is None else tuple(float(s) for s in scale),
+        scale=None,
         device=device,
         benign_episodes=_count(
             "benign_episodes", benign_episodes, min(BENIGN_FACTOR * most, SPAN), SPAN
@@ -134,7 +138,9 @@ def certify(
         device=device,
         noise=noise,
         vec_normalize=vec_normalize,
+        units=units,
     )
+    settings = settings._replace(scale=subject.scale, units=units)
     return Certification(plan, settings, subject, progress, started).run()
 
 

@@ -33,14 +33,18 @@ def policy_record(
     for name, tensor in sorted(parameters.items()):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
-    if view.normaliser is not None and (normaliser := frozen(view.normaliser)) is not None:
+    normaliser = None if view.normaliser is None else frozen(view.normaliser)
+    if normaliser is not None:
         digest.update(normaliser.digest.encode())
     if noise.is_any:
         digest.update(repr(tuple(noise)).encode())
     if not parameters:
         digest.update(_probed(victim, space).astype(np.float32).tobytes())
     kind = type(policy).__name__
-    return PolicyRecord(digest.hexdigest(), kind, source, noise.action, noise.observation)
+    statistics = None if normaliser is None else normaliser.digest
+    return PolicyRecord(
+        digest.hexdigest(), kind, source, noise.action, noise.observation, statistics
+    )
 
 
 def environment_record(env: gym.Env, max_step_cost: float | None) -> EnvironmentRecord:

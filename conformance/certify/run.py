@@ -58,6 +58,7 @@ class Settings(NamedTuple):
     scale: tuple[float, ...] | None
     device: str
     benign_episodes: int
+    units: str = "raw"
 
 
 class Certification:

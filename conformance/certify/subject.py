@@ -12,6 +12,7 @@ from torch import Tensor
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds import NotCoveredError
+from safer_gym.choices import choose
 from safer_gym.conformance.certificate.record import EnvironmentRecord, PolicyRecord
 from safer_gym.conformance.certify.divergence import Drawing
 from safer_gym.conformance.certify.noise import NONE, ONE_MODE, Noise, fitted
@@ -25,9 +26,11 @@ from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation, near
 from safer_gym.wrappers.gate.questions import Questions
 from safer_gym.wrappers.gate.visited import check_visited
+from safer_gym.wrappers.policies.normaliser import deviations
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 from safer_gym.wrappers.policies.stochastic import StochasticPolicy, noisy_policy, stochastic_policy
 from safer_gym.wrappers.policies.view import PolicyView
+from safer_gym.wrappers.units import UNITS
 
 UNDECLARED = (
     "{stack} stacks frames, and a radius around each frame is another ball than that around the "
@@ -57,6 +60,8 @@ class Subject(NamedTuple):
     """Why nothing can be said of every adversary though the policy draws; "" where it can."""
     view: PolicyView | None = None
     """The policy as its gate admitted it."""
+    scale: tuple[float, ...] | None = None
+    """Raw radius of each entry at eps = 1; None: one for all."""
 
     @property
     def probe(self) -> Tensor:
@@ -97,6 +102,7 @@ def make_subject(
     device: str,
     noise: Noise = NONE,
     vec_normalize: Any = None,
+    units: str = "raw",
 ) -> Subject:
     """Resolve what the user passed.
 
@@ -117,6 +123,7 @@ def make_subject(
         view = admit(policy, space, actions, vec_normalize=normaliser, around=obs)
     finally:
         env.close()
+    scale = _scale_of(units, scale, view)
     noise = _own_noise(policy, noise)
     victim, stochastic, why = _deployed(policy, view, noise, space, actions)
     if isinstance(stochastic, StochasticPolicy):
@@ -134,7 +141,16 @@ def make_subject(
         environment,
         UNDECLARED.format(stack=stack) if stack and scale is None else "",
         view,
+        None if scale is None else tuple(float(s) for s in scale),
     )
+
+
+def _scale_of(units: str, scale: Any, view: PolicyView) -> Any:
+    if choose("units", units, UNITS) == "raw":
+        return scale
+    if scale is not None:
+        raise ValueError("scale or units='normalised', not both: the deviations are the scale")
+    return deviations(view.normaliser)
 
 
 def _maker(make_env: MakeEnv | str) -> MakeEnv:

@@ -36,6 +36,11 @@ VecNormalizeFile = Annotated[
     ),
 ]
 
+Units = Annotated[
+    str,
+    typer.Option(help="What eps counts: raw, or normalised (deviations of MODEL's VecNormalize)."),
+]
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("runs/demo"),
@@ -101,6 +106,7 @@ def attack(
     trust: Trust = False,
     as_json: Json = False,
     vec_normalize: VecNormalizeFile = "",
+    units: Units = "raw",
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
     asked = f"natural,{attacks}"
@@ -117,6 +123,7 @@ def attack(
         trust=trust,
         as_json=as_json,
         vec_normalize=vec_normalize,
+        units=units,
     )
 
 
@@ -137,6 +144,7 @@ def evaluate(
     trust: Trust = False,
     as_json: Json = False,
     vec_normalize: VecNormalizeFile = "",
+    units: Units = "raw",
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
     from safer_gym.conformance.cli.measure import run_measure
@@ -154,6 +162,7 @@ def evaluate(
         trust=trust,
         as_json=as_json,
         vec_normalize=vec_normalize,
+        units=units,
     )
 
 
@@ -210,6 +219,7 @@ def certify(
     trust: Trust = False,
     as_json: Json = False,
     vec_normalize: VecNormalizeFile = "",
+    units: Units = "raw",
 ) -> None:
     """Bound a policy's worst-case cost under attack; exit 0 pass, 1 fail, 2 inconclusive."""
     from safer_gym.conformance.cli.certify import run_certify
@@ -221,6 +231,7 @@ def certify(
         trust=trust,
         as_json=as_json,
         vec_normalize=vec_normalize,
+        units=units,
         eps=eps,
         requirement=requirement or [],
         limit=limit,

@@ -31,6 +31,7 @@ class Plan(NamedTuple):
     episodes: int
     seed: int
     traces: int = 0
+    units: str = "raw"
 
     def jobs(self) -> Iterator[tuple[str, float]]:
         """Pairs of attack and radius."""
@@ -53,6 +54,7 @@ def run_measure(
     trust: bool,
     as_json: bool,
     vec_normalize: str = "",
+    units: str = "raw",
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
 
@@ -63,7 +65,7 @@ def run_measure(
     file = find_model(model, algorithm, task, trust=trust, vec_normalize=vec_normalize)
     found = find_task(file.task)
     radii = parse_radii(eps) or (found.eps,)
-    plan = Plan(parse_names(attacks), radii, norm, episodes, seed)
+    plan = Plan(parse_names(attacks), radii, norm, episodes, seed, units=units)
     with Bar() as bar:
         outcomes = measure(file, found, plan, bar)
     _print(file, found, outcomes, max_cost, as_json=as_json)
@@ -162,6 +164,7 @@ def _run(
         attacks,
         eps=eps,
         norm=plan.norm,
+        units=plan.units,
         n_episodes=plan.episodes,
         seed=plan.seed,
         traces=plan.traces,
@@ -177,6 +180,7 @@ def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) ->
         "attack": attack,
         "eps": eps,
         "norm": plan.norm,
+        "units": plan.units,
         "episodes": plan.episodes,
         "seed": plan.seed,
         "traces": plan.traces,

@@ -33,7 +33,9 @@ from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.gate.visited import check_repeats, check_visited
+from safer_gym.wrappers.policies.normaliser import deviations
 from safer_gym.wrappers.policies.view import PolicyView
+from safer_gym.wrappers.units import UNITS
 
 MakeEnv = Callable[[], gym.Env]
 Progress = Callable[[str, float], None]
@@ -58,11 +60,12 @@ def evaluate(
     progress: Progress | None = None,
     vec_normalize: Any = None,
     channel: Channel = "observation",
+    units: str = "raw",
 ) -> list[Outcomes]:
     """Run `n_episodes` of the policy's deterministic action under each attack.
 
-    Attacks move raw observations, and `eps` is in their units, also where the policy reads
-    normalised ones; on the other channels they move actions or disturb the world.
+    Attacks move raw observations, also where the policy reads normalised ones; on the other
+    channels they move actions or disturb the world.
 
     Episode i of every attack is a new environment with `reset(seed=seed + i)`, so all attacks
     meet the same starts. Up to `n_envs` environments step together and share one call of the
@@ -87,6 +90,8 @@ def evaluate(
             takes the one that is attached to the model, False takes none.
         channel: What the attacks move: "observation", "action", or "disturbance" of an
             environment that can be disturbed.
+        units: What `eps` counts. "raw": units of the environment's observations, also where the
+            policy reads normalised ones. "normalised": standard deviations of its VecNormalize.
 
     Raises:
         AdversaryError: an attack that leaves its ball or returns something else than asked.
@@ -99,7 +104,8 @@ def evaluate(
     named = named_attacks(attacks)
     view = admitted(policy, make_env, vec_normalize, seed)
     assert view.admitted is not None
-    seat, ball = seat_and_ball(make_env, view.admitted[0], channel, norm, eps)
+    raw = _raw(eps, choose("units", units, UNITS), channel, view)
+    seat, ball = seat_and_ball(make_env, view.admitted[0], channel, norm, raw)
     by_name = not isinstance(attacks, Mapping)
     _check_runnable(named, view, seat, by_name=by_name)
     if by_name:
@@ -109,7 +115,7 @@ def evaluate(
         for label, attack in named.items():
             started = perf_counter()
             if isinstance(attack, str):
-                attack = learn_attack(attack, view, make_env, eps=eps, norm=norm, seed=seed)
+                attack = learn_attack(attack, view, make_env, eps=raw, norm=norm, seed=seed)
             rule = gated(attack, label)
             actor = AttackedPolicy(
                 view.victim(), rule, ball, seed=seed, device=device, draw=view.draw, seat=seat
@@ -127,9 +133,17 @@ def evaluate(
             if actor.kept:
                 check_visited(view, [seen.cpu().numpy() for seen, _ in actor.kept])
             radius = 0.0 if label == NATURAL else float(np.max(eps))
-            took = perf_counter() - started
-            outcomes.append(_gather(label, radius, norm, episodes, took)._replace(channel=channel))
+            found = _gather(label, radius, norm, episodes, perf_counter() - started)
+            outcomes.append(found._replace(channel=channel, units=units))
     return outcomes
+
+
+def _raw(eps: ArrayLike, units: str, channel: Channel, view: PolicyView) -> ArrayLike:
+    if units == "raw":
+        return eps
+    if channel != "observation":
+        raise ValueError(f"units='normalised' is about observations, not about the {channel}")
+    return np.asarray(eps) * deviations(view.normaliser)
 
 
 def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, Attack | str]:

@@ -62,6 +62,9 @@ class Outcomes(NamedTuple):
     """Records of the first episodes, as many as were asked for."""
     channel: str = "observation"
     """What the attack moved."""
+    units: str = "raw"
+    """What `eps` counts: "raw" units of the observation, or deviations of the policy's VecNormalize
+    ("normalised")."""
 
     @property
     def mean_return(self) -> float:
@@ -94,6 +97,7 @@ class Outcomes(NamedTuple):
             "eps": self.eps,
             "norm": self.norm,
             "channel": self.channel,
+            "units": self.units,
             "mean_return": self.mean_return,
             "std_return": float(self.returns.std()),
             "mean_cost": self.mean_cost,
@@ -118,4 +122,5 @@ class Outcomes(NamedTuple):
             lengths=np.asarray(data["lengths"], dtype=np.int64),
             seconds=float(data["seconds"]),
             traces=tuple(map(Trace.from_json, data["traces"])),
+            units=data.get("units", "raw"),
         )

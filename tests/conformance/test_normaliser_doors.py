@@ -153,6 +153,35 @@ def test_running_statistics_get_no_bound_and_are_measured_as_they_are(model: Any
     assert any("running normalisation" in str(refusal) for refusal in found.refusals)
 
 
+def test_eps_counts_what_is_said(model: Any, bare: Any) -> None:
+    normaliser: Any = frozen(model.get_vec_normalize_env())
+    deviation = np.sqrt(normaliser.obs_rms.var + normaliser.epsilon)
+    options: dict[str, Any] = {"n_episodes": 3, "traces": 1}
+    raw, stated = (
+        evaluate(model, Far, ["uniform"], eps=eps, units=units, **options)[0]
+        for eps, units in ((0.5 * deviation, "raw"), (0.5, "normalised"))
+    )
+    assert (raw.units, stated.units, stated.eps) == ("raw", "normalised", 0.5)
+    np.testing.assert_array_equal(raw.traces[0].attacked, stated.traces[0].attacked)
+    assert stated.to_json()["units"] == "normalised"
+    with pytest.raises(ValueError, match="units='normalised' needs the VecNormalize"):
+        evaluate(bare, Far, ["uniform"], eps=0.5, units="normalised")
+    with pytest.raises(ValueError, match="Did you mean 'normalised'"):
+        evaluate(model, Far, ["uniform"], eps=0.5, units="normalized")
+
+
+def test_a_certificate_says_what_its_eps_counts(model: Any, bare: Any) -> None:
+    normaliser: Any = frozen(model.get_vec_normalize_env())
+    raw = certify(model, Far, **OPTIONS)
+    stated = certify(model, Far, **OPTIONS, units="normalised")
+    assert (raw.units, raw.scale, raw.policy.normaliser) == ("raw", None, normaliser.digest)
+    assert stated.units == "normalised"
+    np.testing.assert_allclose(stated.scale, np.sqrt(normaliser.obs_rms.var + normaliser.epsilon))
+    assert certify(bare, Far, **OPTIONS).policy.normaliser is None
+    with pytest.raises(ValueError, match="not both"):
+        certify(model, Far, **OPTIONS, units="normalised", scale=[1.0, 1.0])
+
+
 @pytest.fixture(autouse=True)
 def registered() -> Any:
     gym.register("Far-v0", Far, max_episode_steps=5)
@@ -178,6 +207,9 @@ def test_the_command_line_sees_through_it(
     if command == "attack":
         natural = json.loads(said[said.index("{") :])["outcomes"][0]
         assert natural["costs"] == truth(model, range(5))
+    code, said = run(command, path, "--task", "Far-v0", "--episodes", 1, *attacks, "--json",
+                     "--units", "normalised", *given)  # fmt: skip
+    assert json.loads(said[said.index("{") :])["outcomes"][-1]["units"] == "normalised"
 
 
 def test_the_command_line_refuses_a_model_without_its_statistics(
