@@ -19,6 +19,46 @@ from safer_gym.conformance.certify import certify
 from safer_gym.conformance.certify.verify import verify
 
 Path = tuple[str | int, ...]
+ASSERTED = (
+    "battery",
+    "command",
+    "created",
+    "environment.digest",
+    "environment.horizon",
+    "environment.id",
+    "environment.max_step_cost",
+    "episodes.benign",
+    "episodes.measure",
+    "episodes_of_note[].trace.attacked[][]",
+    "episodes_of_note[].trace.calm_costs[]",
+    "episodes_of_note[].trace.calm_positions[][]",
+    "episodes_of_note[].trace.clean[][]",
+    "episodes_of_note[].trace.positions[][]",
+    "flags[].level",
+    "flags[].message",
+    "flags[].name",
+    "limit",
+    "norm",
+    "policy.action_noise[]",
+    "policy.digest",
+    "policy.kind",
+    "policy.source",
+    "refusals[].reason",
+    "rows[].attacks[].cost_directed",
+    "rows[].attacks[].lengths[]",
+    "rows[].attacks[].search_max_cost",
+    "rows[].attacks[].search_mean_cost",
+    "rows[].mean.upper_every.promises.*",
+    "rows[].mean.upper_every.spent[]",
+    "rows[].rate.upper_every.promises.*",
+    "rows[].rate.upper_every.spent[]",
+    "benign.lengths[]",
+    "scale[]",
+    "seconds",
+    "seed",
+    "versions.*",
+)
+"""Leaves that follow from nothing else, and so rest on the hash: see docs/certificates.md."""
 BATTERY = {"push": Push(), "mad": make_attack("mad", steps=2)}
 EVERY = "P(cost > 2) <= 0.8 at eps = 0.02 for every adversary"
 ATTACKS = "P(cost > 2) <= 0.2 at eps = 2 under attacks"
@@ -132,3 +172,11 @@ def is_whole(data: dict[str, Any]) -> bool:
 def named(path: Path) -> str:
     """A leaf's name: rows[].attacks[].costs[]."""
     return re.sub(r"\.\[\]", "[]", ".".join("[]" if isinstance(k, int) else k for k in path))
+
+
+def is_asserted(path: Path) -> bool:
+    """Whether a leaf rests on the hash alone."""
+    words = named(path).split(".")
+    if words[0] == "versions" or words[-2:-1] == ["promises"]:
+        words[-1] = "*"
+    return ".".join(words) in ASSERTED

@@ -32,6 +32,7 @@ from safer_gym.conformance.evaluate.limits import Limits
 MOST_STEPS = 10_000_000
 """Of an episode."""
 _DIGEST = re.compile("[0-9a-f]{64}")
+_SIGNATURE = re.compile("[0-9a-f]{128}")
 
 
 def inconsistencies(certificate: Certificate) -> Iterator[str]:
@@ -65,6 +66,8 @@ def _facts(certificate: Certificate) -> Iterator[str]:
             yield f"the {name}'s digest must be 64 hexadecimal digits, got {digest!r}"
     if not (certificate.policy.kind and certificate.environment.id):
         yield "the policy's kind and the environment's id must not be empty"
+    if certificate.signature is not None and not _SIGNATURE.fullmatch(certificate.signature):
+        yield "the signature must be 128 hexadecimal digits"
     if certificate.norm not in NORMS:
         yield f"norm must be one of {NORMS}, got {certificate.norm!r}"
     if certificate.scale is not None and not all(s >= 0 for s in certificate.scale):

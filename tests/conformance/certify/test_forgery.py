@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 from forged_certificates import (
+    ASSERTED,
     another,
     at,
+    is_asserted,
     is_whole,
     leaves,
     named,
@@ -35,55 +37,9 @@ NAMES = (
     "no stochastic mode",
     "noise",
 )
-ASSERTED = (
-    "battery",
-    "command",
-    "created",
-    "environment.digest",
-    "environment.horizon",
-    "environment.id",
-    "environment.max_step_cost",
-    "episodes.benign",
-    "episodes.measure",
-    "episodes_of_note[].trace.attacked[][]",
-    "episodes_of_note[].trace.calm_costs[]",
-    "episodes_of_note[].trace.calm_positions[][]",
-    "episodes_of_note[].trace.clean[][]",
-    "episodes_of_note[].trace.positions[][]",
-    "flags[].level",
-    "flags[].message",
-    "flags[].name",
-    "limit",
-    "norm",
-    "policy.action_noise[]",
-    "policy.digest",
-    "policy.kind",
-    "policy.source",
-    "refusals[].reason",
-    "rows[].attacks[].cost_directed",
-    "rows[].attacks[].lengths[]",
-    "rows[].attacks[].search_max_cost",
-    "rows[].attacks[].search_mean_cost",
-    "rows[].mean.upper_every.promises.*",
-    "rows[].mean.upper_every.spent[]",
-    "rows[].rate.upper_every.promises.*",
-    "rows[].rate.upper_every.spent[]",
-    "benign.lengths[]",
-    "scale[]",
-    "seconds",
-    "seed",
-    "versions.*",
-)
 PAIRS = 120
 
 pytestmark = pytest.mark.slow
-
-
-def is_asserted(path: tuple) -> bool:
-    words = named(path).split(".")
-    if words[0] == "versions" or words[-2:-1] == ["promises"]:
-        words[-1] = "*"
-    return ".".join(words) in ASSERTED
 
 
 @pytest.fixture(params=NAMES, scope="module")
