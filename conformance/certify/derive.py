@@ -34,8 +34,9 @@ from safer_gym.conformance.certify.notes import is_same, worst_jobs
 from safer_gym.conformance.certify.plan import Plan, make_plan
 from safer_gym.conformance.certify.rows import make_row
 from safer_gym.conformance.certify.schedule import BENIGN
+from safer_gym.conformance.certify.seeds import seed_of, start_in
 from safer_gym.conformance.certify.shares import split
-from safer_gym.conformance.certify.world import Result, seed_of
+from safer_gym.conformance.certify.world import Result
 from safer_gym.conformance.evaluate.limits import Limits
 
 
@@ -227,7 +228,7 @@ def _notes(certificate: Certificate, ledger: Ledger) -> tuple[EpisodeOfNote, ...
             mode=job.mode,
             attack=job.attack,
             index=job.first,
-            seed=seed_of(certificate.seed, "measure", job.first),
+            seed=seed_of(start_in(certificate), "measure", job.first),
         )
         for job, note in zip(jobs, notes, strict=True)
     )

@@ -15,12 +15,11 @@ from safer_gym.conformance.battery import BATTERIES, NULL
 from safer_gym.conformance.certificate.evidence import AttackEvidence, Benign
 from safer_gym.conformance.certificate.record import Certificate, EpisodeOfNote
 from safer_gym.conformance.certificate.requirement import Mode
-from safer_gym.conformance.certificate.seal import UNSEALED
 from safer_gym.conformance.certify.noise import NONE, Noise
 from safer_gym.conformance.certify.notes import replayed
 from safer_gym.conformance.certify.plan import Plan
 from safer_gym.conformance.certify.run import Certification, Settings
-from safer_gym.conformance.certify.seeds import Phase, seed_of, start_of
+from safer_gym.conformance.certify.seeds import Phase, seed_of, start_in
 from safer_gym.conformance.certify.subject import Subject, make_subject
 from safer_gym.conformance.certify.world import Job
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
@@ -71,7 +70,7 @@ def replay(
         n_envs=ROWS,
         workers=1,
         seed=certificate.seed,
-        start=_start(certificate),
+        start=start_in(certificate),
         cache=None if cache is None else Path(cache),
         norm=certificate.norm,
         scale=certificate.scale,
@@ -130,19 +129,11 @@ def recorded(
         row.mode,
         attack,
         index,
-        seed_of(_start(certificate), "benign" if is_benign else "measure", index),
+        seed_of(start_in(certificate), "benign" if is_benign else "measure", index),
         evidence.costs[index],
         evidence.returns[index],
         "",
     )
-
-
-def _start(certificate: Certificate) -> int:
-    """Where its seeds begin: once at its seed itself, as its episodes of note may show."""
-    once, now = certificate.seed, start_of(certificate.seed)
-    for note in certificate.episodes_of_note:
-        return once if note.seed == seed_of(once, "measure", note.index) else now
-    return once if certificate.schema == UNSEALED else now
 
 
 def _job(note: EpisodeOfNote) -> Job:

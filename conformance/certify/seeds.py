@@ -12,6 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.seal import UNSEALED
+
 Phase = Literal["search", "measure", "benign"]
 
 SPAN = 1_000_000
@@ -36,6 +39,14 @@ def start_of(seed: int) -> int:
         return 0
     word = int(np.random.SeedSequence(int(seed)).generate_state(1, np.uint64)[0])
     return word % (LARGEST - 4 * SPAN)
+
+
+def start_in(certificate: Certificate) -> int:
+    """Where a certificate's seeds begin: once at its seed itself, as its episodes of note show."""
+    once, now = certificate.seed, start_of(certificate.seed)
+    for note in certificate.episodes_of_note:
+        return once if note.seed == seed_of(once, "measure", note.index) else now
+    return once if certificate.schema == UNSEALED else now
 
 
 def seed_of(start: int, phase: Phase, episode: int) -> int:

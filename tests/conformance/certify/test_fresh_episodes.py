@@ -25,6 +25,7 @@ from safer_gym.conformance.certify.seeds import (
     seed_of,
     start_of,
 )
+from safer_gym.conformance.certify.verify import verify
 from safer_gym.types import AttackResult, Victim
 
 PHASES = tuple(OFFSETS)
@@ -195,6 +196,7 @@ def test_certificates_of_earlier_seeds_are_replayed(monkeypatch: Any) -> None:
         note = made.episodes_of_note[0]
         again = replay(made, homing(), Line, 0, battery=asked["battery"])
         assert (again.cost, again.seed, again.reward) == (note.cost, note.seed, note.reward)
+        assert verify(made) == ()
         other = recorded(made, "push", 2.0, 3)
         again = replay(made, homing(), Line, other, battery=asked["battery"])
         assert (again.cost, again.reward) == (other.cost, other.reward)
