@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.learning import Run
-from safer_gym.conformance.figures.canvas import Frame, grid, standalone
+from safer_gym.conformance.figures.canvas import Frame, grid
+from safer_gym.conformance.figures.svg import standalone
 from safer_gym.conformance.figures.theme import MARKERS, light, series
 
 if TYPE_CHECKING:

@@ -46,6 +46,12 @@ def decisions_of(certificate: Data, mode: str, metric: str) -> list[Data]:
     return [r for r in found if r["mode"] == mode and r["metric"] == metric]
 
 
+def notes_of(certificate: Data, decision: Data) -> list[Data]:
+    """The worst episodes at the radius and in the mode of a requirement."""
+    wanted = (decision["eps"], decision["mode"])
+    return [e for e in certificate["episodes_of_note"] if (e["eps"], e["mode"]) == wanted]
+
+
 def is_void(certificate: Data) -> bool:
     """Whether an error makes all that was measured say nothing."""
     return any(flag["level"] == "error" for flag in certificate["flags"])

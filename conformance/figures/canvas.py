@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safer_gym.conformance.figures.theme import COLOURS, STYLE
-from safer_gym.conformance.formatting import printable
+from safer_gym.conformance.figures.svg import inline
+from safer_gym.conformance.figures.theme import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SVG = "http://www.w3.org/2000/svg"
 PIXELS = 72.0
 """For each inch of matplotlib's SVG."""
 MISSING = "figures need matplotlib: pip install 'safer-gym[report]'"
@@ -113,58 +110,4 @@ def grid(paints: Sequence[Paint], label: str, columns: int, frame: Frame = PLOT)
             warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
             FigureCanvasSVG(figure).print_svg(out, metadata=nothing)
-    return _inline(printable(out.getvalue()), label)
-
-
-def standalone(svg: str) -> str:
-    """The picture as a file of its own: it brings its colours, for light and dark screens."""
-    light, dark = (
-        "".join(f"--{role}: {colour[i]};" for role, colour in COLOURS.items()) for i in (0, 1)
-    )
-    style = (
-        f":root{{{light}background:var(--paper);font-family:system-ui,sans-serif}}"
-        f"@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
-    )
-    return svg.replace("<svg ", f'<svg xmlns="{SVG}" ', 1).replace(
-        ">", f"><style>{style}</style>", 1
-    )
-
-
-def tip(artist: Any, text: str) -> None:
-    """A text that the SVG shows when the reader points at the artist."""
-    artist.set_gid(f"tip:{text}")
-
-
-_DROPPED = re.compile(
-    r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL
-)
-_TAG = re.compile(r"<[a-z][^<>]*>")
-_SHORTER = (
-    (r' id="(?![mp][0-9a-f]{10})[^"]*"', ""),
-    (r"xlink:href", "href"),
-    (r' transform="rotate\(-0 [^"]*"', ""),
-    (r" font-family: [^;\"]*;?", ""),
-    (r"(?<!opacity: )\b(\d+\.\d)\d+", r"\1"),
-    (r"\n(?=[A-Zz])", ""),
-)
-"""What tags of an SVG inside a page do without, and what stands in its place."""
-
-
-def _inline(svg: str, label: str) -> str:
-    """The SVG element alone: no size, no name of its own, no style that leaves it."""
-    (box,) = re.findall(r'viewBox="[^"]*"', svg)[:1]
-    inside = _DROPPED.sub("", svg[svg.index(">", svg.index("<svg")) + 1 :])
-    inside = re.sub(r'<g id="tip:([^"]*)">', r"<g><title>\1</title>", inside)
-    inside = re.sub(r"(<g/>|\s)*\n(<g/>|\s)*", "\n", _TAG.sub(_slim, inside))
-    return f'<svg {box} role="img" aria-label="{escape(printable(label))}">{inside}'.rstrip()
-
-
-def _slim(match: re.Match[str]) -> str:
-    tag = match[0]
-    if tag.startswith("<image"):
-        return tag.replace("xlink:href", "href")
-    for pattern, instead in _SHORTER:
-        tag = re.sub(pattern, instead, tag)
-    for role, colour in COLOURS.items():
-        tag = tag.replace(colour.light, f"var(--{role})")
-    return tag
+    return inline(out.getvalue(), label)

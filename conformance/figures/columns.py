@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from safer_gym.conformance.figures.canvas import tip
+from safer_gym.conformance.figures.svg import tip
 from safer_gym.conformance.figures.theme import light
 from safer_gym.conformance.formatting import amount, percent, radius, short
 

@@ -17,7 +17,7 @@ from experiments.safer.markdown import (
 from experiments.safer.page import Shown, render_page
 from experiments.safer.runs import run_row
 from experiments.safer.tables import blocks_of, csv_rows
-from safer_gym.conformance.figures.canvas import standalone
+from safer_gym.conformance.figures.svg import standalone
 from safer_gym.conformance.files import write_atomically
 
 PAGE, TEXT, NUMBERS, RUNS = "index.html", "README.md", "tables.csv", "runs.csv"

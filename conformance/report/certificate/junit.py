@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from safer_gym.conformance.certificate.view import Data, checked, policy_name
+from safer_gym.conformance.certificate.view import Data, checked, notes_of, policy_name
 from safer_gym.conformance.formatting import printable
 
 
@@ -57,16 +57,13 @@ def _case(decision: Data, data: Data) -> Xml.Element:
     if decision["verdict"] != "PASS":
         kind = {"FAIL": "violated", "INCONCLUSIVE": "inconclusive"}[decision["verdict"]]
         failure = _element("failure", type=kind, message=decision["why"])
-        failure.text = printable("\n".join([decision["why"], *_replays(decision, data)]))
+        again = [
+            f"cost {e['cost']:g} under {e['attack']}: {e['replay']}"
+            for e in notes_of(data, decision)
+        ]
+        failure.text = printable("\n".join([decision["why"], *again]))
         case.append(failure)
     return case
-
-
-def _replays(decision: Data, data: Data) -> list[str]:
-    """Commands that run the worst episodes of the requirement's radius and mode again."""
-    wanted = (decision["eps"], decision["mode"])
-    notes = [e for e in data["episodes_of_note"] if (e["eps"], e["mode"]) == wanted]
-    return [f"cost {e['cost']:g} under {e['attack']}: {e['replay']}" for e in notes]
 
 
 def _element(tag: str, **attributes: Any) -> Xml.Element:

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
-from safer_gym.conformance.certificate.view import Data, checked, policy_name
+from safer_gym.conformance.certificate.view import Data, checked, notes_of, policy_name
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 RULES = {
@@ -84,19 +84,12 @@ def _requirements(data: Data) -> Iterator[dict[str, Any]]:
         result["partialFingerprints"] = {"requirement/v1": _fingerprint(data, decision["text"])}
         result["kind"] = "pass" if verdict == "PASS" else "fail"
         result["level"] = LEVELS.get(verdict, "none")
-        wanted = (decision["eps"], decision["mode"])
         result["properties"] = {
             **{key: decision[key] for key in ("eps", "mode", "scope", "confidence")},
             "norm": data["norm"],
             "replay": [
-                {
-                    "attack": e["attack"],
-                    "seed": e["seed"],
-                    "cost": e["cost"],
-                    "command": e["replay"],
-                }
-                for e in data["episodes_of_note"]
-                if (e["eps"], e["mode"]) == wanted
+                {**{key: e[key] for key in ("attack", "seed", "cost")}, "command": e["replay"]}
+                for e in notes_of(data, decision)
             ],
         }
         yield result

@@ -15,9 +15,10 @@ from sample_certificates import sample
 
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.conformance.figures.canvas import MISSING, grid, picture, standalone, tip
+from safer_gym.conformance.figures.canvas import MISSING, grid, picture
 from safer_gym.conformance.figures.columns import ZONES, Column, paint_columns
 from safer_gym.conformance.figures.histograms import paint_histograms, sides
+from safer_gym.conformance.figures.svg import standalone, tip
 from safer_gym.conformance.figures.theme import COLOURS, MARKERS, MARKS, light
 from safer_gym.conformance.report.certificate import render
 
