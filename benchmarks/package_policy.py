@@ -13,7 +13,7 @@ import json
 import shutil
 from pathlib import Path
 
-from experiments.harness.work import SEED, meet
+from experiments.harness.work import SEED, attacked
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json
@@ -32,7 +32,7 @@ def main() -> None:
     record = json.loads((arguments.run / "model.json").read_text())
     with Bar() as bar:
         model, task = arguments.run / "model.zip", find_task(record["task"])
-        outcomes = meet(model, task, arguments.episodes, bar, seed=arguments.seed)
+        outcomes = attacked(model, task, arguments.episodes, bar, seed=arguments.seed)
     record["evaluation"] = {
         outcome.attack: {
             "eps": outcome.eps,

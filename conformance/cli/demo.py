@@ -38,7 +38,7 @@ class _Demo(NamedTuple):
     plan: Plan
     bar: Bar
 
-    def meet(self, name: str, file: ModelFile, curve: list[CurvePoint]) -> Subject:
+    def measured(self, name: str, file: ModelFile, curve: list[CurvePoint]) -> Subject:
         """Attack one policy, or take what an earlier run measured."""
         shown = file._replace(name=f"attacking {name}")
         cache = OutcomesCache(self.out / "evaluations")
@@ -93,7 +93,7 @@ def _packaged(demo: _Demo) -> list[Subject]:
     found = {name: model for name, model in PACKAGED.items() if model in packaged_policies()}
     if not found:
         raise ValueError("this installation holds no packaged policies; install a release")
-    return [demo.meet(name, find_model(model), []) for name, model in found.items()]
+    return [demo.measured(name, find_model(model), []) for name, model in found.items()]
 
 
 def _fresh(demo: _Demo, *, full: bool, seed: int) -> Subject:
@@ -104,7 +104,7 @@ def _fresh(demo: _Demo, *, full: bool, seed: int) -> Subject:
     for suffix in (".zip", ".json"):
         shutil.copyfile(run.model.with_suffix(suffix), demo.out / f"model{suffix}")
     name = f"{FRESH} (full)" if full else FRESH
-    return demo.meet(name, find_model(str(demo.out / "model.zip")), curve)
+    return demo.measured(name, find_model(str(demo.out / "model.zip")), curve)
 
 
 def _show(subjects: list[Subject]) -> None:

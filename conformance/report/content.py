@@ -26,7 +26,7 @@ class CurveRow(Protocol):
 
 
 class Subject(NamedTuple):
-    """One policy: its name, how it was made, how it fared, how it learnt."""
+    """One policy: its name, how it was made, its outcomes, its learning curve."""
 
     name: str
     record: dict[str, Any]

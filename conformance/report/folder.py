@@ -41,7 +41,7 @@ def _film(content: Content) -> bytes | None:
 
 
 def scenes_of(content: Content) -> list[tuple[str, Outcomes]]:
-    """The film's columns: the first policy in peace and attacked, then the last one attacked."""
+    """The film's columns: the first policy without and under attack, then the last one attacked."""
     if not content.subjects:
         return []
     first, last = content.subjects[0], content.subjects[-1]

@@ -13,7 +13,7 @@ from safer_gym.wrappers.tasks import find_task
 
 
 class Cell(NamedTuple):
-    """One run: trained, then met with attacks. Plain values, so that any machine can take it."""
+    """One run: trained, then attacked. Plain values, so that any machine can take it."""
 
     task: str
     method: str

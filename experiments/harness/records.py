@@ -17,7 +17,7 @@ METHOD_OF = {"cvpo": "CVPO-vanilla", "safer": "SAFER", "safer-attacked": "SAFER-
 NEEDED = {"task", "algorithm", "seed", "evaluation"}
 EVALUATIONS = {"best": "evaluation", "last": "evaluation_last"}
 STRONGEST = "strongest"
-"""The battery's attack with the highest mean cost, where it was met."""
+"""The battery's attack with the highest mean cost, where a battery ran."""
 
 
 class Record(NamedTuple):
@@ -48,7 +48,7 @@ class Record(NamedTuple):
         return int(self.data["seed"])
 
     def episodes(self, attack: str, policy: str = "best") -> dict[str, Any] | None:
-        """What an attack did to the "best" or to the "last" policy; None: it was not met."""
+        """What an attack did to the "best" or to the "last" policy; None: it was not run."""
         found: dict[str, Any] | None = self.data.get(EVALUATIONS[policy], {}).get(attack)
         return found
 

@@ -44,7 +44,7 @@ def summarise(parts: Sequence[NDArray[np.float64]]) -> Summary | None:
 def summary_of(
     records: Sequence[Record], attack: str, metric: str, policy: str = "best"
 ) -> Summary | None:
-    """A table's cell; runs that did not meet the attack are left out.
+    """A table's cell; runs without the attack are left out.
 
     Args:
         metric: "reward" or "cost".

@@ -1,4 +1,4 @@
-"""One run from start to record: train, meet the paper's attacks, meet the battery."""
+"""One run from start to record: train, run the paper's attacks, run the battery."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def work(cell: Cell, bar: Reporter) -> str:
 
 def finished(cell: Cell) -> Record | None:
     """The record of a run, whatever its file is called; None: there is none yet, or its policy is
-    here and has met less than is asked.
+    here and fewer episodes or attacks were run than are asked for.
 
     Raises:
         ValueError: it was made with other settings.
@@ -82,13 +82,13 @@ def finished(cell: Cell) -> Record | None:
             "another --records"
         )
     is_here = (cell.folder / "model.json").exists()
-    return None if is_here and not _has_met(record, cell) else record
+    return None if is_here and not _is_measured(record, cell) else record
 
 
-def _has_met(record: Record, cell: Cell) -> bool:
+def _is_measured(record: Record, cell: Cell) -> bool:
     """Whether a record holds as many episodes as are asked for, and a battery if one is."""
     evaluation = record.data["evaluation"]
-    enough = all(len(met["costs"]) >= cell.episodes for met in evaluation.values())
+    enough = all(len(part["costs"]) >= cell.episodes for part in evaluation.values())
     return enough and (cell.battery == "none" or STRONGEST in evaluation)
 
 
@@ -112,17 +112,17 @@ def measured(folder: Path, episodes: int, battery: str, bar: Reporter) -> dict[s
     """
     record = json.loads((folder / "model.json").read_text())
     task = find_task(record["task"])
-    outcomes = meet(folder / "model.zip", task, episodes, bar)
+    outcomes = attacked(folder / "model.zip", task, episodes, bar)
     record["evaluation"] = {o.attack: _kept(o) for o in outcomes}
     if record["chosen"] != "last":
-        outcomes = meet(folder / LAST, task, episodes, bar, record["algorithm"])
+        outcomes = attacked(folder / LAST, task, episodes, bar, record["algorithm"])
     record["evaluation_last"] = {o.attack: _kept(o) for o in outcomes}
     if battery != "none":
         record["evaluation"][STRONGEST] = _strongest(folder, task, episodes, battery, bar)
     return record
 
 
-def meet(
+def attacked(
     model: Path, task: Task, episodes: int, bar: Reporter, algorithm: str = "", seed: int = SEED
 ) -> list[Outcomes]:
     """A policy without and under the paper's attacks; what is known is not measured again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from experiments.safer.standing import Goal, Standing
-from experiments.safer.tables import NOT_MET
+from experiments.safer.tables import NOT_MEASURED
 
 AIM = "Where SAFER and SAFER-attacked stand against the aim beyond the paper"
 AIMS = {
@@ -42,5 +42,5 @@ def _words(goal: Goal, digits: int) -> GoalWords:
     GoalWords(ours='✓ 0.5', bound='2.0', style='reached')
     """
     sign = "✓" if goal.reached else "✕"
-    ours = NOT_MET if goal.ours is None else f"{sign} {goal.ours:,.{digits}f}"
+    ours = NOT_MEASURED if goal.ours is None else f"{sign} {goal.ours:,.{digits}f}"
     return GoalWords(ours, f"{goal.bound:,.{digits}f}", STYLES[goal.reached])

@@ -34,7 +34,7 @@ class Standing(NamedTuple):
     """Without an attack, at or above the paper's."""
     cost: Goal
     """The highest of MC, MR and the battery's strongest attack, at or below the paper's highest of
-    MC and MR; not measured where no battery was met.
+    MC and MR; not measured where no battery ran.
     """
     steps: Goal
     """Environment steps of the longest run, at or below a tenth of the paper's."""

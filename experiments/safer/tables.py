@@ -26,7 +26,7 @@ COLUMNS = {
     STRONGEST: "battery's strongest",
 }
 NOT_RUN = "not run"
-NOT_MET = "not measured"
+NOT_MEASURED = "not measured"
 
 States = Mapping[tuple[str, str], str]
 """By task and method: why there is nothing, such as a failure."""
@@ -117,7 +117,7 @@ def _cell(block: Block, attack: str, metric: str, policy: str) -> Cell:
     number = block.paper(attack, metric) if paper else block.ours(attack, metric, policy)
     if number is None:
         unmeasured = policy == "best" or (policy == "last" and attack != STRONGEST)
-        return Cell(NOT_MET, style="empty") if unmeasured else Cell("")
+        return Cell(NOT_MEASURED, style="empty") if unmeasured else Cell("")
     named = attack == STRONGEST and metric == "cost" and policy == "best"
     spread = number.seeds_std if isinstance(number, Summary) else None
     return Cell(

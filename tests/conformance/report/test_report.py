@@ -92,7 +92,7 @@ def test_the_page_holds_every_part(content: Content) -> None:
         "Under attack",
         "Seen from above",
         "All numbers",
-        "How SAFER &lt;fresh&gt; learnt",
+        "Training of SAFER &lt;fresh&gt;",
         "What the attacks are",
         "Where the numbers come from",
         "cost limit",
@@ -100,7 +100,7 @@ def test_the_page_holds_every_part(content: Content) -> None:
     ):
         assert words in page
     assert page.count("<svg") >= 4 + 6 + 2
-    assert "How CVPO learnt" not in page
+    assert "Training of CVPO" not in page
 
 
 def test_the_headline_names_who_broke_the_limit(content: Content) -> None:
