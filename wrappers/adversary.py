@@ -13,7 +13,6 @@ from typing_extensions import Unpack
 from safer_gym.mlp import MlpAction, MlpCritic
 from safer_gym.types import Attack, Victim
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
-from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.obs_layout import batch_of, pick
 from safer_gym.wrappers.options import AdversaryOptions, complete
@@ -93,7 +92,7 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step the environment and attack what it shows."""
-        check_finite(action)
+        self.engine.check_actions([action])
         obs, reward, terminated, truncated, info = self.env.step(action)
         self.engine.count_step()
         seen, info = self._perturb(obs, info)

@@ -11,7 +11,6 @@ from typing_extensions import Unpack
 from safer_gym.types import Attack
 from safer_gym.wrappers.adversary import peek, victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
-from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.obs_layout import pick, stack
 from safer_gym.wrappers.options import AdversaryOptions, complete
 
@@ -58,7 +57,7 @@ class VecObservationAdversary(VecEnvWrapper):
 
     def step_async(self, actions: np.ndarray) -> None:
         """Hand the actions on; those that are not finite are refused."""
-        check_finite(actions)
+        self.engine.check_actions(actions)
         self.venv.step_async(actions)
 
     def step_wait(self) -> Any:

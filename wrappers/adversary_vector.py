@@ -13,7 +13,6 @@ from typing_extensions import Unpack
 from safer_gym.types import Attack
 from safer_gym.wrappers.adversary import peek, victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
-from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.obs_layout import pick, replace, stack
 from safer_gym.wrappers.options import AdversaryOptions, complete
 from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info, seeds_of
@@ -70,7 +69,7 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all environments and attack what they show."""
-        check_finite(actions)
+        self.engine.check_actions(actions)
         obs, rewards, terminations, truncations, infos = self.env.step(actions)
         self.engine.count_step()
         done = np.asarray(terminations) | np.asarray(truncations)

@@ -88,6 +88,7 @@ class AdversaryEngine:
         self.steps_taken, self.n_envs = 0, n_envs
         self.progress = 0.0
         self.step_of_row = [0] * n_envs
+        self.episode_of_row = [-1] * n_envs
         self.generators: list[torch.Generator | None] = [None] * n_envs
         self.set_victim(victim)
 
@@ -124,6 +125,7 @@ class AdversaryEngine:
                 where the stream begins.
         """
         self.step_of_row[row] = 0
+        self.episode_of_row[row] += 1
         if seed is None and self.generators[row] is not None:
             return
         own = 0 if self.seed is None else self.seed
@@ -133,13 +135,23 @@ class AdversaryEngine:
         word = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
         self.generators[row] = torch.Generator().manual_seed(word >> 1)
 
+    def check_actions(self, actions: Any) -> None:
+        """Refuse policies' actions [E, *A] that are NaN or infinite.
+
+        Raises:
+            ValueError: names the environment, its episode and the step.
+        """
+        for row, action in enumerate(actions):
+            episode, step = self.episode_of_row[row], self.step_of_row[row] - 1
+            check_finite(action, f" in environment {row}, episode {episode}, step {step}")
+
     def untouched(self, actions: Any) -> Any:
         """What would be moved, of policies that take these `actions` [E, *A], before any attack.
 
         Raises:
             ValueError: actions of another shape, or not finite.
         """
-        check_finite(actions)
+        self.check_actions(actions)
         space, actions = self.around[1], np.asarray(actions)  # type: ignore[index]
         if actions.shape[1:] != space.shape:
             raise ValueError(

@@ -120,7 +120,7 @@ def make_subject(
         environment = environment_record(env, max_step_cost)
         actions, stack = env.action_space, _frame_stack(env)
         normaliser, obs = as_normaliser(vec_normalize), first_observation(env, 0)
-        view = admit(policy, space, actions, vec_normalize=normaliser, around=obs)
+        view = admit(policy, space, actions, vec_normalize=normaliser, around=obs, device=device)
     finally:
         env.close()
     scale = _scale_of(units, scale, view)

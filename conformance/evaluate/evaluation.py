@@ -102,7 +102,7 @@ def evaluate(
     """
     _check_counts(n_episodes=n_episodes, n_envs=n_envs)
     named = named_attacks(attacks)
-    view = admitted(policy, make_env, vec_normalize, seed)
+    view = admitted(policy, make_env, vec_normalize, seed, device)
     assert view.admitted is not None
     raw = _raw(eps, choose("units", units, UNITS), channel, view)
     seat, ball = seat_and_ball(make_env, view.admitted[0], channel, norm, raw)
@@ -202,7 +202,9 @@ def _check_counts(**counts: int) -> None:
             raise ValueError(f"{name} must be at least 1, got {value!r}")
 
 
-def admitted(policy: Any, make_env: MakeEnv, vec_normalize: Any, seed: int) -> PolicyView:
+def admitted(
+    policy: Any, make_env: MakeEnv, vec_normalize: Any, seed: int, device: str = "cpu"
+) -> PolicyView:
     """The view of a policy that can be evaluated in these environments.
 
     Raises:
@@ -220,7 +222,8 @@ def admitted(policy: Any, make_env: MakeEnv, vec_normalize: Any, seed: int) -> P
         obs = first_observation(env, seed)
     finally:
         env.close()
-    return admit(policy, space, actions, vec_normalize=as_normaliser(vec_normalize), around=obs)
+    given = as_normaliser(vec_normalize)
+    return admit(policy, space, actions, vec_normalize=given, around=obs, device=device)
 
 
 def _labelled(progress: Progress, label: str) -> Callable[[float], None]:

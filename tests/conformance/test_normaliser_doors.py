@@ -264,3 +264,17 @@ def test_statistics_that_make_no_sense_are_refused(
     setattr(broken.obs_rms, change, np.array([-1.0, np.nan]))
     with pytest.raises(ValueError, match="must be finite, and var >= 0"):
         DOORS[door](bare, vec_normalize=broken)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_observations_far_from_zero_get_their_bound(offset: float) -> None:
+    class Further(Far):
+        def reset(self, **options: Any) -> tuple[np.ndarray, dict]:
+            super().reset(**options)
+            self.x = self.x + offset
+            return self.x.astype(np.float32), {}
+
+    model = trained()
+    model.get_vec_normalize_env().obs_rms.mean += offset
+    found = certify(model, Further, **{**OPTIONS, "modes": ("stochastic",)})
+    assert found.rows[-1].rate.upper_every.value is not None

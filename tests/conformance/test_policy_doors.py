@@ -122,7 +122,7 @@ def test_wrappers_refuse_actions_that_are_not_finite(bad: float) -> None:
     venv.reset()
     for step, actions in ((single.step, action), (vector.step, action[None]),
                           (venv.step, action[None])):  # fmt: skip
-        with pytest.raises(ValueError, match="is not finite"):
+        with pytest.raises(ValueError, match="is not finite in environment 0, episode 0, step 0"):
             step(actions)
 
 

@@ -70,7 +70,7 @@ def _check_unclipped(questions: Questions, rows: Any) -> None:
     if not isinstance(policy, BasePolicy) or policy.squash_output or distribution is None:
         return
     raw = view.raw_action(rows, deterministic=True).reshape(count(rows), -1)
-    shown: Any = questions.layout.unpack(questions.layout.pack(rows))
+    shown: Any = questions.layout.unpack(questions.packed(rows))
     mean = distribution(shown).mean.detach()
     compare("the action before it is clipped", raw, mean, rows)
 

@@ -31,7 +31,7 @@ def check_network(questions: Questions, network: StochasticPolicy, rows: Any) ->
     Raises:
         ValueError: says where its action or its distribution is another, and by how much.
     """
-    packed = questions.layout.pack(rows)
+    packed = questions.packed(rows)
     with torch.no_grad():
         action = network.finish(network.layers.mean(packed))
         compare("the policy", questions.measured(rows), action, rows)
@@ -56,9 +56,9 @@ def check_draws(questions: Questions, network: StochasticPolicy, rows: Any) -> N
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         told = questions.deployed(probes, deterministic=False).reshape(PROBES, DRAWS, -1)
-    generator = torch.Generator().manual_seed(SEED + 1)
+    generator = torch.Generator(questions.view.device).manual_seed(SEED + 1)
     with torch.no_grad():
-        drawn = network.draw(questions.layout.pack(probes), generator).double()
+        drawn = network.draw(questions.packed(probes), generator).double().cpu()
     for probe, (own, read) in enumerate(zip(told, drawn.reshape(told.shape), strict=True)):
         if gap := _differ(own, read):
             raise ValueError(

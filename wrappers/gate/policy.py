@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import spaces
 
 from safer_gym.wrappers.gate.deployed import check_deployed, check_unaltered
@@ -24,6 +25,7 @@ def admit(
     vec_normalize: Any = None,
     around: Any = None,
     live: bool = False,
+    device: str | torch.device = "cpu",
 ) -> PolicyView:
     """The view of a policy that can be measured in an environment with these spaces.
 
@@ -31,6 +33,7 @@ def admit(
         policy: whatever `as_victim` takes, or a view; one that was admitted already is returned.
         vec_normalize, live: see `view_of`.
         around: an observation of the environment; probes lie near it.
+        device: where the policy will be asked.
 
     Raises:
         ValueError: spaces that differ, a policy with a memory, a policy whose parts are not what
@@ -40,6 +43,7 @@ def admit(
     view = view_of(policy, vec_normalize, live=live)
     if view.admitted == (observation_space, action_space):
         return view
+    view = replace(view, device=device)
     check_spaces(view, observation_space, action_space)
     if not isinstance(action_space, spaces.Box):
         view.victim()

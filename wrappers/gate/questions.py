@@ -38,7 +38,7 @@ class Questions:
 
     def measured(self, rows: Any) -> Tensor:
         """What attacks and evaluations read at a batch of observations, [B, A]."""
-        packed = self.layout.pack(rows)
+        packed = self.packed(rows)
         shown: Any = self.layout.unpack(packed)
         try:
             with torch.no_grad():
@@ -57,6 +57,10 @@ class Questions:
                 f"{len(packed)} observations"
             )
         return answer
+
+    def packed(self, rows: Any) -> Tensor:
+        """A batch of observations as attacks see it."""
+        return self.layout.pack(rows).to(self.view.device)
 
     def alone(self, rows: Any) -> Tensor:
         """`measured`, one observation at a time."""
@@ -80,7 +84,7 @@ def apart(a: Tensor, b: Tensor, tolerance: float) -> tuple[int, float] | None:
     Differences count relative to the answers' own size, and absolutely below 1. NaN agrees with
     NaN: what is not finite is refused where it is acted on.
     """
-    a, b = a.double(), b.double()
+    a, b = a.double().cpu(), b.double().cpu()
     size = torch.maximum(a.abs(), b.abs()).nan_to_num(posinf=0.0).amax(0).clamp(min=1.0)
     same = (a == b) | (a.isnan() & b.isnan())
     error = torch.where(same, 0.0, (a - b).abs().nan_to_num(nan=torch.inf))

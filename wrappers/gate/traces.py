@@ -20,6 +20,8 @@ from safer_gym.wrappers.policies.view import PolicyView
 
 DEPTH = 4
 """Objects inside objects that are looked into."""
+MOST = 20_000
+"""Values that are looked at."""
 LARGE = 100_000
 """Of larger arrays every n-th number is taken."""
 LARGEST_SCRIPT = 10_000_000
@@ -39,7 +41,7 @@ def buffers_of(view: PolicyView) -> dict[str, Any]:
 def traces_of(view: PolicyView) -> dict[str, Any]:
     """Plain values that the policy's objects and functions hold, by a name that a user knows."""
     found: dict[str, Any] = {}
-    for name, value in _walk("policy", view.inner, DEPTH, set()):
+    for name, value in itertools.islice(_walk("policy", view.inner, DEPTH, set()), MOST):
         found[name] = value
     return found
 

@@ -162,17 +162,19 @@ def _behind(normaliser: VecNormalize | Normaliser, policy: PolicyLayers) -> Poli
         raise NotCoveredError("normalised Dict observations", "only a Box is")
     dtype = affine_layers(policy.layers)[0].weight.dtype
     deviation = torch.as_tensor(rms.var + normaliser.epsilon).flatten().double().sqrt()
-    shift = torch.as_tensor(rms.mean).flatten().double() / deviation
-    clip = _clip_layers(1 / deviation, -shift, float(normaliser.clip_obs))
+    mean = torch.as_tensor(rms.mean).flatten().double()
+    # The mean goes first, and in two parts: far from zero its float32 has too few digits.
+    eye, rounded = torch.eye(len(mean), dtype=torch.float64), mean.to(dtype).double()
+    ends = _clip_layers(1 / deviation, float(normaliser.clip_obs))
+    clip: list[Layer] = [Affine(eye, -rounded), Affine(eye, rounded - mean), *ends]
     clip = [Affine(*(t.to(dtype) for t in c)) if isinstance(c, Affine) else c for c in clip]
     layers = (*clip, *policy.layers)
     return PolicyLayers(layers, policy.action_dim, policy.squash, policy.scale, policy.describe)
 
 
-def _clip_layers(scale: Tensor, shift: Tensor, limit: float) -> list[Layer]:
-    """min(max(scale x + shift, -limit), limit) = relu(y + limit) - relu(y - limit) - limit."""
-    n = len(scale)
-    eye = torch.eye(n, dtype=scale.dtype)
-    ends = Affine(torch.cat([torch.diag(scale)] * 2), torch.cat([shift + limit, shift - limit]))
-    join = Affine(torch.cat([eye, -eye], dim=1), torch.full((n,), -limit, dtype=scale.dtype))
+def _clip_layers(scale: Tensor, limit: float) -> list[Layer]:
+    """min(max(scale x, -limit), limit) = relu(scale x + limit) - relu(scale x - limit) - limit."""
+    eye, limits = torch.eye(len(scale), dtype=scale.dtype), torch.full_like(scale, limit)
+    ends = Affine(torch.cat([torch.diag(scale)] * 2), torch.cat([limits, -limits]))
+    join = Affine(torch.cat([eye, -eye], dim=1), -limits)
     return [ends, Activation("relu"), join]

@@ -39,12 +39,14 @@ class PolicyView:
         draw: actions at raw observations, of a policy that acts only with noise; the victim is
             then the policy without it.
         admitted: the spaces for which `wrappers.gate` has admitted it.
+        device: where the observations are that it is asked about.
     """
 
     inner: Any
     normaliser: Normaliser | VecNormalize | None = None
     draw: Callable[[Tensor, torch.Generator], Tensor] | None = None
     admitted: tuple[spaces.Space, spaces.Space] | None = None
+    device: str | torch.device = "cpu"
 
     def victim(self) -> Victim:
         """Differentiable functions of raw observations."""
