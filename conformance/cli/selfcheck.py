@@ -28,13 +28,15 @@ def run_selfcheck(areas: str, *, as_json: bool, verbose: bool) -> None:
 
 def _print(report: SelfcheckReport, *, verbose: bool) -> None:
     rows = [
-        {"area": r.area, "check": r.name, "": "ok" if r.passed else "FAILED", "claim": r.claim}
+        {"area": r.area, "check": r.name, "": "ok" if r.passed else "FAILED"}
         for r in report.results
     ]
     print_table("Selfcheck", rows)
     for result in report.results:
         if verbose or not result.passed:
-            print(f"{result.fate}: {result.area}, {result.name}: {result.evidence}")
+            print(
+                f"{result.fate}: {result.area}, {result.name} ({result.claim}): {result.evidence}"
+            )
     seconds = sum(result.seconds for result in report.results)
     verdict = "passed" if report.passed else "FAILED"
     print(f"{verdict}: {len(report.results)} checks, {seconds:.0f} s\n{SCOPE}")

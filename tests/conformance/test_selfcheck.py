@@ -62,5 +62,5 @@ def test_the_command_prints_and_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "CHECKS", (GOOD._replace(area="balls", subject=3),))
     bad = run(app, ["selfcheck"])
     assert bad.exit_code == 1
-    assert "refuted: balls, even: 3 is odd" in bad.output
+    assert "refuted: balls, even (a number is even): 3 is odd" in bad.output
     assert run(app, ["selfcheck", "--areas", "bals"]).exit_code == 3

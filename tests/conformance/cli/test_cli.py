@@ -434,6 +434,6 @@ def test_the_demo_reports_then_trains_and_resumes(
     assert code == 0, err
     assert list(json.loads(out)["policies"]) == ["CVPO", "SAFER-attacked", "SAFER-attacked, fresh"]
     assert all(path.stat().st_mtime_ns == made for path, made in cached.items())
-    assert "How SAFER-attacked, fresh learnt" in (tmp_path / "index.html").read_text()
+    assert "Training of SAFER-attacked, fresh" in (tmp_path / "index.html").read_text()
     assert (tmp_path / "model.zip").exists()
     assert (tmp_path / "film.gif").exists()
