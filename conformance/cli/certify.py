@@ -12,6 +12,7 @@ from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.signature import read_key, signed
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.cli.measure import parse_numbers, parse_radii
+from safer_gym.conformance.cli.models import sidecar
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.summary import print_summary
@@ -19,7 +20,7 @@ from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.certificate import write_reports
-from safer_gym.wrappers.tasks import COST_LIMIT, Task, find_task
+from safer_gym.wrappers.tasks import TASKS, Task, find_task
 
 SHARES = (0.02, 0.04, 0.1, 0.2, 0.5, 1.0)
 """Radii of a certificate without requirements, as shares of the task's own."""
@@ -51,11 +52,11 @@ def run_certify(
     found = environment_of(model, task)
     loaded = load_policy(model, trust=trust, vec_normalize=vec_normalize or None)
     radii = parse_radii(eps)
-    if not requirement and found.geometry is not None:
-        # A task of ours: its own limit, and radii up to the one its policies train against.
+    if not requirement and found.name in TASKS:
+        # A registered task: its own limit, and radii up to the one its policies train against.
         radii = radii or tuple(share * found.eps for share in SHARES)
         if options["limit"] is None:
-            options["limit"] = COST_LIMIT
+            options["limit"] = found.cost_limit
     with Bar() as bar:
         certificate = certify(
             loaded.policy,
@@ -92,13 +93,15 @@ def _named(model: str, task: str) -> list[str]:
 
 
 def environment_of(model: str, task: str) -> Task:
-    """The task that was named, or that of a packaged policy.
+    """The task that was named, or that of a packaged policy or of the record beside a model.
 
     Raises:
-        ValueError: neither.
+        ValueError: none of these.
     """
     if not task and model in packaged_policies():
         task = model.split("/")[0]
+    if not task and Path(model).is_file():
+        task = str(sidecar(Path(model).with_suffix(".json")).get("task", ""))
     if not task:
         raise ValueError(f"{model} does not say its environment; pass --env")
     return find_task(task)

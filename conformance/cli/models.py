@@ -56,7 +56,7 @@ def find_model(
                 f"no file {model!r} and no packaged policy of that name; packaged are: "
                 f"{', '.join(packaged_policies()) or 'none'}"
             )
-        record = _sidecar(path.with_suffix(".json"))
+        record = sidecar(path.with_suffix(".json"))
         known_task, known = str(record.get("task", "")), _stated(path, record)
     if algorithm and find_algorithm(algorithm).place != find_algorithm(known or algorithm).place:
         raise ValueError(f"{model} holds a {known} model, not {algorithm}")
@@ -69,7 +69,7 @@ def find_model(
     return ModelFile(model, path, algorithm, task, record, trust, vec_normalize or None)
 
 
-def _sidecar(path: Path) -> dict[str, Any]:
+def sidecar(path: Path) -> dict[str, Any]:
     record = read_json(path) if path.exists() else {}
     if not isinstance(record, dict):
         raise ValueError(f"{path} must hold a JSON object that says how the model was made")
