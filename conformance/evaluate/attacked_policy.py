@@ -106,7 +106,7 @@ class AttackedPolicy:
             for row in obs:
                 where = f" in episode {block * ROWS + row}, step {step}"
                 check_finite(done[row], f"{where}, at the observation {shown[row]!r}")
-        return {row: tuple(array[row] for array in arrays) for row in obs}  # type: ignore[misc]
+        return {row: tuple(array[row] for array in arrays) for row in obs}
 
     def _answer(self, clean: Tensor, block: int, step: int) -> tuple[Answer, Tensor, AttackResult]:
         """What is seen and done, the policy's own action, and what the attack thinks of it."""

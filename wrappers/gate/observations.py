@@ -32,7 +32,9 @@ class ObservationCheck:
         elif isinstance(space, gym.spaces.Box):
             self._box = space
             self._kinds = "fiub" if np.issubdtype(space.dtype, np.floating) else "iub"
-            widest: tuple[Any, Any] = np.float32(-LARGEST), np.float32(LARGEST)
+            widest = np.float32(-LARGEST), np.float32(LARGEST)
+            self._low: Any
+            self._high: Any
             self._low, self._high = _limits(space) if bounded else widest
 
     def fault(self, obs: Any, axes: int = 0) -> str:
