@@ -14,6 +14,8 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
+from safer_gym.types import Victim
+
 HORIZON = 4
 
 
@@ -114,6 +116,11 @@ def far_hook() -> Any:
         lambda module, args, out: torch.where(args[0][:, :1] > 9.99, 1.0, out)
     )
     return model
+
+
+def another() -> Any:
+    """The first of them."""
+    return ppo(OtherAction)
 
 
 ANOTHER: dict[str, Callable[[], Any]] = {
@@ -277,6 +284,13 @@ REMEMBERING: dict[str, Callable[[], Any]] = {
 """They act by more than the observation."""
 
 
+class Writes(Network):
+    """Clips what it was given in the given memory."""
+
+    def forward(self, obs: Tensor) -> Tensor:
+        return super().forward(obs.clamp_(-0.01, 0.01))
+
+
 class WrongShape(Network):
     def forward(self, obs: Tensor) -> Tensor:
         return super().forward(obs).expand(-1, 3)
@@ -295,6 +309,7 @@ MISFITS: dict[str, Callable[[], Any]] = {
     "a model of other observations": of_other_spaces,
     "a network of other observations": lambda: nn.Linear(5, 1),
     "a network of other actions": WrongShape,
+    "a network that writes to observations": Writes,
     "a callable of other actions": lambda: lambda obs: np.zeros(2, np.float32),
 }
 """They do not fit the environment."""
@@ -307,11 +322,22 @@ def nan() -> nn.Module:
     return net
 
 
+class Unclipped:
+    """Its `predict` leaves it to the environment to cut actions to the box."""
+
+    def predict(self, obs: Any, deterministic: bool = True) -> Any:
+        return 3.0 * np.asarray(obs)[:, :1], None
+
+    def victim(self) -> Victim:
+        return Victim(lambda obs: torch.clamp(3.0 * obs[:, :1], -1.0, 1.0))
+
+
 HONEST: dict[str, Callable[[], Any]] = {
     "a PPO": ppo,
     "a SAC": sac,
     "a network": Network,
     "a scripted network": lambda: scripted(Network()),
+    "an object that leaves actions unclipped": Unclipped,
     "a function": lambda: lambda obs: 0.1 * np.tanh(obs[:1]),
     "an object that keeps its last action": lambda: _Shows(),
 }

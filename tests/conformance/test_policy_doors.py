@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from policy_specimens import ANOTHER, HONEST, MISFITS, REMEMBERING, Track, nan
 from stable_baselines3.common.vec_env import DummyVecEnv
+from typer.testing import CliRunner
 
 from safer_gym.attacks import make_attack
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.certify.strongest import strongest_attack
+from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.contracts import check_policy
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.pytest_gate import certified
@@ -139,3 +141,26 @@ def test_the_refusal_says_where_and_when() -> None:
         evaluate(nan(), Track, ["natural"], eps=0.0, n_episodes=2)
     with pytest.raises(ValueError, match=r"at the observation .* a difference of 0\.9"):
         evaluate(ANOTHER["a subclass with _predict"](), Track, ["natural"], eps=0.0, n_episodes=1)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ("recurrent", "returns a state"),
+        ("States", "returns a state"),
+        ("closure", "each time it is asked"),
+        ("noisy", "answered differently"),
+        ("of_other_spaces", "policy of this environment"),
+        ("nan", "not finite in episode"),
+        ("another", "not what attacks and bounds read"),
+    ],
+)
+def test_the_command_line_refuses_in_one_line(made: str, words: str) -> None:
+    gym.register("Track-v0", Track, max_episode_steps=4)
+    try:
+        command = ["certify", f"policy_specimens:{made}()", "--env", "Track-v0", "--eps", "0.01"]
+        found = CliRunner().invoke(app, [*command, "--limit", "1", "--episodes", "5"])
+    finally:
+        del gym.registry["Track-v0"]
+    assert (found.exit_code, words in " ".join(found.output.split())) == (3, True), found.output
+    assert "Traceback" not in found.output

@@ -25,8 +25,9 @@ def check_deployed(questions: Questions, rows: Any) -> None:
     view = questions.view
     if not view.has_parts:
         return
-    told = questions.deployed(rows)
-    compare("`predict(deterministic=True)`", told, questions.measured(rows), rows)
+    told, read = questions.deployed(rows), questions.measured(rows).cpu()
+    what = "`predict(deterministic=True)`"
+    compare(what, questions.clipped(told), questions.clipped(read), rows)
     if view.is_sb3:
         one, _ = view.predict(pick(rows, 0))
         alone = told.new_tensor(one).reshape(1, -1)
@@ -40,7 +41,7 @@ def check_unaltered(view: PolicyView) -> None:
     Raises:
         ValueError: names the hook or the method.
     """
-    if view.is_sb3 and (reason := altered(view.inner)):
+    if view.reads_sb3 and (reason := altered(view.inner)):
         raise ValueError(
             f"the policy may not be what attacks and bounds read of it: {reason}. To measure the "
             f"policy as a black box, pass {BLACK_BOX}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium import spaces
 
@@ -48,8 +47,7 @@ def admit(
     if not isinstance(action_space, spaces.Box):
         view.victim()
     else:
-        actions = int(np.prod(action_space.shape))
-        questions = Questions(view, observation_space, actions)
+        questions = Questions(view, observation_space, action_space)
         rows = anywhere(observation_space) if around is None else near(observation_space, around)
         check_no_memory(questions, rows)
         check_deployed(questions, rows)

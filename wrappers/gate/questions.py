@@ -22,11 +22,14 @@ class Questions:
     Args:
         view: the policy.
         observation_space: of the environment, a Box or a Dict.
-        actions: numbers in one action of the environment.
+        action_space: of the environment.
     """
 
-    def __init__(self, view: PolicyView, observation_space: spaces.Space, actions: int) -> None:
-        self.view, self.actions = view, actions
+    def __init__(
+        self, view: PolicyView, observation_space: spaces.Space, action_space: spaces.Box
+    ) -> None:
+        self.view, self.action_space = view, action_space
+        self.actions = int(np.prod(action_space.shape))
         self.layout = ObsLayout(observation_space)
 
     @classmethod
@@ -34,15 +37,17 @@ class Questions:
         """Of an admitted policy with Box actions."""
         assert view.admitted is not None
         observations, actions = view.admitted
-        return cls(view, observations, int(np.prod(actions.shape or ())))
+        assert isinstance(actions, spaces.Box)
+        return cls(view, observations, actions)
 
     def measured(self, rows: Any) -> Tensor:
         """What attacks and evaluations read at a batch of observations, [B, A]."""
         packed = self.packed(rows)
-        shown: Any = self.layout.unpack(packed)
+        shown: Any = self.layout.unpack(packed.clone())
+        given: Any = self.layout.unpack(packed)
         try:
             with torch.no_grad():
-                answer = self.view.victim().action(shown).detach().clone()
+                answer = self.view.victim().action(given).detach().clone()
         except (ValueError, TypeError):
             raise
         except Exception as error:
@@ -50,6 +55,8 @@ class Questions:
                 f"the policy cannot answer a batch of {len(packed)} observations of shape "
                 f"{tuple(packed.shape[1:])}: {type(error).__name__}: {error}"
             ) from error
+        if not _equal(given, shown):
+            raise ValueError("the policy writes to the observations that it is given")
         if tuple(answer.shape) != (len(packed), self.actions):
             raise ValueError(
                 f"the policy must return {self.actions} numbers for each observation, as the "
@@ -61,6 +68,12 @@ class Questions:
     def packed(self, rows: Any) -> Tensor:
         """A batch of observations as attacks see it."""
         return self.layout.pack(rows).to(self.view.device)
+
+    def clipped(self, actions: Tensor) -> Tensor:
+        """Actions [B, A] as the environment takes them: every door cuts them to its box."""
+        box: Any = self.action_space
+        low, high = (torch.as_tensor(np.array(end)).reshape(-1) for end in (box.low, box.high))
+        return torch.clamp(actions.double(), low.double(), high.double())
 
     def alone(self, rows: Any) -> Tensor:
         """`measured`, one observation at a time."""
@@ -76,6 +89,12 @@ class Questions:
 def count(rows: Any) -> int:
     """B of a batch."""
     return len(next(iter(rows.values()))) if isinstance(rows, dict) else len(rows)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return all(_equal(a[key], b[key]) for key in a)
+    return torch.equal(a, b)
 
 
 def apart(a: Tensor, b: Tensor, tolerance: float) -> tuple[int, float] | None:

@@ -79,6 +79,11 @@ class PolicyView:
         return isinstance(self.inner, (BaseAlgorithm, BasePolicy))
 
     @property
+    def reads_sb3(self) -> bool:
+        """Whether its parts are those of a policy of Stable-Baselines3, whoever holds it."""
+        return isinstance(getattr(self.inner, "policy", self.inner), BasePolicy)
+
+    @property
     def predicts(self) -> bool:
         """Whether it is deployed by a method `predict`."""
         return callable(getattr(self.inner, "predict", None))

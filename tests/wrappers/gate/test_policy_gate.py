@@ -8,13 +8,18 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import sb3_contrib
 import torch
+from adversary_toys import DictEnv, ImageEnv, PointEnv
 from certify_toys import Line, homing
 from hypothesis import given
 from hypothesis import strategies as st
 from policy_specimens import HONEST, Network, Track, ppo, sac
+from stable_baselines3 import PPO, SAC, TD3
 from torch import Tensor, nn
 
+from safer_gym.agents import CVPO
+from safer_gym.agents.frozen import FrozenAgent
 from safer_gym.wrappers import SmoothedPolicy, as_victim
 from safer_gym.wrappers.gate.network import check_draws, check_network
 from safer_gym.wrappers.gate.policy import admit
@@ -150,3 +155,38 @@ def test_a_smoothed_policy_is_seen_as_the_one_inside_that_draws() -> None:
     rows = torch.as_tensor(anywhere(SPACES[0]))
     assert torch.equal(view.victim().action(rows), smoothed.base.action(rows))
     assert view_of(view) is view
+
+
+KINDS = {
+    "sac": lambda env, policy: SAC(policy, env, buffer_size=10),
+    "td3": lambda env, policy: TD3(policy, env, buffer_size=10),
+    "sac with gSDE": lambda env, policy: SAC(policy, env, buffer_size=10, use_sde=True),
+    "tqc": lambda env, policy: sb3_contrib.TQC(policy, env, buffer_size=10),
+    "ppo": lambda env, policy: PPO(policy, env, n_steps=8, batch_size=8),
+    "ppo with gSDE": lambda env, policy: PPO(policy, env, n_steps=8, batch_size=8, use_sde=True),
+    "trpo": lambda env, policy: sb3_contrib.TRPO(policy, env, n_steps=8, batch_size=8),
+}
+
+
+@pytest.mark.parametrize(
+    ("make_env", "policy"),
+    [(PointEnv, "MlpPolicy"), (DictEnv, "MultiInputPolicy"), (ImageEnv, "CnnPolicy")],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_as_they_are_made_are_admitted(kind: str, make_env: Any, policy: str) -> None:
+    env = make_env()
+    model = KINDS[kind](env, policy)
+    view = admit(model, env.observation_space, env.action_space, around=env.reset(seed=0)[0])
+    assert view.inner is model
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_agents_of_this_package_are_looked_at_too(held: bool) -> None:
+    agent: Any = CVPO("MlpPolicy", Track(), device="cpu", policy_kwargs={"net_arch": [8]})
+    policy = FrozenAgent(agent.policy, "min", "max") if held else agent
+    admitted(policy)
+    handle = agent.policy.actor.register_forward_hook(lambda module, args, out: out)
+    with pytest.raises(ValueError, match="a forward hook is registered on its GaussianActor"):
+        admitted(policy)
+    handle.remove()
+    admitted(policy)
