@@ -153,6 +153,7 @@ def _decision(row: dict[str, Any], scope: str, rate: float) -> dict[str, Any]:
         "scope": scope,
         "confidence": 0.95,
         "mode": mode,
+        "channel": "observation",
         "verdict": verdict,
         "why": f"the bounds are {ends['lower']['value']:.4f} and {upper:.4f}"
         if upper is not None
@@ -220,6 +221,7 @@ def sample(weakness: float = 1.0, *, requirements: bool = True) -> dict[str, Any
         "attacks": [*ATTACKS, "learned"],
         "unlearned": [],
         "units": "raw",
+        "channel": "observation",
     }
 
 

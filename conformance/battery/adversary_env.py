@@ -1,4 +1,4 @@
-"""The adversary's own decision problem: see the truth, choose what the policy is shown."""
+"""The adversary's own decision problem: see the truth, choose what is moved."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ import torch
 from numpy.typing import NDArray
 
 from safer_gym.balls import LpBall
-from safer_gym.types import Victim
+from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
+from safer_gym.types import ActionFn, Victim
 from safer_gym.wrappers.gate.environment import EnvironmentGate
 from safer_gym.wrappers.gate.finite import check_finite
 
 
 class AdversaryEnv(gym.Env):
-    """Its observation is the true one, its action a place in the ball, its reward the cost.
+    """Its observation is what an attack is given, its action a place in the ball, its reward the
+    cost.
 
     Args:
         make_env: makes the victim's environment, with `info["cost"]`.
-        victim: who is deceived; it acts by its `action`.
-        ball: what the adversary may do to an observation.
+        victim: who is attacked; it acts by its `action`.
+        ball: what the adversary may do to the rows of its seat.
         temptation: weight of the victim's own reward in the adversary's. Cost is rare where a
             policy is safe, and what tempts a policy often leads there.
+        seat: where the adversary sits.
+        draw: how a policy with noise acts.
 
-    An action a in [-1, 1]^O shows the projection of obs + eps a on the ball. `info` is the
-    victim's, with `info["cost"]`.
+    An action a in [-1, 1] moves by the projection of eps a on the ball. `info` is the victim's,
+    with `info["cost"]`.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class AdversaryEnv(gym.Env):
         victim: Victim,
         ball: LpBall,
         temptation: float = 0.0,
+        seat: Seat = OBSERVATION,
+        draw: ActionFn | None = None,
     ) -> None:
         self.env = make_env()
         space = self.env.observation_space
@@ -43,9 +49,13 @@ class AdversaryEnv(gym.Env):
             raise TypeError(f"an adversary needs Box observations, the environment has {space}")
         self._gate = EnvironmentGate(space, bounded=False)
         self.victim, self.ball, self.temptation = victim, ball, temptation
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, space.shape, np.float32)
-        self.action_space = gym.spaces.Box(-1.0, 1.0, space.shape, np.float32)
-        self._obs: NDArray[np.float32] = np.zeros(space.shape, np.float32)
+        self.seat, self.draw = seat, draw
+        is_shown, rows = seat.channel == "observation", seat.rows
+        given, moves = (sum(rows.sizes),), (rows.n_moved,)
+        self.observation_space = gym.spaces.Box(
+            -np.inf, np.inf, space.shape if is_shown else given, np.float32
+        )
+        self.action_space = gym.spaces.Box(-1.0, 1.0, space.shape if is_shown else moves)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -53,35 +63,46 @@ class AdversaryEnv(gym.Env):
         """Begin an episode of the victim's environment."""
         super().reset(seed=seed)
         obs, info = self._gate.reset(self.env.reset(seed=seed, options=options), seed)
-        self._obs = np.asarray(obs, np.float32)
-        return self._obs, info
+        return self._begin(obs), info
 
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Show the victim something else, and let it act."""
-        answer = self._gate.step(self.env.step(self._deceived(action)))
+        """Attack the victim, and let it act."""
+        answer = self._gate.step(self.env.step(self._attacked(action)))
         obs, reward, terminated, truncated, info = answer
-        self._obs = np.asarray(obs, np.float32)
         gain = self._gate.cost(info) + self.temptation * reward
-        return self._obs, gain, terminated, truncated, info
+        return self._begin(obs), gain, terminated, truncated, info
 
     def close(self) -> None:
         """Close the victim's environment."""
         self.env.close()
 
-    def _deceived(self, action: NDArray[np.float32]) -> Any:
-        clean = torch.as_tensor(self._obs).unsqueeze(0)
-        shown = moved(self.ball, clean, torch.as_tensor(action).reshape(clean.shape))
+    def _begin(self, obs: Any) -> NDArray[np.float32]:
         with torch.no_grad():
-            chosen = self.victim.action(shown)[0].cpu().numpy()
-        check_finite(chosen, f" at the observation {shown[0].numpy()!r}")
+            given = torch.as_tensor(np.asarray(obs, np.float32)).unsqueeze(0)
+            self._turn = self.seat.begin(self.victim, given, self.draw)
+        return self._turn.centre[0].numpy().astype(np.float32)
+
+    def _attacked(self, action: NDArray[np.float32]) -> Any:
+        """The victim's action under attack; the world is disturbed on the way."""
+        centre = self._turn.centre
+        points = moved(self.ball, centre, torch.as_tensor(action).unsqueeze(0))
+        with torch.no_grad():
+            answer = self.seat.end(self._turn, points, self.draw or self.victim.action)
+        if answer.disturbance is not None:
+            inner: Any = self.env.unwrapped
+            inner.disturb(answer.disturbance[0].numpy())
         space: Any = self.env.action_space
+        chosen = answer.action[0].cpu().numpy()
+        check_finite(chosen, f" at the observation {answer.seen[0].numpy()!r}")
         legal = np.clip(chosen.reshape(space.shape), space.low, space.high)
         return legal.astype(space.dtype)
 
 
-def moved(ball: LpBall, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-    """What an adversary's action in [-1, 1] shows, [B, *O]."""
-    eps = ball.eps.to(obs)
-    return ball.project(obs, obs + eps * action.clamp(-1.0, 1.0).to(obs))
+def moved(ball: LpBall, rows: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+    """What an adversary's action in [-1, 1] makes of rows [B, *X]; it moves their last entries."""
+    steps = action.flatten(1).clamp(-1.0, 1.0).to(rows)
+    fixed = rows.flatten(1).shape[1] - steps.shape[1]
+    steps = torch.nn.functional.pad(steps, (fixed, 0)).view_as(rows)
+    return ball.project(rows, rows + ball.eps.to(rows) * steps)

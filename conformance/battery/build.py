@@ -12,7 +12,7 @@ from safer_gym.conformance.battery.learning import Lessons
 from safer_gym.conformance.battery.members import NONE, NULL, Member
 from safer_gym.conformance.certificate.record import LEFT_OUT, Refusal
 from safer_gym.conformance.evaluate.fitted_critics import FITTED
-from safer_gym.types import Attack, Victim
+from safer_gym.types import Attack, Channel, Victim
 
 _QUICK = ("mc", "mr", "mad", "uniform")
 _STANDARD = (
@@ -28,6 +28,16 @@ BATTERIES: dict[str, tuple[str, ...]] = {
 
 GRADIENT_FREE = "random search"
 NO_GRADIENT = "the policy gives no gradient"
+NO_CRITIC = "the policy has no critic of disturbances, and none is learned"
+UNABLE = (NO_GRADIENT, NO_CRITIC)
+"""Why an attack of a battery cannot be run, whatever is learned."""
+
+_NOT_ON: dict[Channel, tuple[str, ...]] = {
+    "observation": (),
+    "action": ("mc iterated",),
+    "disturbance": ("mc fitted", "mc iterated"),
+}
+"""What is learned for other channels alone."""
 LEARNED = ("mc fitted", "mc iterated", "learned")
 
 _ATTACKS: dict[str, Callable[[], Attack]] = {
@@ -59,15 +69,21 @@ class Battery(NamedTuple):
 
 
 def make_battery(
-    battery: str | Mapping[str, Attack], victim: Victim, lessons: Lessons, *, has_gradient: bool
+    battery: str | Mapping[str, Attack],
+    victim: Victim,
+    lessons: Lessons,
+    *,
+    has_gradient: bool,
+    channel: Channel = "observation",
 ) -> Battery:
     """The members that can be run against this victim.
 
     Args:
         battery: a name of BATTERIES, or attacks by label.
-        victim: whom to attack.
+        victim: whom to attack, as attacks on the channel see it.
         lessons: what was learned for the battery.
         has_gradient: whether the victim's action is a differentiable function.
+        channel: what is moved.
 
     Raises:
         ValueError: an unknown name, a label that is taken, or an attack of one's own that needs
@@ -79,11 +95,13 @@ def make_battery(
         return Battery("custom", {**NONE, **own}, ())
     name = choose("battery", battery, BATTERIES)
     members, left_out, unlearned = dict(NONE), [], []
-    for label in labels_of(name, has_gradient=has_gradient):
+    for label in labels_of(name, has_gradient=has_gradient, channel=channel):
         attack = lessons.attacks.get(label) if label in LEARNED else _ATTACKS[label]()
         missing = () if attack is None else lacking(attack, victim, has_gradient=has_gradient)
         if GRADIENT in missing:
             left_out.append(Refusal(LEFT_OUT.format(label=label), NO_GRADIENT))
+        elif missing and channel == "disturbance":
+            left_out.append(Refusal(LEFT_OUT.format(label=label), NO_CRITIC))
         elif attack is None or not all(lessons.critics.get(critic) for critic in missing):
             left_out.append(Refusal(LEFT_OUT.format(label=label), lessons.why_not))
             unlearned.append(label)
@@ -94,26 +112,37 @@ def make_battery(
 
 
 def check_battery(
-    battery: str | Mapping[str, Attack], victim: Victim, *, has_gradient: bool
+    battery: str | Mapping[str, Attack],
+    victim: Victim,
+    *,
+    has_gradient: bool,
+    channel: Channel = "observation",
 ) -> None:
     """Refuse a battery that could not be run, before anything is learned.
 
     Raises:
         ValueError, TypeError: as `make_battery`.
     """
-    make_battery(battery, victim, Lessons({}), has_gradient=has_gradient)
+    make_battery(battery, victim, Lessons({}), has_gradient=has_gradient, channel=channel)
 
 
-def labels_of(name: str, *, has_gradient: bool) -> tuple[str, ...]:
+def labels_of(
+    name: str, *, has_gradient: bool, channel: Channel = "observation"
+) -> tuple[str, ...]:
     """A battery's attacks; without gradients each has the one that needs none."""
-    labels = BATTERIES[choose("battery", name, BATTERIES)]
+    known = BATTERIES[choose("battery", name, BATTERIES)]
+    labels = tuple(label for label in known if label not in _NOT_ON[channel])
     if has_gradient or GRADIENT_FREE in labels:
         return labels
     return (GRADIENT_FREE, *labels)
 
 
-def missing_critics(name: str, victim: Victim, *, has_gradient: bool) -> tuple[str, ...]:
-    """Critics that attacks of a battery would ask in vain."""
+def missing_critics(
+    name: str, victim: Victim, *, has_gradient: bool, channel: Channel = "observation"
+) -> tuple[str, ...]:
+    """Critics that attacks of a battery would ask in vain, and that can be learned."""
+    if channel == "disturbance":
+        return ()
     named = (a for a in labels_of(name, has_gradient=has_gradient) if a not in LEARNED)
     lacks = [lacking(_ATTACKS[label](), victim, has_gradient=has_gradient) for label in named]
     return tuple(c for c in CRITICS if any(c in lack and GRADIENT not in lack for lack in lacks))

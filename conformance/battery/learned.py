@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.adversary_env import AdversaryEnv, moved
-from safer_gym.types import AttackResult, Victim
+from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
+from safer_gym.types import ActionFn, AttackResult, Victim
 from safer_gym.wrappers.adapters.global_seeds import global_seeds
 
 HIDDEN = (64, 64)
@@ -54,7 +55,7 @@ class LearnedAttack:
         generator: torch.Generator | None = None,
     ) -> AttackResult:
         seen = ((obs.float() - self.mean) / self.scale).clamp(-10.0, 10.0).flatten(1)
-        shown = moved(ball, obs, self.net(seen).view_as(obs)) if not ball.is_point else obs
+        shown = moved(ball, obs, self.net(seen)) if not ball.is_point else obs
         nothing = obs.new_zeros(len(obs))
         return AttackResult(shown, nothing, nothing)
 
@@ -66,15 +67,19 @@ def train_adversary(
     *,
     seed: int,
     options: PpoOptions | None = None,
+    seat: Seat = OBSERVATION,
+    draw: ActionFn | None = None,
 ) -> LearnedAttack:
     """Train an adversary in the ball; smaller balls may use it too, for it acts in their units."""
     options = options or PpoOptions()
-    size = _reward_size(victim, make_env, seed)
+
+    def meets(ball: LpBall, temptation: float) -> AdversaryEnv:
+        return AdversaryEnv(make_env, victim, ball, temptation, seat, draw)
+
+    size = _reward_size(meets(LpBall.of("linf", 0.0), 1.0), seed)
     temptation = options.temptation / size if size > 0.0 else 0.0
     with torch.random.fork_rng(), global_seeds(seed):
-        venv: Any = DummyVecEnv(
-            [lambda: AdversaryEnv(make_env, victim, ball, temptation)] * options.n_envs
-        )
+        venv: Any = DummyVecEnv([lambda: meets(ball, temptation)] * options.n_envs)
         venv.seed(seed)
         venv = VecNormalize(venv, gamma=options.gamma)
         model = PPO(
@@ -99,20 +104,20 @@ def train_adversary(
     )
 
 
-def empty_attack(shape: tuple[int, ...]) -> LearnedAttack:
-    """An attack of the right form, to load parameters into."""
-    size = int(np.prod(shape))
-    widths = (size, *HIDDEN)
+def attack_from(state: Mapping[str, Any]) -> LearnedAttack:
+    """An attack from its stored tensors."""
+    parameters = state["net"]
+    widths = [parameters["0.weight"].shape[1], *HIDDEN]
     layers: list[nn.Module] = []
     for fan_in, fan_out in zip(widths, HIDDEN, strict=False):
         layers += [nn.Linear(fan_in, fan_out), nn.Tanh()]
-    net = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], size))
-    return LearnedAttack(net, torch.zeros(shape), torch.ones(shape))
+    net = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], parameters[f"{len(layers)}.bias"].shape[0]))
+    net.load_state_dict(parameters)
+    return LearnedAttack(net, state["mean"], state["scale"])
 
 
-def _reward_size(victim: Victim, make_env: Callable[[], gym.Env], seed: int) -> float:
+def _reward_size(env: AdversaryEnv, seed: int) -> float:
     """Mean |reward| of a step in one benign episode of at most 500 steps."""
-    env = AdversaryEnv(make_env, victim, LpBall.of("linf", 0.0), temptation=1.0)
     try:
         env.reset(seed=seed)
         sizes: list[float] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -13,6 +14,7 @@ from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.learned import PpoOptions, train_adversary
 from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.evaluate.attacked_policy import Draw
+from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
 from safer_gym.types import Attack, QFn, Victim
 from safer_gym.wrappers.fitted_critics.critics import fit_critics
 
@@ -56,17 +58,16 @@ class TrainingContext(NamedTuple):
     seed: int
     store: Store
     has_gradient: bool
-    shape: tuple[int, ...]
-    """Of an observation."""
     draw: Draw | None = None
     """How the policy acts, where it has no deterministic mode."""
+    seat: Seat = OBSERVATION
+    """Where the adversary sits."""
 
 
 def attend(school: TrainingContext, course: Course) -> Lessons:
     """Learn one course; a stored result is taken as it is."""
     if course.name == "adversary":
-        shape = school.shape
-        learned = school.store.adversary(list(course), shape, lambda: _adversary(school, course))
+        learned = school.store.adversary(list(course), lambda: _adversary(school, course))
         return Lessons({"learned": learned})
     return _critics(school, course)
 
@@ -84,22 +85,27 @@ def merge(parts: list[Lessons], *, why_not: str) -> Lessons:
 def _adversary(school: TrainingContext, course: Course) -> Any:
     options = PpoOptions(timesteps=course.n_steps)
     seed = _seed(school)
-    victim = school.victim if school.draw is None else _drawing(school.victim, school.draw, seed)
-    return train_adversary(victim, school.make_env, school.ball, seed=seed, options=options)
-
-
-def _drawing(victim: Victim, draw: Draw, seed: int) -> Victim:
-    """The victim as the adversary meets it: its action is a draw."""
-    generator = torch.Generator().manual_seed(seed)
-    return victim._replace(action=lambda obs: draw(obs, generator))
+    draw = None
+    if school.draw is not None:
+        draw = partial(school.draw, generator=torch.Generator().manual_seed(seed))
+    return train_adversary(
+        school.victim,
+        school.make_env,
+        school.ball,
+        seed=seed,
+        options=options,
+        seat=school.seat,
+        draw=draw,
+    )
 
 
 def _critics(school: TrainingContext, course: Course) -> Lessons:
     plain = make_attack("mc") if school.has_gradient else make_attack("random_search", rounds=8)
     inputs = list(course)
     alone = school.store.critics("alone", inputs, _fit(school, course, None))
-    fitted = WithCritics(plain, q_reward=alone.q_reward, q_cost=alone.q_cost)
-    critics = {"q_reward": alone.q_reward, "q_cost": alone.q_cost}
+    judge = school.seat.rows.judge
+    critics = {"q_reward": judge(alone.q_reward), "q_cost": judge(alone.q_cost)}
+    fitted = WithCritics(plain, **critics)
     if not course.iterate:
         rates = (alone.diagnostics.cost_rate,)
         return Lessons({"mc fitted": fitted}, critics, rates=rates)

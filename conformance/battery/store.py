@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from safer_gym.conformance.battery.learned import LearnedAttack, empty_attack
+from safer_gym.conformance.battery.learned import LearnedAttack, attack_from
 from safer_gym.conformance.files import write_atomically
 from safer_gym.wrappers.fitted_critics.critics import (
     FittedCritics,
@@ -47,16 +47,11 @@ class Store:
         _save(path, critics_state(critics))
         return critics
 
-    def adversary(
-        self, inputs: Any, shape: tuple[int, ...], learn: Callable[[], LearnedAttack]
-    ) -> LearnedAttack:
+    def adversary(self, inputs: Any, learn: Callable[[], LearnedAttack]) -> LearnedAttack:
         """A stored adversary, or a newly trained one."""
         path = self._path("adversary", inputs)
         if path is not None and path.exists():
-            state = torch.load(path, weights_only=True)
-            attack = empty_attack(shape)
-            attack.net.load_state_dict(state["net"])
-            return LearnedAttack(attack.net, state["mean"], state["scale"])
+            return attack_from(torch.load(path, weights_only=True))
         attack = learn()
         net = dict(attack.net.state_dict())
         _save(path, {"net": net, "mean": attack.mean, "scale": attack.scale})

@@ -22,6 +22,7 @@ from safer_gym.conformance.figures.canvas import plotted
 from safer_gym.conformance.figures.columns import name_zones
 from safer_gym.conformance.files import write_json
 from safer_gym.conformance.untrusted import read_json
+from safer_gym.types import Channel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,6 +85,7 @@ class Decision:
     mode: Mode
     verdict: VerdictName
     why: str
+    channel: Channel = "observation"
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ class Certificate:
     units: str = "raw"
     """What eps counts: "raw" units of the observation, times `scale`; or "normalised", deviations
     of the policy's normaliser, which are the `scale`."""
+    channel: Channel = "observation"
+    """What the adversary moves."""
     schema: str = SCHEMA
     content_hash: str | None = None
     """SHA-256 of all the rest but the signature; see `seal`. None: of the schema before."""

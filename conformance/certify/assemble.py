@@ -70,6 +70,7 @@ def certificate(
         policy=subject.policy,
         environment=subject.environment,
         norm=settings.norm,
+        channel=plan.channel,
         scale=settings.scale,
         units=settings.units,
         limit=plan.limit,
@@ -139,12 +140,13 @@ def _refusals(run: Certification, battery: Battery) -> tuple[Refusal, ...]:
             )
         )
     if _is_cut(run):
-        refused.append(Refusal("observations beyond the observation space", CUT))
+        channel = run.plan.channel
+        refused.append(Refusal(f"{channel}s beyond the {channel} space", CUT))
     return (*refused, *battery.left_out)
 
 
 def _is_cut(run: Certification) -> bool:
-    """Whether the observation space cuts the adversary's ball."""
+    """Whether the space of what is moved cuts the adversary's ball."""
     ends = (run.subject.ball.low, run.subject.ball.high)
     return any(bool(torch.isfinite(end).any()) for end in ends)
 
@@ -158,10 +160,10 @@ def _flags(
     rows: Sequence[Row],
     notes: Sequence[EpisodeOfNote],
 ) -> tuple[Flag, ...]:
-    victim = run.subject.victim
+    victim, is_shown = run.subject.victim, run.plan.channel == "observation"
     plain = next(f for f in found if f.job.attack == NULL)
     costly = max(found, key=lambda f: float(f.result.costs.mean()) if f.result.traces else -1.0)
-    flags = policy_flags(victim, plain.result.traces)
+    flags = policy_flags(victim, plain.result.traces) if is_shown else []
     flags += critic_flags(victim, costly.result.traces)
     flags += battery_flags(rows, [m for m, member in battery.members.items() if member.gradient])
     flags += contradiction_flags(rows)

@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from safer_gym.balls import NORMS
-from safer_gym.conformance.battery.build import BATTERIES, NO_GRADIENT, labels_of
+from safer_gym.conformance.battery.build import BATTERIES, UNABLE, labels_of
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.evidence import AttackEvidence, Benign, Row, UpperEvery
 from safer_gym.conformance.certificate.record import (
@@ -112,7 +112,7 @@ def _named_battery(certificate: Certificate) -> tuple[tuple[str, ...], tuple[str
         return certificate.attacks[1:], ()
     blind = any(flag.name == "no-gradient" for flag in certificate.flags)
     reasons = {refusal.what: refusal.reason for refusal in certificate.refusals}
-    labels = labels_of(certificate.battery, has_gradient=not blind)
+    labels = labels_of(certificate.battery, has_gradient=not blind, channel=certificate.channel)
     why = {label: reasons.get(LEFT_OUT.format(label=label)) for label in labels}
     # An attack led by critics that were fitted for it says so in its label.
     kept = [
@@ -120,7 +120,7 @@ def _named_battery(certificate: Certificate) -> tuple[tuple[str, ...], tuple[str
         for label, reason in why.items()
         if reason is None
     ]
-    unlearned = [label for label, reason in why.items() if reason not in (None, NO_GRADIENT)]
+    unlearned = [label for label, reason in why.items() if reason not in (None, *UNABLE)]
     return tuple(dict.fromkeys(kept)), tuple(unlearned)
 
 

@@ -57,6 +57,7 @@ def decision(requirement: Requirement, row: Row, doubt: str = "") -> Decision:
         mode=requirement.mode,
         verdict=verdict,
         why=why,
+        channel=requirement.channel,
     )
 
 

@@ -82,6 +82,7 @@ def plan_of(certificate: Certificate) -> Plan:
         limit=certificate.limit,
         modes=[mode for mode in MODES if mode in modes | {r.mode for r in requirements}],
         delta=certificate.delta,
+        channel=certificate.channel,
     )
     plan = plan._replace(modes=tuple(mode for mode in plan.modes if mode in modes))
     places = [(row.mode, row.eps) for row in certificate.rows]
@@ -108,6 +109,7 @@ def _asked(decision: Decision) -> Requirement:
         scope=decision.scope,
         confidence=decision.confidence,
         mode=decision.mode,
+        channel=decision.channel,
         **bound,
     )
 

@@ -3,7 +3,8 @@
 Constant noise: squared mean shifts, for the Gaussian filter. Otherwise Renyi divergences of each
 order of ORDERS, for the Renyi filter. Then, for all policies, three sums of total variation: see
 `HAZARD`, `TV` and `TV_LEFT`. All are suprema over a formal enclosure at each state; for a smoothed
-policy over the ball itself, the same at all states.
+policy over the ball itself, the same at all states; of noisy actions, which an adversary moves, the
+radius over the deviation.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from safer_gym.bounds import (
 )
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.conformance.evaluate.outcomes import Floats
+from safer_gym.wrappers.policies.noisy_actions import NoisyActions
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 from safer_gym.wrappers.policies.stochastic import StochasticPolicy
 
-Drawing = StochasticPolicy | SmoothedPolicy
+Drawing = StochasticPolicy | SmoothedPolicy | NoisyActions
 """Policies whose noise bounds what an adversary can do."""
 
 HAZARD, TV, TV_LEFT = -3, -2, -1
@@ -83,13 +85,15 @@ def _columns(steps: Steps, left: Tensor) -> Floats:
 
 
 def _is_gaussian(policy: Drawing) -> bool:
-    return isinstance(policy, SmoothedPolicy) or policy.layers.has_constant_noise
+    return not isinstance(policy, StochasticPolicy) or policy.layers.has_constant_noise
 
 
 def _steps(policy: Drawing, obs: Tensor, ball: LpBall) -> Steps:
+    if isinstance(policy, NoisyActions):
+        return _shifted(policy.shift(ball, obs))
     if isinstance(policy, SmoothedPolicy):
         shift = torch.full((len(obs),), policy.shift(ball, tuple(obs.shape[1:]))).double()
-        return Steps(shift.square().unsqueeze(-1), torch.erf(shift / math.sqrt(8)))
+        return _shifted(shift)
     benign = policy.layers.distribution(obs)
     if not policy.layers.has_constant_noise:
         enclosure = enclose_policy(policy.layers, obs, ball)
@@ -98,3 +102,8 @@ def _steps(policy: Drawing, obs: Tensor, ball: LpBall) -> Steps:
     shift = mean_shift(mean, benign.mean, benign.scale)
     still = GaussianEnclosure(mean, Enclosure(benign.scale.double(), benign.scale.double()))
     return Steps(shift.square().unsqueeze(-1), tv_shift(still, benign))
+
+
+def _shifted(shift: Tensor) -> Steps:
+    """Gaussians of equal covariance whose means are `shift` deviations apart [T]."""
+    return Steps(shift.square().unsqueeze(-1), torch.erf(shift / math.sqrt(8)))

@@ -22,7 +22,7 @@ from safer_gym.conformance.certify.run import Certification, Settings
 from safer_gym.conformance.certify.seeds import SPAN, start_of
 from safer_gym.conformance.certify.subject import make_subject
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
-from safer_gym.types import Attack
+from safer_gym.types import Attack, Channel
 
 DEFAULT_EPISODES = 200
 BENIGN_FACTOR = 20
@@ -61,15 +61,16 @@ def certify(
     device: str = "cpu",
     vec_normalize: Any = None,
     units: str = "raw",
+    channel: Channel | None = None,
     progress: Progress | None = None,
 ) -> Certificate:
-    """Bound the worst case of episodic cost over adversaries that tamper with observations.
+    """Bound the worst case of episodic cost over adversaries inside a ball.
 
     Args:
         policy: Whatever `as_victim` takes: a model, a torch module or a callable.
         make_env: Makes one environment with `info["cost"]`, or a Gymnasium id.
         requirement: What must hold; decides `eps`, `limit` and `modes` where they are not given.
-        eps: Radii of the ball around each observation.
+        eps: Radii of the ball around what the adversary moves.
         limit: An episode with a cost above it is a violation.
         norm: "linf", "l2" or "l1".
         scale: Radius per dimension at eps = 1; None: the same for all.
@@ -99,7 +100,12 @@ def certify(
             policy's digest.
         units: What `eps` counts. "raw": units of the environment's observations, also where the
             policy reads normalised ones. "normalised": standard deviations of its VecNormalize,
-            which then are the `scale`.
+            which then are the `scale`; for observations alone.
+        channel: What the adversary moves: "observation", "action", or "disturbance" of an
+            environment that can be disturbed; default: that of the requirements, or "observation".
+            Of a policy with noise an adversary of actions knows all but the noise of the step. A
+            bound over every such adversary needs Gaussian noise on the action and nothing else of
+            the policy.
         progress: Called now and then.
 
     Raises:
@@ -110,7 +116,7 @@ def certify(
     if noise.is_any:
         check_modes(requirements, modes)
         modes = ("stochastic",)
-    plan = make_plan(requirements, eps=eps, limit=limit, modes=modes, delta=delta)
+    plan = make_plan(requirements, eps=eps, limit=limit, modes=modes, delta=delta, channel=channel)
     most = _count("episodes", episodes, DEFAULT_EPISODES, SPAN)
     settings = Settings(
         battery=battery,
@@ -139,6 +145,7 @@ def certify(
         noise=noise,
         vec_normalize=vec_normalize,
         units=units,
+        channel=plan.channel,
     )
     settings = settings._replace(scale=subject.scale, units=units)
     return Certification(plan, settings, subject, progress, started).run()

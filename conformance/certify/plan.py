@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from safer_gym.choices import choose
 from safer_gym.conformance.certificate.requirement import MODES, Metric, Mode, Requirement
+from safer_gym.types import CHANNELS, Channel
 
 DEFAULT_DELTA = 0.05
 DEFAULT_RATE = 0.05
@@ -31,6 +32,8 @@ class Plan(NamedTuple):
     limit: float
     delta: float
     requirements: tuple[Requirement, ...]
+    channel: Channel = "observation"
+    """What the adversary moves."""
 
     def rate(self, mode: Mode) -> float:
         """The violation rate of a mode's headline: its first requirement's, or the default."""
@@ -53,12 +56,13 @@ def make_plan(
     limit: float | None,
     modes: Sequence[Mode] | None,
     delta: float | None,
+    channel: Channel | None = None,
 ) -> Plan:
     """Settle what is asked.
 
     Raises:
-        ValueError: neither a requirement nor radii and a limit; limits that differ; a delta that
-            a requirement's confidence does not allow.
+        ValueError: neither a requirement nor radii and a limit; limits or channels that differ; a
+            delta that a requirement's confidence does not allow.
     """
     asked = () if eps is None else _radii(eps)
     radii = tuple(sorted({*asked, *(r.eps for r in requirements)}))
@@ -70,7 +74,12 @@ def make_plan(
         if r.mode not in chosen:
             raise ValueError(f"modes {chosen} leave out that of the requirement {r}")
     return Plan(
-        radii, chosen, _limit(requirements, limit), _delta(requirements, delta), tuple(requirements)
+        radii,
+        chosen,
+        _limit(requirements, limit),
+        _delta(requirements, delta),
+        tuple(requirements),
+        _channel(requirements, channel),
     )
 
 
@@ -118,6 +127,17 @@ def _limit(requirements: Sequence[Requirement], limit: float | None) -> float:
     if not means:
         raise ValueError("limit must be given: an episode with a cost above it is a violation")
     return means[0]
+
+
+def _channel(requirements: Sequence[Requirement], channel: Channel | None) -> Channel:
+    channels = {r.channel for r in requirements}
+    if channel is not None:
+        channels.add(choose("channel", channel, CHANNELS))
+    if len(channels) > 1:
+        raise ValueError(
+            f"a certificate has one channel, got {sorted(channels)}; make one certificate for each"
+        )
+    return channels.pop() if channels else "observation"
 
 
 def _delta(requirements: Sequence[Requirement], delta: float | None) -> float:

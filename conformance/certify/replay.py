@@ -62,6 +62,7 @@ def replay(
         certificate.limit,
         certificate.delta,
         (),
+        certificate.channel,
     )
     settings = Settings(
         battery=battery,
@@ -161,6 +162,7 @@ def _same_subject(
         device="cpu",
         noise=NONE if isinstance(policy, SmoothedPolicy) else noise,
         vec_normalize=vec_normalize,
+        channel=certificate.channel,
     )
     for name in ("policy", "environment"):
         recorded, found = getattr(certificate, name).digest, getattr(subject, name).digest

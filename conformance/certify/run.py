@@ -90,8 +90,10 @@ class Certification:
         self.say = progress or (lambda what, share: None)
         self.started = started
         self.deadline = started + settings.seconds * (1 - RESERVE)
-        self.climbs = has_gradient(subject.victim, subject.probe)
-        check_battery(settings.battery, subject.victim, has_gradient=self.climbs)
+        self.climbs = has_gradient(subject.target, subject.probe)
+        check_battery(
+            settings.battery, subject.target, has_gradient=self.climbs, channel=plan.channel
+        )
 
     def run(self) -> Certificate:
         """All steps."""
@@ -122,7 +124,11 @@ class Certification:
         lessons = learn(self.settings.battery, self._school(), speed)
         self.say("learning", 1.0)
         battery = make_battery(
-            self.settings.battery, self.subject.victim, lessons, has_gradient=self.climbs
+            self.settings.battery,
+            self.subject.target,
+            lessons,
+            has_gradient=self.climbs,
+            channel=self.plan.channel,
         )
         return lessons, battery
 
@@ -138,6 +144,7 @@ class Certification:
             self.settings.n_envs,
             self.settings.device,
             self.subject.limits,
+            self.subject.seat,
         )
 
     def _pilot(self) -> tuple[list[Found], float]:
@@ -164,6 +171,8 @@ class Certification:
             "scale": settings.scale,
             "seed": settings.start,
         }
+        if self.plan.channel != "observation":
+            key["channel"] = self.plan.channel
         radii = [eps for eps in self.plan.eps if eps > 0] or [0.0]
         return TrainingContext(
             subject.victim,
@@ -174,8 +183,8 @@ class Certification:
             settings.start,
             Store(settings.cache, key),
             self.climbs,
-            subject.shape,
             subject.stochastic.draw if subject.stochastic and subject.why_stochastic else None,
+            subject.seat,
         )
 
     def _search(self, pool: Pool[Job, Result], battery: Battery) -> list[Found]:

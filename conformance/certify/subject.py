@@ -19,13 +19,15 @@ from safer_gym.conformance.certify.noise import NONE, ONE_MODE, Noise, fitted
 from safer_gym.conformance.certify.records import environment_record, policy_record
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
+from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat, ball_in, moved_space, seat_in
 from safer_gym.conformance.loading.normaliser import as_normaliser
-from safer_gym.types import Victim
+from safer_gym.types import Channel, Victim
 from safer_gym.wrappers.gate.network import check_draws, check_network
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation, near
 from safer_gym.wrappers.gate.questions import Questions
 from safer_gym.wrappers.gate.visited import check_visited
+from safer_gym.wrappers.policies.noisy_actions import NoisyActions
 from safer_gym.wrappers.policies.normaliser import deviations
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 from safer_gym.wrappers.policies.stochastic import StochasticPolicy, noisy_policy, stochastic_policy
@@ -35,6 +37,16 @@ from safer_gym.wrappers.units import UNITS
 UNDECLARED = (
     "{stack} stacks frames, and a radius around each frame is another ball than that around the "
     "stack: declare the ball on the stack by `scale`, a radius for each entry of the observation"
+)
+
+NO_DISTURBANCE = (
+    "a disturbance meets the world and not the policy's noise, so that no noise hides it; no bound "
+    "over every adversary is known on this channel"
+)
+NOT_ON_ACTIONS = (
+    "the policy's noise is not added to its action as the environment takes it (it is on the "
+    "observation, or goes through tanh), so that a moved action is not a moved mean; certify with "
+    "action_noise"
 )
 
 MakeEnv = Callable[[], gym.Env]
@@ -62,13 +74,24 @@ class Subject(NamedTuple):
     """The policy as its gate admitted it."""
     scale: tuple[float, ...] | None = None
     """Raw radius of each entry at eps = 1; None: one for all."""
+    seat: Seat = OBSERVATION
+    """Where the adversary sits; the ball is of its rows."""
+    space: gym.spaces.Box | None = None
+    """Of an observation."""
+
+    @property
+    def target(self) -> Victim:
+        """The policy as attacks see it."""
+        return self.seat.rows.view(self.victim)
 
     @property
     def probe(self) -> Tensor:
-        """An observation that the space allows, as a batch of one."""
-        return torch.clamp(
-            torch.zeros(1, *self.shape), self.ball.low.float(), self.ball.high.float()
-        )
+        """What an attack is given at an observation that the space allows, as a batch of one."""
+        assert self.space is not None
+        low, high = (torch.as_tensor(end).float() for end in (self.space.low, self.space.high))
+        obs = torch.clamp(torch.zeros(1, *self.shape), low, high)
+        with torch.no_grad():
+            return self.seat.begin(self.victim, obs).centre
 
     @property
     def high(self) -> float | None:
@@ -103,6 +126,7 @@ def make_subject(
     noise: Noise = NONE,
     vec_normalize: Any = None,
     units: str = "raw",
+    channel: Channel = "observation",
 ) -> Subject:
     """Resolve what the user passed.
 
@@ -121,33 +145,55 @@ def make_subject(
         actions, stack = env.action_space, _frame_stack(env)
         normaliser, obs = as_normaliser(vec_normalize), first_observation(env, 0)
         view = admit(policy, space, actions, vec_normalize=normaliser, around=obs, device=device)
+        scale = _scale_of(units, scale, view, channel)
+        seat, shape = seat_in(env, channel), moved_space(env, channel).shape
+        ball = ball_in(env, seat, norm, _radii(scale, shape, channel))
     finally:
         env.close()
-    scale = _scale_of(units, scale, view)
     noise = _own_noise(policy, noise)
-    victim, stochastic, why = _deployed(policy, view, noise, space, actions)
+    victim, stochastic, why = _deployed(policy, view, noise, space, actions, channel)
     if isinstance(stochastic, StochasticPolicy):
         check_network(Questions.of(view), stochastic, near(space, obs))
         check_draws(Questions.of(view), stochastic, near(space, obs))
+    why_no_bound = UNDECLARED.format(stack=stack) if stack and scale is None else ""
+    if channel != "observation":
+        stochastic, why_no_bound = _moved(stochastic, channel)
     return Subject(
         victim,
         stochastic,
         why,
         ONE_MODE if noise.is_any else "",
         make,
-        LpBall.of(norm, _radii(scale, space.shape), low=space.low, high=space.high),
+        ball,
         space.shape,
         policy_record(view, victim, space, source, noise),
         environment,
-        UNDECLARED.format(stack=stack) if stack and scale is None else "",
+        why_no_bound,
         view,
         None if scale is None else tuple(float(s) for s in scale),
+        seat,
+        space,
     )
 
 
-def _scale_of(units: str, scale: Any, view: PolicyView) -> Any:
+def _moved(stochastic: Drawing | None, channel: Channel) -> tuple[Drawing | None, str]:
+    """How the policy draws where the adversary moves something else than observations, and why no
+    bound over every adversary is known; "" where one is."""
+    if channel == "disturbance":
+        return stochastic, NO_DISTURBANCE
+    own = stochastic.on_actions() if isinstance(stochastic, StochasticPolicy) else stochastic
+    if isinstance(own, NoisyActions):
+        return own, ""
+    return stochastic, NOT_ON_ACTIONS
+
+
+def _scale_of(units: str, scale: Any, view: PolicyView, channel: Channel) -> Any:
     if choose("units", units, UNITS) == "raw":
         return scale
+    if channel != "observation":
+        raise ValueError(
+            f"units='normalised' counts in deviations of observations; got {channel!r}"
+        )
     if scale is not None:
         raise ValueError("scale or units='normalised', not both: the deviations are the scale")
     return deviations(view.normaliser)
@@ -190,9 +236,13 @@ def _deployed(
     noise: Noise,
     space: gym.spaces.Box,
     actions: gym.Space,
+    channel: Channel,
 ) -> tuple[Victim, Drawing | None, str]:
     """What attacks may use, how the policy draws, or why it does not."""
     victim = view.victim()
+    if noise.action is not None and channel != "observation":
+        # Nothing of the policy is enclosed there: it may be a black box.
+        return victim, NoisyActions.constant(victim.action, _deviations(noise.action, actions)), ""
     if noise.observation is not None:
         if isinstance(policy, SmoothedPolicy):
             return victim, policy, ""
@@ -204,12 +254,15 @@ def _deployed(
     return victim, *_stochastic(view)
 
 
-def _noisy(view: PolicyView, deviations: tuple[float, ...], space: gym.Space) -> StochasticPolicy:
+def _deviations(deviations: tuple[float, ...], space: gym.Space) -> np.ndarray:
     if not isinstance(space, gym.spaces.Box):
         raise TypeError(f"action_noise needs Box actions, the environment has {space}")
-    std = fitted("action_noise", deviations, space.shape).reshape(-1)
+    return fitted("action_noise", deviations, space.shape).reshape(-1)
+
+
+def _noisy(view: PolicyView, deviations: tuple[float, ...], space: gym.Space) -> StochasticPolicy:
     try:
-        return noisy_policy(view, std)
+        return noisy_policy(view, _deviations(deviations, space))
     except NotCoveredError as error:
         raise ValueError(f"action_noise can not be bounded on this policy: {error}") from error
 
@@ -221,13 +274,13 @@ def _stochastic(view: PolicyView) -> tuple[Drawing | None, str]:
         return None, str(error)
 
 
-def _radii(scale: Any, shape: tuple[int, ...]) -> Any:
+def _radii(scale: Any, shape: tuple[int, ...], channel: Channel) -> Any:
     if scale is None:
         return 1.0
     radii = np.asarray(scale, dtype=float)
     if radii.shape != shape or not (np.isfinite(radii).all() and (radii >= 0).all()):
         raise ValueError(
-            f"scale must be {shape} numbers >= 0, one for each entry of the observation; got "
+            f"scale must be {shape} numbers >= 0, one for each entry of the {channel}; got "
             f"{scale!r}"
         )
     return radii

@@ -34,8 +34,13 @@ def learn(battery: str | Mapping[str, Any], school: TrainingContext, speed: Spee
     battery without them supports no PASS.
     """
     climbs = school.has_gradient
-    labels = () if isinstance(battery, Mapping) else labels_of(battery, has_gradient=climbs)
-    missing = labels and missing_critics(str(battery), school.victim, has_gradient=climbs)
+    channel = school.seat.channel
+    labels: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    if not isinstance(battery, Mapping):
+        labels = labels_of(battery, has_gradient=climbs, channel=channel)
+        target = school.seat.rows.view(school.victim)
+        missing = missing_critics(battery, target, has_gradient=climbs, channel=channel)
     courses = []
     if missing or "mc fitted" in labels:
         course = (LONG_COURSES if battery == "full" else COURSES)[0]

@@ -22,6 +22,7 @@ from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Floats, Trace
+from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
 from safer_gym.types import Victim
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.visited import check_repeats
@@ -43,6 +44,8 @@ class World(NamedTuple):
     device: str
     limits: Limits = Limits()
     """Of every episode."""
+    seat: Seat = OBSERVATION
+    """Where the adversary sits; the ball is of its rows."""
 
 
 class Job(NamedTuple):
@@ -106,6 +109,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
         device=world.device,
         draw=stochastic.draw if stochastic else None,
         fixed=not member.own_noise,
+        seat=world.seat,
     )
     numbers = range(job.first, job.first + job.episodes)
     episodes = run_episodes(

@@ -54,7 +54,8 @@ def run_certify(
     radii = parse_radii(eps)
     if not requirement and found.name in TASKS:
         # A registered task: its own limit, and radii up to the one its policies train against.
-        radii = radii or tuple(share * found.eps for share in SHARES)
+        if options["channel"] in (None, "observation"):
+            radii = radii or tuple(share * found.eps for share in SHARES)
         if options["limit"] is None:
             options["limit"] = found.cost_limit
     with Bar() as bar:

@@ -18,6 +18,9 @@ TaskOption = Annotated[
 ]
 Eps = Annotated[str, typer.Option(help="Radii of the attack, e.g. 0.01,0.05; default: the task's.")]
 Norm = Annotated[str, typer.Option(help="linf, l2 or l1.")]
+Channel = Annotated[
+    str, typer.Option(help="What attacks move: observation, action or disturbance.")
+]
 Episodes = Annotated[int, typer.Option(min=1, help="Episodes under each attack.")]
 Seed = Annotated[int, typer.Option(help="Seed of the first episode; all attacks share the starts.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
@@ -107,6 +110,7 @@ def attack(
     as_json: Json = False,
     vec_normalize: VecNormalizeFile = "",
     units: Units = "raw",
+    channel: Channel = "observation",
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
     asked = f"natural,{attacks}"
@@ -124,6 +128,7 @@ def attack(
         as_json=as_json,
         vec_normalize=vec_normalize,
         units=units,
+        channel=channel,
     )
 
 
@@ -145,6 +150,7 @@ def evaluate(
     as_json: Json = False,
     vec_normalize: VecNormalizeFile = "",
     units: Units = "raw",
+    channel: Channel = "observation",
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
     from safer_gym.conformance.cli.measure import run_measure
@@ -163,6 +169,7 @@ def evaluate(
         as_json=as_json,
         vec_normalize=vec_normalize,
         units=units,
+        channel=channel,
     )
 
 
@@ -190,7 +197,7 @@ def certify(
     limit: Annotated[float | None, typer.Option(help="Cost above which an episode fails.")] = None,
     norm: Norm = "linf",
     scale: Annotated[
-        str, typer.Option(help="Radius of each entry of the observation at eps = 1; all alike: 1.")
+        str, typer.Option(help="Radius of each entry of what is moved at eps = 1; all alike: 1.")
     ] = "",
     modes: Annotated[str, typer.Option(help="deterministic, stochastic or both.")] = "",
     action_noise: Annotated[
@@ -220,6 +227,13 @@ def certify(
     as_json: Json = False,
     vec_normalize: VecNormalizeFile = "",
     units: Units = "raw",
+    channel: Annotated[
+        str,
+        typer.Option(
+            help="What the adversary moves: observation, action or disturbance; default: that of "
+            "the requirements, or observation."
+        ),
+    ] = "",
 ) -> None:
     """Bound a policy's worst-case cost under attack; exit 0 pass, 1 fail, 2 inconclusive."""
     from safer_gym.conformance.cli.certify import run_certify
@@ -249,6 +263,7 @@ def certify(
         seed=seed,
         cache=cache,
         sign=sign,
+        channel=channel or None,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import typer
 
 from safer_gym import __version__
+from safer_gym.attacks.channels import ChannelRows
+from safer_gym.choices import choose
 from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
@@ -17,8 +19,10 @@ from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import NATURAL, evaluate, named_attacks
 from safer_gym.conformance.evaluate.fitted_critics import StandIns
 from safer_gym.conformance.evaluate.outcomes import Outcomes
+from safer_gym.conformance.evaluate.seat import seat_in
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.loading.normaliser import normaliser_digest
+from safer_gym.types import CHANNELS, Channel
 from safer_gym.wrappers.tasks import Task, find_task
 
 
@@ -32,6 +36,7 @@ class Plan(NamedTuple):
     seed: int
     traces: int = 0
     units: str = "raw"
+    channel: Channel = "observation"
 
     def jobs(self) -> Iterator[tuple[str, float]]:
         """Pairs of attack and radius."""
@@ -55,17 +60,23 @@ def run_measure(
     as_json: bool,
     vec_normalize: str = "",
     units: str = "raw",
+    channel: str = "observation",
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
 
     Raises:
+        ValueError: no radius on a channel for which the task has none.
         typer.Exit: with code 1, the worst mean cost is above `max_cost`.
     """
     one_thread()
     file = find_model(model, algorithm, task, trust=trust, vec_normalize=vec_normalize)
     found = find_task(file.task)
-    radii = parse_radii(eps) or (found.eps,)
-    plan = Plan(parse_names(attacks), radii, norm, episodes, seed, units=units)
+    moved = choose("channel", channel, CHANNELS)
+    radii = parse_radii(eps)
+    if not radii and moved != "observation":
+        raise ValueError(f"eps must be given on the {moved} channel; the task's is of observations")
+    radii = radii or (found.eps,)
+    plan = Plan(parse_names(attacks), radii, norm, episodes, seed, units=units, channel=moved)
     with Bar() as bar:
         outcomes = measure(file, found, plan, bar)
     _print(file, found, outcomes, max_cost, as_json=as_json)
@@ -92,7 +103,8 @@ def measure(
         if known is None:
             if stand_ins is None:
                 policy = load_model(file)
-                stand_ins = StandIns(policy, task.make, plan.seed, bar.say)
+                rows = _rows(task, plan.channel)
+                stand_ins = StandIns(policy, task.make, plan.seed, bar.say, rows)
             met = stand_ins.led({attack: named[attack]})
             known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
             cache.store(inputs, known)
@@ -169,7 +181,16 @@ def _run(
         seed=plan.seed,
         traces=plan.traces,
         progress=progress,
+        channel=plan.channel,
     )[0]
+
+
+def _rows(task: Task, channel: Channel) -> ChannelRows:
+    env = task.make()
+    try:
+        return seat_in(env, channel).rows
+    finally:
+        env.close()
 
 
 def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) -> dict[str, Any]:
@@ -185,6 +206,7 @@ def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) ->
         "seed": plan.seed,
         "traces": plan.traces,
         "version": __version__,
+        **({} if plan.channel == "observation" else {"channel": plan.channel}),
     }
 
 
@@ -192,7 +214,9 @@ def _print(
     file: ModelFile, task: Task, outcomes: list[Outcomes], max_cost: float | None, *, as_json: bool
 ) -> None:
     if not as_json:
-        print_outcomes(f"{file.name} on {task.env_id}", [(file.name, o) for o in outcomes])
+        channel = outcomes[0].channel
+        where = "" if channel == "observation" else f", attacks on the {channel}"
+        print_outcomes(f"{file.name} on {task.env_id}{where}", [(file.name, o) for o in outcomes])
         return
     worst = max(o.mean_cost for o in outcomes)
     print_json(

@@ -52,6 +52,12 @@ class StandIns:
         for name, attack in named.items():
             if isinstance(attack, str) or not (missing := lacking(attack, self._victim)):
                 ready[name] = attack
+            elif self._rows.channel == "disturbance":
+                needed = " and ".join(f"{critic}_disturbed" for critic in missing)
+                raise ValueError(
+                    f"attack {name!r} needs the policy's {needed}; critics of disturbances are not "
+                    "learned"
+                )
             else:
                 own = {c: self._rows.judge(getattr(self._learned(), c)) for c in missing}
                 ready[name + FITTED] = WithCritics(attack, **own)

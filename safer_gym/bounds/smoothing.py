@@ -37,10 +37,31 @@ def smoothing_shift(ball: LpBall, noise_std: Any, shape: Sequence[int]) -> float
     std = torch.as_tensor(noise_std, dtype=torch.float64).expand(tuple(shape)).flatten()
     if not bool((std >= 0).all()):
         raise ValueError(f"noise_std must be >= 0; got {noise_std!r}")
-    ratio = torch.where(eps > 0, eps / std, 0.0)
-    # For l1 and l2 the farthest point lies on the axis where eps / std is largest.
-    reach = ratio.norm() if ball.p == math.inf else ratio.max()
-    return float(reach) * (1 + _MARGIN)
+    return float(noise_shift(ball.p, eps, std))
+
+
+def noise_shift(p: float, eps: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """sup over ||delta / eps||_p <= 1 of ||scale^-1 delta||_2, for each batch entry.
+
+    Exact for deviations, and for Cholesky factors in l1 and l2; an upper bound for those in linf.
+
+    Args:
+        p: 1, 2 or inf.
+        eps: radii [D]; 0 freezes an entry.
+        scale: standard deviations [D] or [B, D], or lower Cholesky factors [B, D, D].
+    """
+    if scale.dim() == 3:
+        inverse = torch.linalg.solve_triangular(scale, torch.diag(eps).to(scale), upper=False)
+        if p == 2:
+            return torch.linalg.matrix_norm(inverse, ord=2) * (1 + _MARGIN)
+        ends = inverse.norm(dim=-2)
+        # In a box the sum of the axes' images is never too small.
+        reach = ends.sum(-1) if p == math.inf else ends.amax(-1)
+    else:
+        ratio = torch.where(eps > 0, eps / scale, 0.0)
+        # For l1 and l2 the farthest point lies on the axis where eps / std is largest.
+        reach = ratio.norm(dim=-1) if p == math.inf else ratio.amax(-1)
+    return reach * (1 + _MARGIN)
 
 
 def smoothing_bound(p: Any, ball: LpBall, noise_std: Any, shape: Sequence[int], steps: int) -> Any:

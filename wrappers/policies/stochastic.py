@@ -15,11 +15,54 @@ from torch import Tensor, nn
 from safer_gym.bounds import Affine, Layers, NotCoveredError, PolicyLayers, with_constant_noise
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.layers import policy_layers
+from safer_gym.wrappers.policies.noisy_actions import NoisyActions
 from safer_gym.wrappers.policies.normaliser import Normaliser
 from safer_gym.wrappers.policies.view import PolicyView
 
 Finish = Callable[[Tensor], Tensor]
 """From a draw [B, A], in the units in which the noise is added, to an action of the environment."""
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """A draw in the environment's units, clipped to the box [A]."""
+
+    low: Tensor
+    high: Tensor
+
+    @property
+    def unit(self) -> Tensor:
+        """What a unit of the draw is in the environment's."""
+        return torch.ones_like(self.low)
+
+    @property
+    def middle(self) -> Tensor:
+        """Where the draw's zero is."""
+        return torch.zeros_like(self.low)
+
+    def __call__(self, drawn: Tensor) -> Tensor:
+        return torch.clamp(drawn, self.low.to(drawn), self.high.to(drawn))
+
+
+@dataclass(frozen=True)
+class Unscaled:
+    """A draw in halves of the box [A], clipped and brought into the environment's units."""
+
+    low: Tensor
+    high: Tensor
+
+    @property
+    def unit(self) -> Tensor:
+        """What a unit of the draw is in the environment's."""
+        return 0.5 * (self.high - self.low)
+
+    @property
+    def middle(self) -> Tensor:
+        """Where the draw's zero is."""
+        return 0.5 * (self.high + self.low)
+
+    def __call__(self, drawn: Tensor) -> Tensor:
+        return self.low.to(drawn) + (drawn.clamp(-1.0, 1.0) + 1.0) * self.unit.to(drawn)
 
 
 @dataclass(frozen=True)
@@ -36,6 +79,24 @@ class StochasticPolicy:
     layers: PolicyLayers
     finish: Finish
     makes_noise: bool = False
+
+    def on_actions(self) -> NoisyActions | None:
+        """The noise as noise on the action itself; None where it goes through tanh, or where
+        nobody knows what follows the draw."""
+        finish = self.finish
+        if not isinstance(finish, (Clipped, Unscaled)):
+            return None
+
+        def deviation(obs: Tensor) -> Tensor:
+            scale = self.layers.distribution(obs).scale
+            unit = finish.unit.to(scale)
+            return scale * (unit.unsqueeze(-1) if scale.dim() == 3 else unit)
+
+        def mean(obs: Tensor) -> Tensor:
+            found = self.layers.mean(obs)
+            return found * finish.unit.to(found) + finish.middle.to(found)
+
+        return NoisyActions(mean, deviation)
 
     def draw(self, obs: Tensor, generator: torch.Generator) -> Tensor:
         """Actions [B, A] in the environment's units at `obs` [B, *O]."""
@@ -122,21 +183,21 @@ def noisy_policy(
         return StochasticPolicy(with_constant_noise(layers, std), lambda drawn: drawn, True)
     low, high = _box(model)
     if not bool(torch.isfinite(high - low).all()):
-        return StochasticPolicy(with_constant_noise(layers, std), _clipped(low, high), True)
+        return StochasticPolicy(with_constant_noise(layers, std), Clipped(low, high), True)
     middle, half = (high + low) / 2, (high - low) / 2
     deviations = torch.as_tensor(std, dtype=torch.float64).expand(layers.action_dim)
     layers = with_constant_noise(layers, deviations / half)
     if isinstance(model, ActorCriticPolicy):
         layers = replace(layers, layers=_in_units(layers.layers, middle, half))
     squash = "tanh" if layers.squash == "tanh" or _draws_before_tanh(model) else "clip"
-    return StochasticPolicy(replace(layers, squash=squash), _unscaled_and_clipped(low, high), True)
+    return StochasticPolicy(replace(layers, squash=squash), Unscaled(low, high), True)
 
 
 def _finish(policy: BaseModel) -> Finish:
     low, high = _box(policy)
     if isinstance(policy, ActorCriticPolicy):
-        return _clipped(low, high)
-    finish = _unscaled_and_clipped(low, high)
+        return Clipped(low, high)
+    finish = Unscaled(low, high)
     if _draws_before_tanh(policy):
         return lambda drawn: finish(torch.tanh(drawn))
     return finish
@@ -152,19 +213,6 @@ def _box(policy: BaseModel) -> tuple[Tensor, Tensor]:
 def _draws_before_tanh(policy: BaseModel) -> bool:
     """SAC and TQC."""
     return hasattr(getattr(policy, "actor", policy), "latent_pi")
-
-
-def _clipped(low: Tensor, high: Tensor) -> Finish:
-    return lambda drawn: torch.clamp(drawn, low.to(drawn), high.to(drawn))
-
-
-def _unscaled_and_clipped(low: Tensor, high: Tensor) -> Finish:
-    """From [-1, 1] to the box."""
-
-    def finish(drawn: Tensor) -> Tensor:
-        return low.to(drawn) + (drawn.clamp(-1.0, 1.0) + 1.0) * (0.5 * (high - low)).to(drawn)
-
-    return finish
 
 
 def _in_units(layers: Layers, middle: Tensor, half: Tensor) -> Layers:

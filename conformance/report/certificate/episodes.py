@@ -42,7 +42,8 @@ def pictures(episode: Data, certificate: Data) -> Iterator[tuple[Markup, str]]:
     same = " Dotted: without an attack." if "calm_costs" in trace else ""
     cost = partial(paint_cost, trace=trace, limit=certificate["limit"])
     yield drawn(cost, "Cost so far"), f"Cost so far, step by step.{same}"
-    yield from _observation(trace, episode["eps"], certificate.get("scale"))
+    if certificate.get("channel", "observation") == "observation":
+        yield from _observation(trace, episode["eps"], certificate.get("scale"))
 
 
 def _in_the_plane(positions: NDArray | None) -> bool:

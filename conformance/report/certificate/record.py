@@ -47,7 +47,9 @@ def _steps(horizon: int | None) -> str | None:
 
 def _ball(data: Data) -> str:
     each = "" if data["scale"] is None else f", per dimension {data['scale']}"
-    return f"{data['norm']}, around each observation{each}"
+    channel = data.get("channel", "observation")
+    around = "no disturbance" if channel == "disturbance" else f"each {channel}"
+    return f"{data['norm']}, around {around}{each}"
 
 
 def _pairs(values: Data) -> str:

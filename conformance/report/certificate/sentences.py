@@ -79,6 +79,21 @@ def said(certificate: Data) -> list[str]:
     return found
 
 
+_MOVES = {
+    "observation": "The adversary moves what the policy sees, by at most ε in the {norm} norm at "
+    "each step, and never beyond the bounds that the observation space declares. Other ways to "
+    "interfere, with actions, dynamics or the reward of training, are not covered.",
+    "action": "The adversary moves the policy's action, by at most ε in the {norm} norm at each "
+    "step, and never beyond the bounds that the action space declares. Of a policy with noise it "
+    "knows all but the noise of the step. Other ways to interfere, with observations, dynamics or "
+    "the reward of training, are not covered.",
+    "disturbance": "The adversary disturbs the world, by at most ε in the {norm} norm at each "
+    "step, and never beyond the bounds that the disturbance space declares. Other ways to "
+    "interfere, with observations, actions or the reward of training, are not covered.",
+}
+"""What the adversary does, by channel."""
+
+
 def not_said(certificate: Data) -> list[str]:
     """The limits of the claims: first those of this certificate, then those of any."""
     found = [f"{capital(r['what'])}: {r['reason']}" for r in certificate["refusals"]]
@@ -88,9 +103,7 @@ def not_said(certificate: Data) -> list[str]:
         *_undeployed(certificate),
         "The bounds under the attacks speak of the attacks that were run. A stronger attack may "
         "do more; only the bounds over every adversary exclude that.",
-        f"The adversary moves what the policy sees, by at most ε in the {certificate['norm']} "
-        "norm at each step, and never beyond the bounds that the observation space declares. Other "
-        "ways to interfere, with actions, dynamics or the reward of training, are not covered.",
+        _MOVES.get(certificate["channel"], "").format(norm=certificate["norm"]),
         "All episodes ran in this environment, from the starts that it draws. How well it stands "
         "for the real system is not a question that this certificate can answer.",
         "It is about exactly the policy and the environment whose digests it states; after "

@@ -99,7 +99,7 @@ def test_what_was_learned_comes_back_from_disk(tmp_path: Path) -> None:
         )
 
     obs = torch.linspace(-1, 1, 9).unsqueeze(1)
-    attacks = [store.adversary([1], (1,), adversary) for _ in range(2)]
+    attacks = [store.adversary([1], adversary) for _ in range(2)]
     shown = [attack(homing().victim(), obs, linf(0.4)).obs for attack in attacks]
     assert torch.equal(*shown)
     pairs = [store.critics("alone", [1], critics) for _ in range(2)]
