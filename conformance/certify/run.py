@@ -16,6 +16,7 @@ from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.certificate.record import Certificate, Flag
 from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify import assemble
+from safer_gym.conformance.certify.frames import stacks_frames
 from safer_gym.conformance.certify.independence import repeat_flags
 from safer_gym.conformance.certify.ledger import Ledger
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
@@ -32,7 +33,7 @@ from safer_gym.conformance.certify.search import (
     search_jobs,
 )
 from safer_gym.conformance.certify.shares import split
-from safer_gym.conformance.certify.subject import Subject
+from safer_gym.conformance.certify.subject import UNDECLARED, Subject
 from safer_gym.conformance.certify.train_battery import Speed, learn
 from safer_gym.conformance.certify.world import Job, Result, World, run_job
 from safer_gym.conformance.evaluate.env_pool import EnvPool
@@ -102,6 +103,7 @@ class Certification:
 
     def _run(self) -> Certificate:
         pilot, seconds = self._pilot()
+        self._declared(pilot)
         lessons, battery = self.prepare(seconds)
         world = self.world(battery.members)
         with Pool(run_job, world, self.settings.workers) as pool:
@@ -161,6 +163,14 @@ class Certification:
         self.say("looking", 1.0)
         return found, seconds / sum(int(f.result.lengths.sum()) for f in found)
 
+    def _declared(self, pilot: Sequence[Found]) -> None:
+        """Without a declared ball nothing bounds every adversary of stacked frames."""
+        seen = [trace.clean for found in pilot for trace in found.result.traces]
+        open_to_bounds = self.settings.scale is None and not self.subject.why_no_bound
+        if open_to_bounds and stacks_frames(seen):
+            why = UNDECLARED.format(stack="the observation")
+            self.subject = self.subject._replace(why_no_bound=why)
+
     def _school(self) -> TrainingContext:
         subject, settings = self.subject, self.settings
         key = {
@@ -209,7 +219,8 @@ class Certification:
             unlearned=battery.unlearned,
         )
         remember(ledger, found)
-        for pilot in (f for f in found if f.job.mode == "stochastic" and f.job.radii):
+        bounded = not self.subject.why_no_bound
+        for pilot in (f for f in found if bounded and f.job.mode == "stochastic" and f.job.radii):
             assert self.subject.stochastic is not None
             choose_compositions(ledger, self.subject.stochastic, pilot, *self.caps[:2])
         return ledger
