@@ -127,6 +127,8 @@ LEFT_OUT = "attack {label!r}"
 """What is refused where the battery cannot run an attack."""
 NO_MEAN = "upper ends of the mean"
 """What is refused where nobody knows the largest cost of an episode."""
+BEYOND = "observations beyond the observation space"
+"""What is refused where the space has bounds: the adversary's ball is cut by them."""
 
 
 @dataclass(frozen=True)

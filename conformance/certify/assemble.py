@@ -13,6 +13,7 @@ from safer_gym.conformance.battery import NULL, Battery
 from safer_gym.conformance.battery.learning import Lessons
 from safer_gym.conformance.certificate.evidence import Benign, Row
 from safer_gym.conformance.certificate.record import (
+    BEYOND,
     EVERY_ADVERSARY,
     NO_MEAN,
     NO_MODE,
@@ -141,7 +142,7 @@ def _refusals(run: Certification, battery: Battery) -> tuple[Refusal, ...]:
         )
     if _is_cut(run):
         channel = run.plan.channel
-        refused.append(Refusal(f"{channel}s beyond the {channel} space", CUT))
+        refused.append(Refusal(BEYOND.format(channel=channel), CUT))
     return (*refused, *battery.left_out)
 
 

@@ -10,10 +10,11 @@ from datetime import datetime
 import numpy as np
 
 from safer_gym.balls import NORMS
-from safer_gym.conformance.battery.build import BATTERIES, UNABLE, labels_of
+from safer_gym.conformance.battery.build import BATTERIES, GRADIENT_FREE, UNABLE, labels_of
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.evidence import AttackEvidence, Benign, Row, UpperEvery
 from safer_gym.conformance.certificate.record import (
+    BEYOND,
     EVERY_ADVERSARY,
     LEFT_OUT,
     NO_MEAN,
@@ -21,6 +22,7 @@ from safer_gym.conformance.certificate.record import (
     Certificate,
     replay_command,
 )
+from safer_gym.conformance.certificate.requirement import MODES
 from safer_gym.conformance.certify.compositions.registry import TRIVIAL
 from safer_gym.conformance.certify.noise import noise_of
 from safer_gym.conformance.certify.search import CALM, CHOSEN, EPISODES
@@ -139,6 +141,12 @@ def _refusals(certificate: Certificate) -> Iterator[str]:
     for what in sorted(needed):
         if not found.get(what):
             yield f"the refusals do not give a reason for {what!r}"
+    known = {BEYOND, NO_MEAN, *(NO_MODE.format(mode=mode) for mode in {*MODES} - modes), *needed}
+    if certificate.battery in BATTERIES:
+        known |= {LEFT_OUT.format(label=label) for label in BATTERIES[certificate.battery]}
+        known.add(LEFT_OUT.format(label=GRADIENT_FREE))
+    for what in sorted(found.keys() - known):
+        yield f"{what!r} is nothing that a certificate refuses"
     if len(found) < len(certificate.refusals):
         yield "something is refused twice"
 
