@@ -295,6 +295,9 @@ class Checker:
         larger = [r for r in self.rows_of(row["mode"]) if r["eps"] >= row["eps"]]
         for metric in METRICS:
             end = row[metric]["upper_every"]
+            if row["eps"] == 0:
+                yield from self.unmoved(row, metric, end, larger[1:])
+                continue
             if end["mode"] != "stochastic":
                 yield f"no bound of the {metric} over every adversary is of that mode"
             if end["refused"] is not None or row["mode"] == "deterministic":
@@ -321,6 +324,41 @@ class Checker:
                     yield f"the trivial bound of the {metric} is {cap:g}"
             else:
                 yield from self.composed(row, metric, end, cap)
+
+    def unmoved(self, row: Data, metric: str, end: Data, larger: list[Data]) -> Iterator[str]:
+        """At eps = 0 the bound without an attack, or a lower one of a larger radius."""
+        what, cap = (
+            f"the bound of the {metric} without room",
+            1.0 if metric == "rate" else self.high,
+        )
+        if cap is None:
+            if not end["refused"] or any(end[k] != v for k, v in NOTHING.items()):
+                yield f"{what} is refused, or is not"
+            return
+        found = [a for a in row["attacks"] if a["attack"] == "null"]
+        value = found[0][f"{metric}_upper"] if found else cap
+        made = {**NOTHING, "value": value, "eps": 0.0, "mode": row["mode"]}
+        made["n"] = found[0]["n"] if found else 0
+        made["hits"] = found[0]["violations"] if found and metric == "rate" else 0
+        made["vacuous"] = value >= cap
+        bounded = [r for r in larger if r[metric]["upper_every"]["refused"] is None]
+        bounded = bounded if row["mode"] == "stochastic" else []
+        best = min(
+            (r[metric]["upper_every"] for r in bounded), key=lambda e: e["value"], default=None
+        )
+        if best is not None and best["value"] < value:
+            made = {k: best[k] for k in made}
+        spent = [self.delta(row, "worst", metric, "upper")]
+        spent += [self.delta(r, "every", metric, "upper") for r in bounded]
+        if None in spent or not close(end["delta"], math.fsum(spent)):
+            yield f"the delta of {what} is another"
+        skipped = ("delta", "spent", "promises")
+        if (
+            end["refused"]
+            or end["spent"]
+            or any(end[k] != made[k] for k in made if k not in skipped)
+        ):
+            yield f"{what} is not {made['value']:g}"
 
     def composed(self, row: Data, metric: str, end: Data, cap: float) -> Iterator[str]:
         """A bound over every adversary, from the benign episodes of its own radius."""

@@ -125,10 +125,10 @@ NO_MODE = "the {mode} policy"
 """What is refused where the policy lacks a mode that was asked for."""
 LEFT_OUT = "attack {label!r}"
 """What is refused where the battery cannot run an attack."""
+BEYOND = "{channel}s beyond the {channel} space"
+"""What is refused where the space is bounded: the ball is cut by its bounds."""
 NO_MEAN = "upper ends of the mean"
 """What is refused where nobody knows the largest cost of an episode."""
-BEYOND = "observations beyond the observation space"
-"""What is refused where the space has bounds: the adversary's ball is cut by them."""
 
 
 @dataclass(frozen=True)

@@ -136,17 +136,15 @@ def _refusals(certificate: Certificate) -> Iterator[str]:
     environment = certificate.environment
     if environment.horizon is None or environment.max_step_cost is None:
         needed.add(NO_MEAN)
-    elif NO_MEAN in found:
-        yield f"the refusal of {NO_MEAN} contradicts the environment's record"
     for what in sorted(needed):
         if not found.get(what):
             yield f"the refusals do not give a reason for {what!r}"
-    known = {BEYOND, NO_MEAN, *(NO_MODE.format(mode=mode) for mode in {*MODES} - modes), *needed}
-    if certificate.battery in BATTERIES:
-        known |= {LEFT_OUT.format(label=label) for label in BATTERIES[certificate.battery]}
-        known.add(LEFT_OUT.format(label=GRADIENT_FREE))
-    for what in sorted(found.keys() - known):
-        yield f"{what!r} is nothing that a certificate refuses"
+    allowed = needed | {NO_MODE.format(mode=mode) for mode in MODES if mode not in modes}
+    allowed.add(BEYOND.format(channel=certificate.channel))
+    labels = (*BATTERIES.get(certificate.battery, ()), GRADIENT_FREE)
+    allowed |= {LEFT_OUT.format(label=label) for label in labels}
+    if surplus := found.keys() - allowed:
+        yield f"the refusals {sorted(surplus)} contradict the rows, or are none"
     if len(found) < len(certificate.refusals):
         yield "something is refused twice"
 

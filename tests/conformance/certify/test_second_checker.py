@@ -32,6 +32,7 @@ WORDS = ("evidence", "why", "reason", "what", "replay", "refused", "source")
 """Text that the checker does not read."""
 UNREAD = (
     "refusals",
+    "units",
     "flags",
     "episodes.",
     "scale",
