@@ -68,3 +68,16 @@ def require_known(argument: str, names: Iterable[str], *makers: Callable[..., An
     known = {name for maker in makers for name in inspect.signature(maker).parameters}
     for name in names:
         choose(argument, name, sorted(known - {"self", "args", "kwargs"}))
+
+
+def refuse_sde(options: dict[str, Any]) -> None:
+    """Take Stable-Baselines3's options of state-dependent exploration out of `options`.
+
+    Raises:
+        ValueError: it is asked for; an attack and the E-step need a plain Gaussian.
+    """
+    asked = options.pop("use_sde", False)
+    options.pop("sde_sample_freq", None)
+    options.pop("use_sde_at_warmup", None)
+    if asked:
+        raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")

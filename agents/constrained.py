@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from stable_baselines3.common.base_class import maybe_make_env
+from stable_baselines3.common.base_class import BaseAlgorithm, maybe_make_env
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from stable_baselines3.common.utils import update_learning_rate
 from torch.optim import Optimizer
@@ -16,22 +18,42 @@ from typing_extensions import Self
 from safer_gym.agents.arguments import require_box
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.choice import COST_BUFFERS
-from safer_gym.agents.finite import NotFiniteError, require_finite, require_finite_transition
+from safer_gym.agents.finite import (
+    NotFiniteError,
+    require_finite,
+    require_finite_transition,
+    require_finite_weights,
+)
 from safer_gym.agents.frozen import FrozenAgent
-from safer_gym.agents.model_file import SafeFiles
+from safer_gym.agents.model_file import LAYOUT, FilePath, algorithm_of, read_data, replacing
+from safer_gym.agents.options import grouped
 from safer_gym.agents.victim import make_victim
 from safer_gym.types import Victim
+
+if TYPE_CHECKING:  # mixed in before an algorithm of Stable-Baselines3
+    _Base = BaseAlgorithm
+else:
+    _Base = object
 
 TOTAL_TIMESTEPS = 200_000
 """What `learn()` takes if nothing is said: CVPO's recipe of Ball-Circle."""
 
 
-class Constrained(SafeFiles):
+class Constrained(_Base):
     """Mixed in before an algorithm of Stable-Baselines3: episode sums, logs, a victim. Abstract.
 
     The algorithm makes `cost_monitor` and `replay_buffer`, and calls `_seed_draws` when it is set
     up; its policy has `actor`, `critic` and `cost_critic`.
     """
+
+    GROUPS: ClassVar[dict[str, Any]] = {}
+    """The groups of options, by the constructor's arguments, with their defaults."""
+    algorithm: str
+    """Name of the class that wrote the file; stored with the model."""
+    layout: int
+    """LAYOUT of the version that wrote the file; stored with the model."""
+    reads_normalised: bool
+    """Whether it was trained behind a VecNormalize; stored with the model."""
 
     reward_aggregation: str
     cost_aggregation: str
@@ -66,6 +88,70 @@ class Constrained(SafeFiles):
             value: from the name of a saved attribute to its value.
         """
         return FrozenAgent(policy, value("reward_aggregation"), value("cost_aggregation"))
+
+    # ------------------------------------------------------------------ files
+
+    def save(
+        self,
+        path: FilePath,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
+        """As in Stable-Baselines3.
+
+        Raises:
+            OSError: the file could not be written; an older one under that name is untouched.
+            NotFiniteError: (a ValueError) a weight is not finite; the same.
+        """
+        require_finite_weights(self.policy.state_dict())
+        self.algorithm, self.layout = type(self).__name__, LAYOUT
+        normaliser = self.get_vec_normalize_env()
+        self.reads_normalised = normaliser is not None and normaliser.norm_obs
+        with replacing(path, "zip") as target:
+            super().save(target, exclude, include)
+
+    def save_replay_buffer(self, path: FilePath) -> None:
+        """As in Stable-Baselines3. Raises OSError as `save` does."""
+        with replacing(path, "pkl") as target:
+            OffPolicyAlgorithm.save_replay_buffer(self, target)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: FilePath, *args: Any, **kwargs: Any) -> Self:
+        """As in Stable-Baselines3, whose keyword arguments change attributes; options too.
+
+        Raises:
+            ValueError: the file is not a model, another algorithm's, or of another layout.
+        """
+        wrote = algorithm_of(path)
+        own = [base.__name__ for base in cls.__mro__ if issubclass(base, Constrained)]
+        if wrote is not None and wrote not in own:
+            raise ValueError(
+                f"{path} holds a {wrote} model; {cls.__name__}.load reads only {cls.__name__} "
+                f"models. Use {wrote}.load."
+            )
+        layout = read_data(path).get("layout", 1)
+        if wrote is not None and layout != LAYOUT:
+            raise ValueError(
+                f"{path} was written by another version of safer-gym (layout {layout}; this one "
+                f"reads layout {LAYOUT}): its training cannot go on here. Its policy can still be "
+                "used: safer_gym.conformance.loading.load_policy(path), or safer-gym evaluate."
+            )
+        single = {field.name for group in cls.GROUPS.values() for field in fields(group)}
+        changed = {key: kwargs.pop(key) for key in {*single, *cls.GROUPS} & kwargs.keys()}
+        if changed:
+            kwargs["_changed"] = changed
+        return super().load(path, *args, **kwargs)
+
+    def _change_options(self) -> None:
+        """Take in what `load` was asked to change; to be called before the agent is set up."""
+        changed = vars(self).pop("_changed", None)
+        if changed is None:
+            return
+        groups = grouped(changed, {name: getattr(self, name) for name in self.GROUPS})
+        vars(self).update(groups)
+        for group in groups.values():  # some have an attribute of their own
+            values = {field.name: getattr(group, field.name) for field in fields(group)}
+            vars(self).update({key: value for key, value in values.items() if key in vars(self)})
 
     # ------------------------------------------------------------------ collection
 

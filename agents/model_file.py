@@ -6,79 +6,15 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from typing_extensions import Self
-
-from safer_gym.agents.finite import require_finite_weights
-
-LAYOUT = 2
+LAYOUT = 3
 """Of a saved agent's attributes. Agents of another layout cannot go on learning here."""
 
 FilePath = str | Path | io.BufferedIOBase
-
-
-class SafeFiles(BaseAlgorithm):
-    """`save`, `save_replay_buffer` and `load` of Stable-Baselines3, made safe."""
-
-    algorithm: str
-    """Name of the class that wrote the file; stored with the model."""
-    layout: int
-    """LAYOUT of the version that wrote the file; stored with the model."""
-    reads_normalised: bool
-    """Whether it was trained behind a VecNormalize; stored with the model."""
-
-    def save(
-        self,
-        path: FilePath,
-        exclude: Iterable[str] | None = None,
-        include: Iterable[str] | None = None,
-    ) -> None:
-        """As in Stable-Baselines3.
-
-        Raises:
-            OSError: the file could not be written; an older one under that name is untouched.
-            NotFiniteError: (a ValueError) a weight is not finite; the same.
-        """
-        require_finite_weights(self.policy.state_dict())
-        self.algorithm, self.layout = type(self).__name__, LAYOUT
-        normaliser = self.get_vec_normalize_env()
-        self.reads_normalised = normaliser is not None and normaliser.norm_obs
-        with replacing(path, "zip") as target:
-            super().save(target, exclude, include)
-
-    def save_replay_buffer(self, path: FilePath) -> None:
-        """As in Stable-Baselines3. Raises OSError as `save` does."""
-        with replacing(path, "pkl") as target:
-            OffPolicyAlgorithm.save_replay_buffer(self, target)  # type: ignore[arg-type]
-
-    @classmethod
-    def load(cls, path: FilePath, *args: Any, **kwargs: Any) -> Self:
-        """As in Stable-Baselines3.
-
-        Raises:
-            ValueError: the file is not a model, another algorithm's, or of another layout.
-        """
-        wrote = algorithm_of(path)
-        own = [base.__name__ for base in cls.__mro__ if issubclass(base, SafeFiles)]
-        if wrote is not None and wrote not in own:
-            raise ValueError(
-                f"{path} holds a {wrote} model; {cls.__name__}.load reads only {cls.__name__} "
-                f"models. Use {wrote}.load."
-            )
-        layout = _read_data(path).get("layout", 1)
-        if wrote is not None and layout != LAYOUT:
-            raise ValueError(
-                f"{path} was written by another version of safer-gym (layout {layout}; this one "
-                f"reads layout {LAYOUT}): its training cannot go on here. Its policy can still be "
-                "used: safer_gym.conformance.loading.load_policy(path), or safer-gym evaluate."
-            )
-        return super().load(path, *args, **kwargs)
 
 
 def algorithm_of(path: FilePath) -> str | None:
@@ -90,7 +26,7 @@ def algorithm_of(path: FilePath) -> str | None:
         ValueError: the file is not a model.
         FileNotFoundError: there is no such file, with or without ".zip".
     """
-    data = _read_data(path)
+    data = read_data(path)
     if "algorithm" in data:
         return str(data["algorithm"])
     policy = data.get("policy_class", {})
@@ -102,7 +38,7 @@ def algorithm_of(path: FilePath) -> str | None:
     return "PPO" if "clip_range" in data else "A2C"
 
 
-def _read_data(path: FilePath) -> dict[str, Any]:
+def read_data(path: FilePath) -> dict[str, Any]:
     file = path
     if not isinstance(file, io.BufferedIOBase):
         file = Path(file)

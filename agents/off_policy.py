@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -17,15 +17,22 @@ from safer_gym.agents.data.choice import choose_buffer, with_costs
 from safer_gym.agents.data.costless import warn_of_zero_cost, with_zero_cost
 from safer_gym.agents.horizon import episode_horizon
 from safer_gym.agents.networks.critics import QEnsemble
+from safer_gym.agents.options import CostOptions
 from safer_gym.agents.overlap.ahead import AheadVecEnv, require_fit
 from safer_gym.agents.td import AGGREGATIONS
-from safer_gym.agents.updates import COST_ACTIONS, COST_BOOTSTRAPS
 from safer_gym.choices import choose
 from safer_gym.returns import COST_THRESHOLDS
 
+if TYPE_CHECKING:
 
-class CostLearner(Constrained, OffPolicyAlgorithm):
-    """Mixed in before an off-policy algorithm of Stable-Baselines3. Abstract.
+    class _Base(Constrained, OffPolicyAlgorithm):
+        """What it is mixed in before."""
+else:
+    _Base = object
+
+
+class OffPolicy(_Base):
+    """Mixed in before `Constrained` and an off-policy algorithm of Stable-Baselines3.
 
     Its policy has `actor`, `critic` and `cost_critic`; the options are described where they have
     their defaults, in the algorithms.
@@ -41,27 +48,20 @@ class CostLearner(Constrained, OffPolicyAlgorithm):
         self,
         *args: Any,
         cost_limit: float,
-        episode_length: int | None,
-        cost_bootstrap: str,
-        threshold_horizon: str,
-        cost_action: str,
+        cost: CostOptions,
         cost_aggregation: str,
-        missing_cost: str,
         **kwargs: Any,
     ) -> None:
         require_not_negative(cost_limit=cost_limit)
-        self.cost_limit, self.episode_length = cost_limit, episode_length
-        self.cost_bootstrap = choose("cost_bootstrap", cost_bootstrap, COST_BOOTSTRAPS)
-        self.threshold_horizon = choose("threshold_horizon", threshold_horizon, COST_THRESHOLDS)
-        self.cost_action = choose("cost_action", cost_action, COST_ACTIONS)
+        self.cost_limit, self.cost, self.episode_length = cost_limit, cost, cost.episode_length
         self.cost_aggregation = choose("cost_aggregation", cost_aggregation, AGGREGATIONS)
-        self.missing_cost = missing_cost
         self.cost_monitor: Any = None  # made when the buffer is
         self._warned_of_no_cost = False
         super().__init__(*args, **kwargs)
 
     def _setup_model(self) -> None:
-        if self.optimize_memory_usage and self.cost_bootstrap == "always":
+        self._change_options()
+        if self.optimize_memory_usage and self.cost.cost_bootstrap == "always":
             raise ValueError(
                 "optimize_memory_usage=True keeps no observation of an episode's end, which "
                 "cost_bootstrap='always' needs; pass cost_bootstrap='until_terminated'."
@@ -104,7 +104,7 @@ class CostLearner(Constrained, OffPolicyAlgorithm):
     def threshold(self) -> float:
         """The cost limit as a bound on Q_c, for discounted per-step cost."""
         assert self.episode_length is not None
-        transform = COST_THRESHOLDS[self.threshold_horizon]
+        transform = COST_THRESHOLDS[self.cost.threshold_horizon]
         return transform(self.cost_limit, self.episode_length, self.gamma)
 
     # ------------------------------------------------------------------ collection

@@ -10,11 +10,11 @@ from gymnasium import spaces
 from stable_baselines3.common.logger import configure
 
 from safer_gym.agents import CVPO, SAFER
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 
 BALL_CIRCLE = (8, 2)
 """Sizes of observation and action."""
-ALGORITHMS: dict[str, type[VariationalPolicyOptimization]] = {"cvpo": CVPO, "safer": SAFER}
+ALGORITHMS: dict[str, type[Variational]] = {"cvpo": CVPO, "safer": SAFER}
 
 PRINTED: dict[str, dict[str, Any]] = {
     "cvpo": {"cost_action": "sample"},
@@ -52,7 +52,7 @@ def make_agent(
     n_critics: int = 2,
     n_cost_critics: int = 1,
     **options: Any,
-) -> VariationalPolicyOptimization:
+) -> Variational:
     """An agent whose actor and critics have two hidden layers of `width`."""
     networks = {"n_critics": n_critics, "n_cost_critics": n_cost_critics}
     agent = ALGORITHMS[algorithm](
@@ -68,7 +68,7 @@ def make_agent(
     return agent
 
 
-def fill_buffer(agent: VariationalPolicyOptimization, transitions: int) -> None:
+def fill_buffer(agent: Variational, transitions: int) -> None:
     """Store random transitions, one in ten of them with a cost."""
     rng = np.random.default_rng(0)
     observation_dim, action_dim = BALL_CIRCLE

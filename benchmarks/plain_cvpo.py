@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 from safer_gym.agents.safer import SAFER
 
 
@@ -66,7 +66,7 @@ class PlainCritic(nn.Module):
 class PlainUpdate:
     """The update of `agent`, on copies of its networks and with its numbers."""
 
-    def __init__(self, agent: VariationalPolicyOptimization):
+    def __init__(self, agent: Variational):
         self.agent = agent
         self.robust = isinstance(agent, SAFER)
         self.actor = _copy_actor(agent)
@@ -108,7 +108,7 @@ class PlainUpdate:
         self.update_critics(batch)
         actions, weights, old = self.expectation(batch.obs)
         attacked = self.attack(batch.obs) if self.robust else None
-        for _ in range(self.agent.m_steps):
+        for _ in range(self.agent.mstep.m_steps):
             self.maximisation(batch.obs, attacked, actions, weights, old)
         self.average_targets()
 
@@ -135,7 +135,7 @@ class PlainUpdate:
 
     def expectation(self, obs: Tensor) -> tuple[Tensor, Tensor, MultivariateNormal]:
         """Actions [N, B, A], weights [N, B] and the old policy (Eq. 5 and 6)."""
-        n, batch = self.agent.n_particles, len(obs)
+        n, batch = self.agent.estep.n_particles, len(obs)
         with torch.no_grad():
             old = self.actor_target(obs)
             actions = old.sample((n,))
@@ -158,9 +158,9 @@ class PlainUpdate:
             top = combined.max(axis=0)
             mean = np.exp((combined - top) / eta).mean(axis=0)
             inner = eta * np.log(mean) + top
-            return float(eta * agent.kl_bound_estep + lam * agent.threshold + inner.mean())
+            return float(eta * agent.estep.kl_bound_estep + lam * agent.threshold + inner.mean())
 
-        bounds = [(1e-6, 1e5), (1e-6, agent.max_lam)]
+        bounds = [(1e-6, 1e5), (1e-6, agent.estep.max_lam)]
         found = minimize(
             dual,
             self.dual,
@@ -211,8 +211,8 @@ class PlainUpdate:
         self.beta_mean = self._beta(self.beta_mean, kl_mean, 0)
         self.beta_cov = self._beta(self.beta_cov, kl_cov, 1)
         loss = -_likelihood(actions, weights, old, new)
-        loss = loss + self.beta_mean * (kl_mean - agent.kl_bounds[0])
-        loss = loss + self.beta_cov * (kl_cov - agent.kl_bounds[1])
+        loss = loss + self.beta_mean * (kl_mean - agent.mstep.kl_bounds[0])
+        loss = loss + self.beta_cov * (kl_cov - agent.mstep.kl_bounds[1])
         if attacked is not None:
             loss = loss + self._robust_loss(attacked, actions, weights, old)
         self.actor_adam.zero_grad()
@@ -226,7 +226,7 @@ class PlainUpdate:
         assert isinstance(agent, SAFER)
         new = self.actor(attacked)
         kl_mean, kl_cov = _decoupled_kl(old, new)
-        bounds, caps = agent.adversarial_bounds, agent.adversarial_caps
+        bounds, caps = agent.robust.bounds, agent.robust.caps
         self.attacked_mean = self._beta(self.attacked_mean, kl_mean, 0, bounds, caps)
         self.attacked_cov = self._beta(self.attacked_cov, kl_cov, 1, bounds, caps)
         fit = _likelihood(actions, weights, old, new)
@@ -242,9 +242,9 @@ class PlainUpdate:
         caps: tuple[float, float] | None = None,
     ) -> float:
         """Eq. 64 and 65."""
-        bound = (bounds or self.agent.kl_bounds)[part]
-        cap = (caps or self.agent.multiplier_caps)[part]
-        rise = self.agent.multiplier_lrs[part] * (kl.item() - bound)
+        bound = (bounds or self.agent.mstep.kl_bounds)[part]
+        cap = (caps or self.agent.mstep.multiplier_caps)[part]
+        rise = self.agent.mstep.multiplier_lrs[part] * (kl.item() - bound)
         return float(np.clip(beta + rise, 0.0, cap))
 
     def average_targets(self) -> None:
@@ -282,7 +282,7 @@ def _adam(nets: list[nn.Module], rate: float) -> torch.optim.Adam:
 
 
 @torch.no_grad()
-def _copy_actor(agent: VariationalPolicyOptimization) -> PlainActor:
+def _copy_actor(agent: Variational) -> PlainActor:
     own = agent.actor
     width, obs_dim = own.mean_head.in_features, own.latent[0].in_features
     plain = PlainActor(obs_dim, own.mean_head.out_features, width, (own.min_std, own.max_std))

@@ -18,7 +18,7 @@ from benchmarks.plain_cvpo import PlainUpdate
 from benchmarks.products import Products
 from benchmarks.timing import Timing, interleave, lap_of, ratio
 from benchmarks.worker import KEEP_MEMORY, Worker
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 
 
 class Setting(NamedTuple):
@@ -68,7 +68,7 @@ def plain_update(algorithm: str, setting: Setting) -> Callable[[], None]:
     return lambda: plain.train(setting.updates, setting.batch)
 
 
-def _agent(algorithm: str, setting: Setting, **own: Any) -> VariationalPolicyOptimization:
+def _agent(algorithm: str, setting: Setting, **own: Any) -> Variational:
     own |= {"attack_steps": setting.attack_steps} if algorithm == "safer" else {}
     agent = make_agent(
         algorithm,

@@ -13,7 +13,7 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from safer_gym.agents import CVPO, SAFER, PPOLagrangian
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 
 Step = tuple[Any, float, bool, bool, dict[str, Any]]
 
@@ -217,7 +217,7 @@ ALGORITHMS = {"CVPO": CVPO, "SAFER": SAFER}
 
 def small_agent(
     algorithm: str = "SAFER", env: gym.Env | VecEnv | None = None, **options: Any
-) -> VariationalPolicyOptimization:
+) -> Variational:
     """An agent that updates in milliseconds."""
     env = Timed() if env is None else env
     policy = options.pop("policy", "MlpPolicy")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 
 
-def all_tensors(agent: VariationalPolicyOptimization) -> dict[str, torch.Tensor]:
+def all_tensors(agent: Variational) -> dict[str, torch.Tensor]:
     """Networks, targets and the moments of the optimisers."""
     found = dict(agent.policy.state_dict())
     for name in ("actor", "critic", "cost_critic"):
@@ -19,7 +19,7 @@ def all_tensors(agent: VariationalPolicyOptimization) -> dict[str, torch.Tensor]
 
 
 def assert_same_learner(
-    one: VariationalPolicyOptimization, other: VariationalPolicyOptimization
+    one: Variational, other: Variational
 ) -> None:
     """Bit for bit: networks, targets, optimisers, duals, multipliers, counters."""
     theirs = all_tensors(other)
@@ -38,7 +38,7 @@ def assert_same_learner(
 
 
 def assert_same_data(
-    one: VariationalPolicyOptimization, other: VariationalPolicyOptimization
+    one: Variational, other: Variational
 ) -> None:
     """Replay buffers, bit for bit."""
     for name in ("observations", "actions", "rewards", "costs", "timeouts"):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cvpo.mstep import Posterior
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
+from safer_gym.agents.off_policy import OffPolicy
 from safer_gym.agents.updates import descend
 
 
-class CVPO(VariationalPolicyOptimization):
-    """E-step of Eq. 4 to 6, vanilla M-step of Eq. 7. Arguments: see the base class.
+class CVPO(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
+    """E-step of Eq. 4 to 6, vanilla M-step of Eq. 7. Arguments: see `Variational`.
 
-    The paper's off-policy rivals are options: `collection_attack="gaussian"` is CVPO-random,
+    The paper's off-policy baselines are options: `collection_attack="gaussian"` is CVPO-random,
     `collection_attack="mc"` ADV-CVPO, `batch_attack="mc"` ADV-EM-CVPO.
     """
 
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Tensor | float]:
-        for _ in range(self.m_steps):
+        for _ in range(self.mstep.m_steps):
             loss, kl = self._vanilla_loss(self.actor.distribution(obs), posterior)
-            descend("actor", loss, self.actor, self.max_grad_norm)
+            descend("actor", loss, self.actor, self.critics.max_grad_norm)
         return self._step_record(loss, kl)

@@ -65,7 +65,7 @@ class EStep(NamedTuple):
         """What the logger gets, by key."""
         return {
             "estep_eta": self.dual.eta,
-            "estep_lambda": self.dual.lam,
+            "lagrange_multiplier": self.dual.lam,
             "estep_kl": self.kl,
             "estep_cost": self.cost,
             "estep_iterations": self.iterations,

@@ -20,6 +20,7 @@ from safer_gym.types import Gaussian
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Of the critics' products between hidden layers."""
+MLE_SCALES = ("sum", "mean")
 
 
 class Particles(NamedTuple):
@@ -64,7 +65,7 @@ def posterior_of(particles: Particles, dual: Dual, mle_scale: str) -> Posterior:
     """What the M-step fits: the actions weighed by Eq. 5.
 
     Args:
-        mle_scale: "sum" or "mean"; see CVPO.
+        mle_scale: "sum" or "mean"; see MStepOptions.
     """
     old, actions, q_reward, q_cost = particles
     weights = estep_weights(q_reward, q_cost, dual)

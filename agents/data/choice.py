@@ -46,5 +46,5 @@ def with_costs(buffer_class: type[ReplayBuffer], kwargs: dict[str, Any], agent: 
     """The buffer's options; the user's own win."""
     if not issubclass(buffer_class, COST_BUFFERS):
         return kwargs
-    own = {"gamma": agent.gamma, "n_steps": agent.n_steps, "missing_cost": agent.missing_cost}
+    own = {"gamma": agent.gamma, "n_steps": agent.n_steps, "missing_cost": agent.cost.missing_cost}
     return own | kwargs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -58,8 +58,14 @@ class StateValues(BaseModel):
         return torch.cat([net(features) for net in self.nets], dim=-1)
 
 
-class ActorValuePolicy(ConstrainedPolicy):
-    """Actor, state values, and the action values that attackers ask.
+if TYPE_CHECKING:
+    _Base = ConstrainedPolicy
+else:
+    _Base = object
+
+
+class ActorValues(_Base):
+    """Actor, state values, and the action values that attackers ask. Before ConstrainedPolicy.
 
     Arguments: those of ConstrainedPolicy. The standard deviation is one learned number for each
     action (appendix B.3.2) unless `actor_kwargs` names another `covariance`.
@@ -105,13 +111,17 @@ class ActorValuePolicy(ConstrainedPolicy):
         self.state_values.set_training_mode(mode)
 
 
-class CnnPolicy(ActorValuePolicy):
+class ActorValuePolicy(ActorValues, ConstrainedPolicy):
+    """For vectors."""
+
+
+class CnnPolicy(ActorValues, ConstrainedPolicy):
     """For image observations."""
 
     default_extractor: ClassVar[type[BaseFeaturesExtractor]] = NatureCNN
 
 
-class MultiInputPolicy(ActorValuePolicy):
+class MultiInputPolicy(ActorValues, ConstrainedPolicy):
     """For Dict observations."""
 
     default_extractor: ClassVar[type[BaseFeaturesExtractor]] = CombinedExtractor

@@ -27,6 +27,7 @@ from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.choice import choose_buffer
 from safer_gym.agents.means import Means
 from safer_gym.agents.model_file import FilePath
+from safer_gym.agents.options import BallOptions
 from safer_gym.agents.ppo_lagrangian.attackers_critics import CriticRule
 from safer_gym.agents.ppo_lagrangian.collection import Collector, values_at_time_limits
 from safer_gym.agents.ppo_lagrangian.losses import (
@@ -47,7 +48,7 @@ from safer_gym.agents.ppo_lagrangian.rollouts import (
     CostRolloutSamples,
     choose_rollout_buffer,
 )
-from safer_gym.agents.training_attack.attack import Corruption
+from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.agents.training_attack.flat_obs import require_attackable
 from safer_gym.agents.training_attack.observations import attacked_array, attacked_batch
 from safer_gym.agents.updates import descend
@@ -60,8 +61,8 @@ from safer_gym.types import Attack
 class PPOLagrangian(Constrained, PPO):
     """PPO on (A_r - lambda A_c) / (1 + lambda), lambda by a PID controller of the episode cost.
 
-    The paper's on-policy rivals are options: `regulariser="mad"` is SA-PPOL, `regulariser="mc"` (or
-    "mr") SA-PPOL(MC), `collection_attack="mc"` ADV-PPOL, `collection_attack="uniform"` PPOL-random.
+    The paper's baselines are options: `regulariser="mad"` is SA-PPOL, `regulariser="mc"` (or "mr")
+    SA-PPOL(MC), `collection_attack="mc"` ADV-PPOL, `collection_attack="uniform"` PPOL-random.
 
     Args:
         policy, env, and any argument of Stable-Baselines3's PPO by position or name, but for
@@ -153,9 +154,11 @@ class PPOLagrangian(Constrained, PPO):
         self.critic_updates = critic_updates
         self.critic_rule = CriticRule(tau, cost_bootstrap, reward_aggregation, cost_aggregation)
         self.reward_aggregation, self.cost_aggregation = reward_aggregation, cost_aggregation
-        ball = (attack_steps, eps, norm, (eps_schedule, eps_start, eps_end))
-        self.collection_attack = Corruption.stepped(collection_attack, *ball)
-        self.regulariser = Corruption.stepped(regulariser, *ball)
+        ball = BallOptions(eps, norm, eps_schedule, eps_start, eps_end)
+        self.collection_attack, self.regulariser = (
+            None if attack is None else TrainingAttack.of(attack, ball, steps=attack_steps)
+            for attack in (collection_attack, regulariser)
+        )
         self.cost_key, self.missing_cost = cost_key, missing_cost
         self.cost_monitor = CostMonitor(cost_limit, self._stats_window_size, cost_key)
         self.lam, self.pid = 0.0, PIDState()
@@ -218,8 +221,8 @@ class PPOLagrangian(Constrained, PPO):
             return obs
         return attacked_array(self, obs, self.collection_attack)
 
-    def _radius(self, corruption: Corruption) -> float:
-        return float(np.max(corruption.radius(1.0 - self._current_progress_remaining)))
+    def _radius(self, attack: TrainingAttack) -> float:
+        return float(np.max(attack.radius(1.0 - self._current_progress_remaining)))
 
     def _begin_episodes(self) -> None:
         super()._begin_episodes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import torch
@@ -11,11 +13,13 @@ from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
 from safer_gym.agents.arguments import require_known
+from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.finite import require_finite_loss
 from safer_gym.agents.means import Means
 from safer_gym.agents.networks.critics import QEnsemble
-from safer_gym.agents.off_policy import CostLearner
+from safer_gym.agents.off_policy import OffPolicy
+from safer_gym.agents.options import CostOptions, grouped
 from safer_gym.agents.sac_lagrangian.losses import (
     actor_loss,
     soft_critic_loss,
@@ -43,7 +47,7 @@ from safer_gym.multipliers import PIDGains
 SIGNALS = ("episodes", "critic")
 
 
-class SACLagrangian(CostLearner, SAC):
+class SACLagrangian(OffPolicy, Constrained, SAC):
     """Soft actor-critic under a cost limit: the actor ascends (Q_r - lam Q_c) / (1 + lam).
 
     Without a multiplier an update is SAC's own; the cost critic and the multiplier learn beside it.
@@ -58,10 +62,9 @@ class SACLagrangian(CostLearner, SAC):
             ended since the last update, exploration included, or, at each gradient step, what the
             cost "critic" says of the policy on a batch, against a bound on Q_c. The critic needs
             no whole episode but may be wrong.
-        episode_length, threshold_horizon: the horizon H, and which bound on Q_c stands for
-            `cost_limit` (see CVPO); used with the critic's signal.
-        cost_bootstrap, cost_action, cost_aggregation: how Q_c is learned and joined (see CVPO).
-        missing_cost: "error" or "zero", for transitions without info["cost"].
+        cost_aggregation: how the members of Q_c become one value.
+        cost: CostOptions, or a dict of its fields, each of which may be given by itself; the
+            horizon and the threshold are used with the critic's signal.
 
     Raises:
         ValueError: for values out of range and for unknown names, with the valid ones.
@@ -72,6 +75,7 @@ class SACLagrangian(CostLearner, SAC):
         "CnnPolicy": CnnPolicy,
         "MultiInputPolicy": MultiInputPolicy,
     }
+    GROUPS: ClassVar[dict[str, Any]] = {"cost": CostOptions(cost_action="sample")}
     policy: LagrangianPolicy
     critic: QEnsemble  # type: ignore[assignment]
     critic_target: QEnsemble  # type: ignore[assignment]
@@ -87,15 +91,14 @@ class SACLagrangian(CostLearner, SAC):
         pid_gains: tuple[float, float, float] = PIDGains(),
         max_lam: float = 20.0,
         multiplier_signal: str = "episodes",
-        episode_length: int | None = None,
-        threshold_horizon: str = "episode",
-        cost_bootstrap: str = "always",
-        cost_action: str = "sample",
         cost_aggregation: str = "max",
-        missing_cost: str = "error",
+        cost: CostOptions | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        require_known("argument", kwargs, SAC.__init__, SACLagrangian.__init__)
+        own = {field.name for field in fields(CostOptions)} & kwargs.keys()
+        single = {name: kwargs.pop(name) for name in own}
+        groups = grouped({"cost": cost, **single}, self.GROUPS)
+        require_known("argument", kwargs, SAC.__init__, SACLagrangian.__init__, CostOptions)
         self.rule = MultiplierRule.of(multiplier, multiplier_lr, tuple(pid_gains), max_lam)
         self.multiplier_signal = choose("multiplier_signal", multiplier_signal, SIGNALS)
         self.multiplier = Multiplier()
@@ -106,12 +109,8 @@ class SACLagrangian(CostLearner, SAC):
             env,
             *args,
             cost_limit=cost_limit,
-            episode_length=episode_length,
-            threshold_horizon=threshold_horizon,
-            cost_bootstrap=cost_bootstrap,
-            cost_action=cost_action,
+            cost=groups["cost"],
             cost_aggregation=cost_aggregation,
-            missing_cost=missing_cost,
             **kwargs,
         )
 
@@ -138,7 +137,7 @@ class SACLagrangian(CostLearner, SAC):
                 track_critics(self.policy, self.tau)
         self._n_updates += gradient_steps
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/lam", self.multiplier.lam)
+        self.logger.record("train/lagrange_multiplier", self.multiplier.lam)
         means.record(self.logger)
 
     def _set_learning_rates(self) -> None:
@@ -190,14 +189,14 @@ class SACLagrangian(CostLearner, SAC):
                 ),
                 self.cost_aggregation,
             )
-            target = cost_target(data, following, self.cost_bootstrap)
+            target = cost_target(data, following, self.cost.cost_bootstrap)
             if self.multiplier_signal == "critic":
                 here = self._cost_of(data.observations, self._action(data.observations))
                 self._step_multiplier(float(here.mean()) - self.threshold)
         return fit_critic("cost critic", self.cost_critic, data, target, None)
 
     def _action(self, obs: PyTorchObs) -> Tensor:
-        return self.actor(obs, deterministic=self.cost_action == "mean")
+        return self.actor(obs, deterministic=self.cost.cost_action == "mean")
 
     def _count_episodes(self) -> None:
         """One step of the multiplier on the episodes that have ended since the last one."""

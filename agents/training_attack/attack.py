@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from safer_gym.agents.options import BallOptions
 from safer_gym.attacks import attack_options, make_attack
 from safer_gym.balls import LpBall
-from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, Victim
 
 
 @dataclass(frozen=True)
-class Corruption:
+class TrainingAttack:
     """What an attacker of a given strength makes of a batch of observations.
 
     `schedule` maps the progress of training in [0, 1] to a fraction of eps; None means all of it.
@@ -29,39 +29,25 @@ class Corruption:
 
     @staticmethod
     def of(
-        attack: str | Attack | None,
-        eps: float | np.ndarray,
-        norm: str,
-        schedule: tuple[Any, float, float] | None,
-        **options: Any,
-    ) -> Corruption | None:
+        attack: str | Attack,
+        ball: BallOptions,
+        *,
+        steps: int | None = None,
+        scheduled: bool = True,
+    ) -> TrainingAttack:
         """Build from an agent's options; a name is looked up among the attacks.
 
-        Raises:
-            ValueError: an unknown attack, norm or schedule, or a negative eps.
-        """
-        LpBall.of(norm, eps)
-        rise: Any = None
-        if schedule is not None:
-            kind, start, end = schedule
-            window = {} if kind == "constant" else {"start": start, "end": end}
-            rise = make_schedule(kind, **window) if isinstance(kind, str) else kind
-        if attack is None:
-            return None
-        rule = make_attack(attack, **options) if isinstance(attack, str) else attack
-        return Corruption(rule, eps, norm, rise)
+        Args:
+            steps: gradient steps of a named attack that climbs.
+            scheduled: False is the whole radius from the beginning.
 
-    @staticmethod
-    def stepped(
-        attack: str | Attack | None,
-        steps: int,
-        eps: float | np.ndarray,
-        norm: str,
-        schedule: tuple[Any, float, float] | None,
-    ) -> Corruption | None:
-        """The same, where a named attack that climbs takes `steps` gradient steps."""
-        climbs = isinstance(attack, str) and "steps" in attack_options(attack)
-        return Corruption.of(attack, eps, norm, schedule, **({"steps": steps} if climbs else {}))
+        Raises:
+            ValueError: an unknown attack; names the nearest one.
+        """
+        if isinstance(attack, str):
+            climbs = steps is not None and "steps" in attack_options(attack)
+            attack = make_attack(attack, **({"steps": steps} if climbs else {}))
+        return TrainingAttack(attack, ball.eps, ball.norm, ball.schedule if scheduled else None)
 
     def radius(self, progress: float) -> float | np.ndarray:
         """eps_t of Eq. 67."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.agents.training_attack.attack import Corruption
+from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.balls import LpBall
 from safer_gym.types import Victim
 
@@ -53,12 +53,12 @@ def moved(obs: Tensor, directions: Tensor, ball: LpBall) -> Tensor:
 
 
 class BenignOffsets:
-    """Called as a `Corruption` is, in whose ball the offsets lie. It keeps the present directions.
+    """Called as a `TrainingAttack` is, in whose ball the offsets lie. It keeps its directions.
 
     Each is held for `steps` steps, or until its environment's episode ends.
     """
 
-    def __init__(self, steps: int, within: Corruption) -> None:
+    def __init__(self, steps: int, within: TrainingAttack) -> None:
         self.steps, self.within = steps, within
         self.held: Held | None = None
 

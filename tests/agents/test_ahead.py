@@ -29,7 +29,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecNormalize
 
 from safer_gym.agents import SAFER, AheadVecEnv, SACLagrangian
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 from safer_gym.agents.overlap import ahead
 from safer_gym.agents.overlap.collector import Collector, Order
 from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
@@ -76,7 +76,7 @@ class Watch(BaseCallback):
         self.weights.append({name: value.clone() for name, value in weights.items()})
 
 
-def stored(agent: VariationalPolicyOptimization) -> list[np.ndarray]:
+def stored(agent: Variational) -> list[np.ndarray]:
     """observations, next observations, rewards and costs, in order, [T, E, ...]."""
     buffer: Any = agent.replay_buffer
     names = ("observations", "next_observations", "rewards", "costs")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from same_learner import assert_same_data, assert_same_learner
 
-from safer_gym.agents.training_attack.attack import Corruption
+from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.agents.training_attack.benign_offsets import BenignOffsets, moved, renewed
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
@@ -25,7 +25,7 @@ seeds = st.integers(0, 2**31)
 
 
 def offsets(steps: int) -> BenignOffsets:
-    return BenignOffsets(steps, Corruption(make_attack("null"), EPS, "linf"))
+    return BenignOffsets(steps, TrainingAttack(make_attack("null"), EPS, "linf"))
 
 
 def shift_of(offset: BenignOffsets, obs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -103,7 +103,7 @@ def test_all_corners_are_as_likely() -> None:
 
 def test_the_radius_is_the_schedules() -> None:
     late = BenignOffsets(
-        2, Corruption(make_attack("null"), EPS, "linf", partial(linear, start=0.5))
+        2, TrainingAttack(make_attack("null"), EPS, "linf", partial(linear, start=0.5))
     )
     assert [late.radius(progress) for progress in (0.5, 0.75, 1.0)] == [0.0, EPS / 2, EPS]
 

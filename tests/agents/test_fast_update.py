@@ -103,8 +103,8 @@ def test_a_learning_actor_has_the_gradients_of_its_modules(
 
 def test_clean_and_attacked_states_in_one_pass_are_two_passes() -> None:
     agent = make(SAFER)
-    obs, corrupted = torch.randn(2, 7, 5)
-    for short, states in zip(agent._both(obs, corrupted), (obs, corrupted), strict=True):
+    obs, attacked = torch.randn(2, 7, 5)
+    for short, states in zip(agent._both(obs, attacked), (obs, attacked), strict=True):
         for one, other in zip(short, agent.actor.distribution(states), strict=True):
             torch.testing.assert_close(one, other)
     benign, attacked = agent._both(obs, obs)
@@ -169,6 +169,6 @@ def test_reduced_precision_does_not_reach_beyond_the_hidden_products() -> None:
 
 
 def test_the_precision_is_an_option_and_a_wrong_one_is_refused() -> None:
-    assert make(estep_dtype="bfloat16").estep_dtype == "bfloat16"
+    assert make(estep_dtype="bfloat16").estep.estep_dtype == "bfloat16"
     with pytest.raises(ValueError, match="estep_dtype must be one of"):
         make(estep_dtype="float16x")

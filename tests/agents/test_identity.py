@@ -9,7 +9,7 @@ import pytest
 import torch
 from agent_envs import Cliff, Gamble, Pendulum, small_agent, vectorised
 
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 
@@ -49,7 +49,7 @@ REDUCED: dict[str, Any] = {
 }
 
 
-def learned(algorithm: str, env: Any, steps: int, **options: Any) -> VariationalPolicyOptimization:
+def learned(algorithm: str, env: Any, steps: int, **options: Any) -> Variational:
     narrow = {"net_arch": [32], "actor_kwargs": {"min_std": 0.1, "init_std": 0.5}}
     robust = ROBUST if algorithm == "SAFER" else {}
     options = {**LEARN, **robust, "policy_kwargs": narrow, **options}
@@ -57,7 +57,7 @@ def learned(algorithm: str, env: Any, steps: int, **options: Any) -> Variational
     return agent.learn(steps, log_interval=None)  # type: ignore[arg-type]
 
 
-def mean_step(agent: VariationalPolicyOptimization) -> tuple[float, float]:
+def mean_step(agent: Variational) -> tuple[float, float]:
     """Reward and cost of a step of the deterministic policy in `Gamble`, over all states."""
     obs = np.linspace(-1.0, 1.0, 41, dtype=np.float32)[:, None]
     action, _ = agent.predict(obs, deterministic=True)

@@ -18,14 +18,14 @@ from same_learner import assert_same_data, assert_same_learner
 from stable_baselines3 import PPO, SAC, TD3
 
 from safer_gym.agents import CVPO, SAFER
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 from safer_gym.agents.model_file import algorithm_of
 from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
 
 algorithms = pytest.mark.parametrize("algorithm", ["CVPO", "SAFER"])
 
 
-def trained(algorithm: str, n_envs: int = 2, **options: Any) -> VariationalPolicyOptimization:
+def trained(algorithm: str, n_envs: int = 2, **options: Any) -> Variational:
     """After 120 steps per environment: in the middle of nothing round, past many updates."""
     agent = small_agent(algorithm, vectorised(Timed, n_envs), **options)
     return agent.learn(120 * n_envs)
@@ -100,7 +100,7 @@ def test_a_resumed_run_equals_an_unbroken_one(
     assert_same_data(*twins)
 
 
-def _reset_draws(agent: VariationalPolicyOptimization, folder: Path) -> None:
+def _reset_draws(agent: Variational, folder: Path) -> None:
     from safer_gym.agents.training.random_state import load_random_state
 
     load_random_state(agent, folder / "random.pt")
@@ -199,8 +199,12 @@ def test_what_is_no_model_is_said_to_be_none(tmp_path: Path) -> None:
 
 
 def test_options_can_be_changed_on_loading(tmp_path: Path) -> None:
-    """Also those of the buffer, which is made anew."""
+    """Also those of the buffer, which is made anew, and those in groups."""
     trained("CVPO").save(tmp_path / "model")
+    changed = CVPO.load(tmp_path / "model", estep={"n_particles": 3}, cost_aggregation="mean")
+    assert (changed.estep.n_particles, changed.cost_aggregation) == (3, "mean")
+    assert changed.critics.cost_aggregation == "mean"
+    assert changed.cost == trained("CVPO").cost
     loaded = CVPO.load(tmp_path / "model", env=vectorised(Costless, 1), missing_cost="zero")
     with pytest.warns(UserWarning, match="counts as zero"):
         loaded.learn(30, reset_num_timesteps=False)

@@ -53,10 +53,11 @@ def test_the_arguments_of_sac_come_first_and_in_order() -> None:
     ours = inspect.signature(CVPO.__init__).parameters
     theirs = list(inspect.signature(SAC.__init__).parameters)
     own_to_sac = {"ent_coef", "target_update_interval", "target_entropy"}
+    own_to_sac |= {"use_sde", "sde_sample_freq", "use_sde_at_warmup"}
     shared = [name for name in theirs if name not in own_to_sac]
     assert [name for name in ours if name in shared] == shared
     for name, parameter in ours.items():
-        if name not in ("self", "policy", "env"):
+        if name not in ("self", "policy", "env", "options"):
             assert parameter.default is not inspect.Parameter.empty, name
 
 
@@ -323,7 +324,7 @@ def test_what_is_logged(algorithm: str, tmp_path: Path) -> None:
         "train/critic_loss",
         "train/cost_critic_loss",
         "train/estep_eta",
-        "train/estep_lambda",
+        "train/lagrange_multiplier",
         "train/estep_kl",
         "train/estep_feasible",
         "train/estep_converged",
@@ -435,7 +436,7 @@ def test_attacks_while_learning_stay_in_the_observation_space(normalised: bool) 
     assert (np.abs(collected) <= space.high + 1e-6).all()
     assert np.abs(collected).max() > 0.95
     batch: Any = agent._sample_batch(64).observations
-    shown = agent._corrupt(batch, replace(agent.batch_attack, schedule=None))
+    shown = agent._attacked(batch, replace(agent.batch_attack, schedule=None))
     high = torch.as_tensor(env.normalize_obs(space.high) if normalised else space.high)
     low = torch.as_tensor(env.normalize_obs(space.low) if normalised else space.low)
     assert bool(((shown >= low - 1e-6) & (shown <= high + 1e-6)).all())
@@ -460,7 +461,7 @@ def test_without_a_ball_safer_sees_what_cvpo_sees() -> None:
     """eps = 0: the attacked observations are the batch itself."""
     agent = small_agent("SAFER", eps=0.0).learn(40)
     obs = agent.replay_buffer.sample(8).observations
-    torch.testing.assert_close(agent._corrupt(obs, agent.adversary), obs, rtol=0.0, atol=0.0)
+    torch.testing.assert_close(agent._attacked(obs, agent.adversary), obs, rtol=0.0, atol=0.0)
 
 
 def test_the_schedule_of_the_radius_follows_progress() -> None:

@@ -54,7 +54,7 @@ def test_both_versions_of_an_update_give_equal_networks(
 def test_the_plain_dual_is_as_low_as_newtons_but_for_its_own_early_stop() -> None:
     agent, plain = _pair("cvpo")
     q_reward, q_cost = torch.randn(2, 8, 32, generator=torch.Generator().manual_seed(0))
-    args = (agent.kl_bound_estep, agent.threshold)
+    args = (agent.estep.kl_bound_estep, agent.threshold)
     options = {"start": Dual(1.0, 0.1), "bounds": DualBounds(), "max_iterations": 100}
     best = solve_estep(q_reward, q_cost, *args, tolerance=1e-6, **options).dual
     found = Dual(*plain.solve_dual(q_reward.double().numpy(), q_cost.double().numpy()))
@@ -75,5 +75,5 @@ def test_products_count_a_known_amount_of_work_with_its_backward_pass() -> None:
 
 def test_the_setting_reaches_the_agent() -> None:
     agent = _agent("safer", Setting(batch=8, particles=4, m_steps=2, width=8, transitions=20))
-    assert (agent.n_particles, agent.m_steps, agent.critic.n_critics) == (4, 2, 2)
+    assert (agent.estep.n_particles, agent.mstep.m_steps, agent.critic.n_critics) == (4, 2, 2)
     assert agent.adversary.attack.steps == 5

@@ -13,7 +13,7 @@ from experiments.safer.chosen import cell_of
 from experiments.safer.methods import METHODS, PAPER_SAFER, SAFERS, canonical, find_method
 from experiments.safer.paper import TABLES, table_methods
 from safer_gym.agents import CVPO, SAFER
-from safer_gym.agents.cvpo.variational import VariationalPolicyOptimization
+from safer_gym.agents.cvpo.variational import Variational
 from safer_gym.conformance.loading.zoo import packaged_policies, packaged_record
 from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 
@@ -31,7 +31,7 @@ def test_every_row_of_the_paper_has_a_method(task: str) -> None:
 def test_options_are_arguments_of_the_algorithm(name: str) -> None:
     method = find_method(name, "ball-circle")
     known = set(inspect.signature(CLASSES[method.algorithm].__init__).parameters)
-    known |= set(inspect.signature(VariationalPolicyOptimization.__init__).parameters)
+    known |= set(inspect.signature(Variational.__init__).parameters)
     assert set(method.options) <= known
 
 

@@ -18,7 +18,7 @@ def test_a_trial_is_benign_and_can_be_made(name: str, tmp_path: Path) -> None:
     run = run_of(name, 0, tmp_path)
     assert run.kwargs["attacked_share"] == 0.0
     agent = SAFER("MlpPolicy", run.task.make(), **run.kwargs | {"buffer_size": 10})
-    assert agent.offset_steps > 0
+    assert agent.exploration.offset_steps > 0
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)

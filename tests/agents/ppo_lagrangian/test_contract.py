@@ -325,9 +325,9 @@ def test_options_reach_the_loss_and_the_critics(monkeypatch: pytest.MonkeyPatch)
 
 def test_both_attacks_take_as_many_steps_as_are_asked_for() -> None:
     agent = small_ppol(collection_attack="mc", regulariser="mr", attack_steps=7)
-    for corruption in (agent.collection_attack, agent.regulariser):
-        assert corruption is not None
-        assert corruption.attack.steps == 7  # type: ignore[attr-defined]
+    for attack in (agent.collection_attack, agent.regulariser):
+        assert attack is not None
+        assert attack.attack.steps == 7  # type: ignore[attr-defined]
 
 
 def test_the_controller_hears_of_each_episode_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,7 @@ def test_packaged_policies_are_built_with_all_their_weights(name: str) -> None:
 
 
 def test_an_agent_of_an_earlier_layout_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"layout 1; this one reads layout 2.*load_policy"):
+    with pytest.raises(ValueError, match=r"layout 1; this one reads layout 3.*load_policy"):
         SAFER.load(packaged_path("ball-circle/safer-attacked"))
 
 

@@ -1,0 +1,142 @@
+"""Options of an algorithm in groups: small frozen dataclasses, given whole or field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from safer_gym.agents.td import AGGREGATIONS
+from safer_gym.agents.updates import COST_ACTIONS, COST_BOOTSTRAPS
+from safer_gym.balls import LpBall
+from safer_gym.choices import choose
+from safer_gym.returns import COST_THRESHOLDS
+from safer_gym.schedules import make_schedule
+
+
+@dataclass(frozen=True)
+class CostOptions:
+    """What an episode's cost means to a critic of discounted costs.
+
+    Args:
+        episode_length: horizon H of the threshold transform; None takes the environment's limit.
+        threshold_horizon: which bound on Q_c stands for `cost_limit`: that of a cost spent evenly
+            over one "episode" (appendix B.1), or of one that goes on forever at that rate
+            ("endless"), as Q_c, which bootstraps at time limits, counts it. They differ by the
+            factor 1 - gamma^H: where an episode is short against 1 / (1 - gamma), the paper's
+            bound is too strict by that much.
+        cost_bootstrap: "always" (public CVPO: the cost critic ignores termination) or
+            "until_terminated".
+        cost_action: what the cost critic lets the policy do next: its "mean" action, the one that
+            `predict(deterministic=True)` deploys, or a "sample" (Eq. 59), whose noise then pays for
+            costs that the deployed policy never has.
+        missing_cost: "error" or "zero", for transitions without info["cost"].
+    """
+
+    episode_length: int | None = None
+    threshold_horizon: str = "episode"
+    cost_bootstrap: str = "always"
+    cost_action: str = "mean"
+    missing_cost: str = "error"
+
+    def __post_init__(self) -> None:
+        choose("threshold_horizon", self.threshold_horizon, COST_THRESHOLDS)
+        choose("cost_bootstrap", self.cost_bootstrap, COST_BOOTSTRAPS)
+        choose("cost_action", self.cost_action, COST_ACTIONS)
+
+
+@dataclass(frozen=True)
+class CriticOptions:
+    """How critics learn, and how the members of each become one value.
+
+    Args:
+        critic_learning_rate: rate of both critics; None follows `learning_rate`.
+        reward_aggregation, cost_aggregation: "min", "mean" or "max" over the members.
+        max_grad_norm: clip of the actor's and each critic's gradient norm; None does not clip.
+    """
+
+    critic_learning_rate: float | None = 1e-3
+    reward_aggregation: str = "min"
+    cost_aggregation: str = "max"
+    max_grad_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        choose("reward_aggregation", self.reward_aggregation, AGGREGATIONS)
+        choose("cost_aggregation", self.cost_aggregation, AGGREGATIONS)
+
+
+@dataclass(frozen=True)
+class BallOptions:
+    """The ball of every attack that an agent runs while it learns.
+
+    Args:
+        eps, norm: radius and norm, in the units of the observations that the policy receives.
+        eps_schedule, eps_start, eps_end: Eq. 67, as fractions of training.
+    """
+
+    eps: float | np.ndarray = 0.05
+    norm: str = "linf"
+    eps_schedule: Any = "linear"
+    eps_start: float = 0.35
+    eps_end: float = 0.7
+
+    def __post_init__(self) -> None:
+        LpBall.of(self.norm, self.eps)
+        _ = self.schedule  # both refuse what they cannot read
+
+    @property
+    def schedule(self) -> Any:
+        """From the progress of training in [0, 1] to a share of eps."""
+        kind = self.eps_schedule
+        window = {} if kind == "constant" else {"start": self.eps_start, "end": self.eps_end}
+        return make_schedule(kind, **window) if isinstance(kind, str) else kind
+
+
+def grouped(
+    options: Mapping[str, Any], defaults: Mapping[str, Any], others: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The groups of options that a constructor was given.
+
+    >>> grouped({"eps": 0.1, "ball": {"norm": "l2"}}, {"ball": BallOptions()})["ball"].norm
+    'l2'
+
+    Args:
+        options: groups by name (a dataclass, a dict of its fields, or None), and single fields.
+        defaults: the group by each name.
+        others: other arguments of the constructor, for the message.
+
+    Raises:
+        ValueError: an option that no group has, with the nearest one; or a field given twice.
+        TypeError: a group of another kind.
+    """
+    places = {field.name: name for name, group in defaults.items() for field in fields(group)}
+    single = {key: value for key, value in options.items() if key not in defaults}
+    for key in single:
+        choose("argument", key, sorted({*places, *defaults, *others}))
+    return {
+        name: _group(
+            name,
+            default,
+            options.get(name),
+            {key: value for key, value in single.items() if places.get(key) == name},
+        )
+        for name, default in defaults.items()
+    }
+
+
+def _group(name: str, default: Any, given: Any, single: dict[str, Any]) -> Any:
+    if isinstance(given, Mapping):
+        known = [field.name for field in fields(default)]
+        for key in given:
+            choose(f"option of {name}", key, known)
+        twice = sorted(given.keys() & single.keys())
+        if twice:
+            raise ValueError(f"{twice[0]} was given twice: by itself, and in {name}")
+        return replace(default, **given, **single)
+    if given is not None and type(given) is not type(default):
+        raise TypeError(
+            f"{name} must be a {type(default).__name__} or a dict of its fields; got {given!r}"
+        )
+    return replace(default if given is None else given, **single)
