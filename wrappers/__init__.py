@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from safer_gym.wrappers.gate.attack import AdversaryError
     from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
     from safer_gym.wrappers.policies.victims import as_victim
+    from safer_gym.wrappers.policies.view import view_of
     from safer_gym.wrappers.tasks import TASKS, make_task
 
 _HOMES = {
@@ -51,6 +52,7 @@ _HOMES = {
     "as_victim": "policies.victims",
     "fit_critics": "fitted_critics.critics",
     "iterate_mc": "fitted_critics.critics",
+    "view_of": "policies.view",
     "make_task": "tasks",
 }
 
@@ -78,6 +80,7 @@ __all__ = [
     "fit_critics",
     "iterate_mc",
     "make_task",
+    "view_of",
 ]
 
 

@@ -128,7 +128,7 @@ def test_wrappers_refuse_actions_that_are_not_finite(bad: float) -> None:
             step(actions)
 
 
-@each_door
+@pytest.mark.parametrize("door", sorted({*DOORS} - {"strongest_attack"}))  # it learns for long
 @pytest.mark.parametrize("name", HONEST)
 def test_a_policy_that_is_what_it_seems_is_taken(door: str, name: str) -> None:
     with warnings.catch_warnings():

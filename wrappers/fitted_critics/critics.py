@@ -30,6 +30,7 @@ from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.victims import through
+from safer_gym.wrappers.policies.view import view_of
 from safer_gym.wrappers.units import make_ball, radius
 
 FRESH = 100_000
@@ -60,6 +61,7 @@ def fit_critics(
     eps: Any = 0.0,
     norm: str = "linf",
     seed: int = 0,
+    vec_normalize: Any = None,
 ) -> FittedCritics:
     """Learn the discounted reward and cost that follow an action if `policy` acts thereafter.
 
@@ -78,12 +80,15 @@ def fit_critics(
         hidden: widths of both networks.
         updates: gradient steps; the first quarter fits observed sums, the rest TD targets.
         attack, eps, norm: evaluate the policy under this attack instead of the policy alone.
+        vec_normalize: the VecNormalize that the policy was trained behind; None takes the one that
+            is attached to the model, False takes none.
 
     Raises:
         ValueError: for arguments out of range, and for a step without cost.
     """
     _check(gamma, noise, n_steps=n_steps, n_envs=n_envs, updates=updates, batch_size=batch_size)
-    acting = _acting(policy, make_env, attack, eps, norm, seed)
+    view = view_of(policy, vec_normalize)
+    acting = _acting(view, make_env, attack, eps, norm, seed)
     steps = math.ceil(n_steps / n_envs)
     data = collect(acting, make_env, steps=steps, n_envs=n_envs, noise=noise, seed=seed)
     if not bool(data.signals[1].any()):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
+from safer_gym.mlp import MlpAction
 from safer_gym.wrappers.gate.questions import Questions, apart, count
 from safer_gym.wrappers.obs_layout import pick
 from safer_gym.wrappers.policies.altered import altered
@@ -14,6 +16,20 @@ from safer_gym.wrappers.policies.view import PolicyView
 
 TOLERANCE = 1e-4
 BLACK_BOX = "lambda obs: model.predict(obs, deterministic=True)[0]"
+
+
+def check_written_out(questions: Questions, rows: Any) -> None:
+    """A network that attacks walk by its written-out derivative is the one that acts.
+
+    Raises:
+        ValueError: says where they differ, and by how much.
+    """
+    action = questions.view.victim().action
+    if isinstance(action, MlpAction):
+        with torch.no_grad():
+            unit = action.unit(questions.packed(rows))
+        walked = action.low + (unit + 1.0) * action.half
+        compare("the policy", questions.measured(rows), walked, rows)
 
 
 def check_deployed(questions: Questions, rows: Any) -> None:

@@ -8,7 +8,11 @@ from typing import Any
 import torch
 from gymnasium import spaces
 
-from safer_gym.wrappers.gate.deployed import check_deployed, check_unaltered
+from safer_gym.wrappers.gate.deployed import (
+    check_deployed,
+    check_unaltered,
+    check_written_out,
+)
 from safer_gym.wrappers.gate.memory import check_no_memory
 from safer_gym.wrappers.gate.probes import anywhere, near
 from safer_gym.wrappers.gate.questions import Questions
@@ -50,6 +54,7 @@ def admit(
         questions = Questions(view, observation_space, action_space)
         rows = anywhere(observation_space) if around is None else near(observation_space, around)
         check_no_memory(questions, rows)
+        check_written_out(questions, rows)
         check_deployed(questions, rows)
         check_unaltered(view)
         if view.has_parts:  # a network answers anywhere; functions may not

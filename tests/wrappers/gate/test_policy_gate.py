@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from safer_gym.agents import CVPO
 from safer_gym.agents.frozen import FrozenAgent
+from safer_gym.conformance.loading import load_policy
+from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.wrappers import SmoothedPolicy, as_victim
 from safer_gym.wrappers.gate.network import check_draws, check_network
 from safer_gym.wrappers.gate.policy import admit
@@ -190,3 +192,26 @@ def test_agents_of_this_package_are_looked_at_too(held: bool) -> None:
         admitted(policy)
     handle.remove()
     admitted(policy)
+
+
+def test_what_attacks_walk_is_what_acts() -> None:
+    class Scaled(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return 3.0 * super().forward(x)
+
+    agent: Any = CVPO("MlpPolicy", Track(), device="cpu", policy_kwargs={"net_arch": [8]})
+    agent.policy.actor.latent = Scaled(*agent.policy.actor.latent)
+    with pytest.raises(ValueError, match="not what attacks and bounds read of it"):
+        admitted(agent)
+
+
+@pytest.mark.parametrize("name", packaged_policies())
+def test_packaged_policies_are_admitted_and_act_as_before(name: str) -> None:
+    policy = load_policy(name).policy
+    spaces = policy.observation_space, policy.action_space
+    view = admit(policy, *spaces)
+    rows = torch.as_tensor(anywhere(spaces[0]))
+    assert torch.equal(view.victim().action(rows), as_victim(policy).action(rows))
+    network = stochastic_policy(view)
+    check_network(Questions.of(view), network, rows.numpy())
+    check_draws(Questions.of(view), network, rows.numpy())
