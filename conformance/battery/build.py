@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from safer_gym.attacks import MaxCost, WithCritics, lacking, make_attack, traits_of
+from safer_gym.attacks import ATTACKS, MaxCost, WithCritics, lacking, make_attack, traits_of
 from safer_gym.attacks.traits import CRITICS, GRADIENT
 from safer_gym.choices import choose
 from safer_gym.conformance.battery.learning import Lessons
@@ -96,7 +96,7 @@ def make_battery(
     name = choose("battery", battery, BATTERIES)
     members, left_out, unlearned = dict(NONE), [], []
     for label in labels_of(name, has_gradient=has_gradient, channel=channel):
-        attack = lessons.attacks.get(label) if label in LEARNED else _ATTACKS[label]()
+        attack = lessons.attacks.get(label) if label in LEARNED else _made(label)
         missing = () if attack is None else lacking(attack, victim, has_gradient=has_gradient)
         if GRADIENT in missing:
             left_out.append(Refusal(LEFT_OUT.format(label=label), NO_GRADIENT))
@@ -130,8 +130,7 @@ def labels_of(
     name: str, *, has_gradient: bool, channel: Channel = "observation"
 ) -> tuple[str, ...]:
     """A battery's attacks; without gradients each has the one that needs none."""
-    known = BATTERIES[choose("battery", name, BATTERIES)]
-    labels = tuple(label for label in known if label not in _NOT_ON[channel])
+    labels = _listed(name, channel)
     if has_gradient or GRADIENT_FREE in labels:
         return labels
     return (GRADIENT_FREE, *labels)
@@ -144,7 +143,7 @@ def missing_critics(
     if channel == "disturbance":
         return ()
     named = (a for a in labels_of(name, has_gradient=has_gradient) if a not in LEARNED)
-    lacks = [lacking(_ATTACKS[label](), victim, has_gradient=has_gradient) for label in named]
+    lacks = [lacking(_made(label), victim, has_gradient=has_gradient) for label in named]
     return tuple(c for c in CRITICS if any(c in lack and GRADIENT not in lack for lack in lacks))
 
 
@@ -156,7 +155,7 @@ def seeks_cost(label: str) -> bool:
     """
     if label == NULL or label in LEARNED:
         return label != NULL
-    attack = _ATTACKS[choose("attack", label.removesuffix(FITTED), _ATTACKS)]()
+    attack = _made(label.removesuffix(FITTED))
     return traits_of(attack).cost_directed
 
 
@@ -168,8 +167,24 @@ def climbs(label: str) -> bool:
     """
     if label == NULL or label in LEARNED:
         return label in LEARNED and label != "learned"
-    attack = _ATTACKS[choose("attack", label.removesuffix(FITTED), _ATTACKS)]()
+    attack = _made(label.removesuffix(FITTED))
     return GRADIENT in traits_of(attack).needs
+
+
+def _listed(name: str, channel: Channel) -> tuple[str, ...]:
+    """A battery's own attacks on a channel, and those that registered themselves for it."""
+    own = BATTERIES[choose("battery", name, BATTERIES)]
+    added = (label for label, entry in ATTACKS.items() if name in entry.batteries)
+    return (
+        *(label for label in own if label not in _NOT_ON[channel]),
+        *(label for label in added if traits_of(_made(label)).channel in (None, channel)),
+    )
+
+
+def _made(label: str) -> Attack:
+    if label in ATTACKS and label not in _ATTACKS:
+        return make_attack(label)
+    return _ATTACKS[choose("attack", label, (*_ATTACKS, *ATTACKS))]()
 
 
 def _own(battery: Mapping[str, Attack], victim: Victim, *, has_gradient: bool) -> dict[str, Member]:
