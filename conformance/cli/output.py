@@ -9,9 +9,11 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from safer_gym.conformance.evaluate.outcomes import Outcomes
+from safer_gym.conformance.formatting import printable
 
 stderr = Console(stderr=True)
 
@@ -22,6 +24,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
+def plain(value: Any) -> str:
+    """Text that says what it holds: no markup, no control characters."""
+    return escape(printable(str(value)))
+
+
 def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
     """Rows of one shape; numbers to the right."""
     table = _table(title)
@@ -29,7 +36,7 @@ def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
         number = isinstance(rows[0][column], int | float)
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(plain(value) for value in row.values()))
     Console().print(table)
 
 
@@ -49,14 +56,14 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
         if before not in (None, policy):
             table.add_section()
         names = [policy if policy != before else ""] if several else []
-        table.add_row(*names, *_cells(outcome))
+        table.add_row(*map(plain, (*names, *_cells(outcome))))
         before = policy
     Console().print(table)
     print("Mean and deviation over n episodes; worst is the highest cost of one episode.")
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    return Table(title=plain(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
 
 
 def _cells(outcome: Outcomes) -> tuple[str, ...]:

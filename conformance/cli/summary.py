@@ -8,7 +8,7 @@ from rich.console import Console
 
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.view import Data, modes_of, policy_name
-from safer_gym.conformance.cli.output import print_table
+from safer_gym.conformance.cli.output import plain, print_table
 from safer_gym.conformance.report.certificate.sentences import (
     confidence,
     headline_words,
@@ -21,6 +21,8 @@ from safer_gym.conformance.report.certificate.tables import (
     bounds_table,
 )
 
+HEAD = ("ε", "at least", "by", "at most, battery", "at most, anyone")
+"""Of the bounds: short, for 80 columns."""
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 
 
@@ -29,13 +31,13 @@ def print_summary(certificate: Certificate) -> None:
     data = certificate.to_json()
     where = f"{policy_name(data)} in {data['environment']['id']}"
     for mode in modes_of(data):
-        title = f"{where}: {policy_in(data, mode)}, all bounds at {confidence(data)}"
-        _print(title, bounds_table(data, mode, "rate"))
+        title = f"P(cost > {data['limit']:g}) of {where}: {policy_in(data, mode)}, all bounds at "
+        _print(title + confidence(data), bounds_table(data, mode, "rate")._replace(head=HEAD))
     _print(f"where the error probability of {data['delta']:g} goes", allocation_summary(data))
     console = Console()
     for line, colour in _lines(data):
         # A number and its unit stay on one line.
-        console.print(line.replace(" %", "\u00a0%"), style=colour, highlight=False, markup=False)
+        console.print(plain(line).replace(" %", "\u00a0%"), style=colour, highlight=False)
 
 
 def _print(title: str, table: Table) -> None:

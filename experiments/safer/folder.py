@@ -29,11 +29,9 @@ def write_reproduction(folder: Path, shown: Shown) -> Path:
     Raises:
         OSError: a file could not be written; the file of that name is as it was.
     """
-    drawn = {figure_name(task): figure(shown.records, task) for task in shown.tasks}
-    drawn |= {curves_name(task): sheet(panels(shown.records, task)) for task in shown.tasks}
+    drawn = _drawn(shown)
     for name, svg in drawn.items():
-        if svg:
-            write_atomically(folder / name, standalone(svg))
+        write_atomically(folder / name, standalone(svg))
     blocks = [
         block
         for task in shown.tasks
@@ -42,10 +40,19 @@ def write_reproduction(folder: Path, shown: Shown) -> Path:
     ]
     write_atomically(folder / NUMBERS, _csv(csv_rows(blocks)))
     write_atomically(folder / RUNS, _csv(run_row(r) for r in shown.runs()))
-    figures = [name for name, svg in drawn.items() if svg]
-    write_atomically(folder / TEXT, render_markdown(shown, figures))
+    write_atomically(folder / TEXT, render_markdown(shown, list(drawn)))
     write_atomically(folder / PAGE, render_page(shown))
     return folder / PAGE
+
+
+def _drawn(shown: Shown) -> dict[str, str]:
+    """The pictures by file; none without matplotlib, of which the page speaks."""
+    try:
+        figures = {figure_name(task): figure(shown.records, task) for task in shown.tasks}
+        curves = {curves_name(task): sheet(panels(shown.records, task)) for task in shown.tasks}
+    except ModuleNotFoundError:
+        return {}
+    return {name: svg for name, svg in (figures | curves).items() if svg}
 
 
 def _csv(rows: Iterable[dict[str, object]]) -> str:

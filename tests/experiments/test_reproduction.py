@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,19 @@ def test_everything_is_written_and_the_csv_holds_the_numbers(tmp_path: Path) -> 
     assert "curves-ball-circle.svg" in text
     assert (tmp_path / "curves-ball-circle.svg").read_text().count("<svg ") == 1
     assert (tmp_path / "figure2-ball-circle.svg").read_text().startswith("<svg xmlns")
+
+
+def test_without_matplotlib_only_the_pictures_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "SAFER", 0, curve=((10.0, 1.0), (100.0, 5.0)))
+    shown = Shown(read_records(tmp_path), (5,), (BALL,), {})
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    page = write_reproduction(tmp_path, shown).read_text()
+    assert page.count("No figure: figures need matplotlib") == 2
+    assert (tmp_path / "tables.csv").stat().st_size > 0
+    assert "svg" not in (tmp_path / "README.md").read_text()
+    assert list(tmp_path.glob("*.svg")) == []
 
 
 def test_the_figure_is_of_recorded_costs_alone(tmp_path: Path) -> None:
