@@ -79,8 +79,10 @@ def certify(
             deviation, one number or one for each action, in the environment's units, clipped by
             the environment. It has to be deployed with it; there is no deterministic mode.
         observation_noise: The same for a policy that adds noise to every observation it reads.
-        battery: "quick", "standard" or "full", or attacks of your own by label.
-        budget: Seconds, or a text like "120s" or "10m"; stops with what is known by then.
+        battery: "quick", "standard" or "full", or attacks of your own by label. One that seeks
+            cost says so by `cost_directed = True`; without any there is no PASS under attacks.
+        budget: Seconds, or a text like "120s" or "10m"; stops with what is known by then. What it
+            leaves no time to learn supports no PASS under attacks.
         episodes: Most fresh episodes of each attack and radius; a decision may stop earlier.
         benign_episodes: Most episodes without an attack, for the bound over every adversary;
             default: 20 times `episodes`. Ten times as many allow a shift that is larger by about

@@ -191,6 +191,16 @@ def test_an_attack_of_ones_own_that_cannot_run_is_refused_first(attack: str) -> 
 # Batteries.
 
 
+def test_only_missing_critics_are_replaced() -> None:
+    victim = homing().victim()._replace(q_cost=q_cost)
+    learned = {"q_reward": lambda obs, action: q_cost(obs, action), "q_cost": None}
+    lessons: Any = lessons_module.Lessons({}, learned)
+    members = make_battery("quick", victim, lessons, has_gradient=True).members
+    attack: Any = members["mr fitted"].attack
+    assert (attack.q_reward, attack.q_cost) == (learned["q_reward"], None)
+    assert members["mc"].attack == make_attack("mc")
+
+
 @pytest.mark.parametrize("name", BATTERIES)
 def test_every_battery_has_an_attack_that_seeks_cost(name: str) -> None:
     victim = homing().victim()._replace(q_cost=q_cost, q_reward=q_cost)
