@@ -18,9 +18,7 @@ def all_tensors(agent: Variational) -> dict[str, torch.Tensor]:
     return found
 
 
-def assert_same_learner(
-    one: Variational, other: Variational
-) -> None:
+def assert_same_learner(one: Variational, other: Variational) -> None:
     """Bit for bit: networks, targets, optimisers, duals, multipliers, counters."""
     theirs = all_tensors(other)
     assert all_tensors(one).keys() == theirs.keys()
@@ -37,9 +35,7 @@ def assert_same_learner(
         assert getattr(one, name) == getattr(other, name), name
 
 
-def assert_same_data(
-    one: Variational, other: Variational
-) -> None:
+def assert_same_data(one: Variational, other: Variational) -> None:
     """Replay buffers, bit for bit."""
     for name in ("observations", "actions", "rewards", "costs", "timeouts"):
         np.testing.assert_array_equal(

@@ -8,11 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from sample_certificates import sample
+
+from safer_gym.conformance.certificate.record import Certificate
 
 SWING = """
 from safer_gym.wrappers.tasks import Task, register_task
 
 register_task(Task("swing", "Pendulum-v1", eps=0.2))
+"""
+LINE = """
+from safer_gym.conformance.report.certificate import register_form
+
+register_form("line", "verdict.txt", lambda certificate: certificate["verdict"])
 """
 TASKS = ("-m", "safer_gym.conformance.cli.main", "tasks", "--json")
 
@@ -37,6 +45,16 @@ def test_the_command_line_knows_what_an_installed_package_registers(tmp_path: Pa
     told = run(installed(tmp_path, SWING), *TASKS)
     assert told.returncode == 0, told.stderr
     assert '"task": "swing"' in told.stdout
+
+
+def test_a_form_of_the_report_is_written_by_the_command(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.json"
+    Certificate.from_json(sample()).save(certificate)
+    main = ("-m", "safer_gym.conformance.cli.main")
+    asked = ("report", str(certificate), "--forms", "line", "--out", str(tmp_path))
+    told = run(installed(tmp_path, LINE), *main, *asked)
+    assert told.returncode == 0, told.stderr
+    assert (tmp_path / "verdict.txt").read_text() == "FAIL"
 
 
 @pytest.mark.parametrize("code", ["import no_such_module", "raise RuntimeError('broken')"])
