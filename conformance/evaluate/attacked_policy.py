@@ -132,7 +132,8 @@ class AttackedPolicy:
 
     def _choose_sizes(self, obs: NDArray) -> tuple[int, ...]:
         """Policies that are not known networks are not asked needlessly: they may be slow."""
-        if not isinstance(self.victim.action, MlpAction):
+        drawn_first = self.draw is not None and self.seat.channel != "observation"
+        if drawn_first or not isinstance(self.victim.action, MlpAction):
             return (ROWS,)
         example = torch.nan_to_num(torch.as_tensor(obs, dtype=torch.float32, device=self.device))
 

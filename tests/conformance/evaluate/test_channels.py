@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from safer_gym.attacks import make_attack
 from safer_gym.conformance.evaluate import evaluate, fitted_critics
+from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
+from safer_gym.conformance.evaluate.seat import ball_in, seat_in
+from safer_gym.conformance.loading import load_policy
 from safer_gym.types import Gaussian, Victim
 from safer_gym.wrappers import ActionDisturbance
+from safer_gym.wrappers.policies.stochastic import stochastic_policy
 
 
 class Plain(gym.Env):
@@ -105,3 +110,29 @@ def test_critics_that_are_missing_are_learned_for_actions(monkeypatch: pytest.Mo
     (outcome,) = evaluate(bare, Plain, ["mc"], eps=0.2, channel="action", n_episodes=2)
     assert outcome.attack == "mc fitted"
     assert outcome.mean_cost == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("channel", ["observation", "action", "disturbance"])
+def test_a_network_that_draws_is_moved_by_no_more_than_the_ball(channel: Any) -> None:
+    model = load_policy("ball-circle/cvpo").policy
+    victim, stochastic = model.victim(), stochastic_policy(model)
+    env = ActionDisturbance(gym.make("SaferGym/BallCircle-v0"), 0.3)
+    obs, _ = env.reset(seed=0)
+    seat = seat_in(env, channel)
+
+    def done(attack: str) -> Any:
+        ball = ball_in(env, seat, "linf", 0.1)
+        actor = AttackedPolicy(
+            victim, make_attack(attack), ball, seed=0, draw=stochastic.draw, seat=seat
+        )
+        rows = dict.fromkeys((0, 3, 24), obs)
+        return actor.act(rows, block=0, step=0)[3]
+
+    calm, moved = done("null"), done("uniform")
+    env.close()
+    if channel == "action":
+        assert 0 < np.abs(moved[1] - calm[1]).max() <= 0.1 * (1 + 1e-5)
+    if channel == "disturbance":
+        assert np.array_equal(moved[1], calm[1])
+        assert 0 < np.abs(moved[2]).max() <= 0.1 * (1 + 1e-5)
+    assert np.array_equal(moved[0], obs) == (channel != "observation")
