@@ -398,14 +398,18 @@ class Checker:
         for r in self.c["requirements"]:
             what = f"P(cost > {r['limit']:.12g})" if r["metric"] == "rate" else "mean cost"
             against = "under attacks" if r["scope"] == "attacks" else "for every adversary"
+            channel = r.get("channel", "observation")
+            where = "" if channel == "observation" else f"{channel} "
             text = (
-                f"{what} <= {r['bound']:.12g} at eps = {r['eps']:.12g} with "
+                f"{what} <= {r['bound']:.12g} at {where}eps = {r['eps']:.12g} with "
                 f"{100 * r['confidence']:.12g} % confidence {against} by the {r['mode']} policy"
             )
             if r["text"] != text:
                 yield f"the requirement {r['text']!r} has other numbers than its words"
             if r["limit"] not in (None, self.limit):
                 yield f"{r['text']!r} has another limit than the certificate"
+            if channel != self.c.get("channel", "observation"):
+                yield f"{r['text']!r} is about another channel than the certificate"
             if self.c["delta"] > (1 - r["confidence"]) * (1 + 1e-9):
                 yield f"{r['text']!r} is more confident than the certificate"
 

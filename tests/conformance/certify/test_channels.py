@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import runpy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -26,6 +29,7 @@ from safer_gym.conformance.certify.verify import verify
 from safer_gym.types import AttackResult, Victim
 from safer_gym.wrappers.policies.noisy_actions import NoisyActions
 
+ROOT = Path(__file__).parents[3]
 STEPS, STD, LIMIT = 4, 0.5, 1.5
 
 
@@ -152,6 +156,14 @@ def test_verify_and_replay_agree(certified: Certificate, tmp_path: Any) -> None:
     note = next(n for n in again.episodes_of_note if n.attack == "push")
     index = again.episodes_of_note.index(note)
     assert replay(again, rest, Sum, index, battery=QUICK["battery"]).cost == note.cost
+
+
+def test_the_second_checker_agrees(certified: Certificate) -> None:
+    check = runpy.run_path(str(ROOT / "examples" / "check_certificate.py"))["check"]
+    assert check(json.dumps(certified.to_json())) == []
+    (decision,) = certified.requirements
+    other = replace(decision, channel="disturbance")
+    assert check(json.dumps(replace(certified, requirements=(other,)).sealed().to_json()))
 
 
 @pytest.mark.parametrize("channel", ["observation", "disturbance"])
