@@ -14,7 +14,7 @@ from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.networks.plain import written_out
 from safer_gym.agents.td import aggregate, td_loss, td_target, track
 from safer_gym.choices import choose
-from safer_gym.mlp import Chain
+from safer_gym.networks import Chain
 
 COST_BOOTSTRAPS = ("always", "until_terminated")
 COST_ACTIONS = ("mean", "sample")

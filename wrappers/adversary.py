@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from typing_extensions import Unpack
 
-from safer_gym.mlp import MlpAction, MlpCritic
+from safer_gym.networks import MlpAction, MlpCritic
 from safer_gym.types import Attack, Victim
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.gate.policy import admit

@@ -21,7 +21,7 @@ from safer_gym.bounds.heads import SigmoidStd
 from safer_gym.bounds.network import Affine, sequential_layers
 from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.choices import choose
-from safer_gym.mlp import Layer, mlp
+from safer_gym.networks import Layer, mlp
 from safer_gym.types import Gaussian
 
 COVARIANCES = ("diagonal", "full", "constant")

@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from safer_gym.mlp import Layer
+from safer_gym.networks import Layer
 
 ACTIVATIONS = {nn.ReLU: "relu", nn.Tanh: "tanh"}
 """Those whose gradient is written out, by the name it has there."""

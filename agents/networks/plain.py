@@ -1,6 +1,6 @@
 """Which actors and critics are plain multilayer perceptrons of a flat observation.
 
-Those get derivatives without autograd (safer_gym.mlp); all others stay as they are.
+Those get derivatives without autograd (safer_gym.networks); all others stay as they are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.networks.ensemble import ACTIVATIONS
-from safer_gym.mlp import Layer, MlpAction, MlpCritic
+from safer_gym.networks import Layer, MlpAction, MlpCritic
 from safer_gym.types import ActionFn, QFn
 
 

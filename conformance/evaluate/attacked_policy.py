@@ -19,7 +19,7 @@ from torch import Tensor
 from safer_gym.balls import LpBall
 from safer_gym.conformance.evaluate.batch_sizes import sizes_alike
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Answer, Seat
-from safer_gym.mlp import MlpAction
+from safer_gym.networks import MlpAction
 from safer_gym.types import Attack, AttackResult, Victim
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.finite import check_finite

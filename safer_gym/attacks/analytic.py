@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from safer_gym.mlp import CriticAt, MlpAction, MlpCritic
+from safer_gym.networks import CriticAt, MlpAction, MlpCritic
 from safer_gym.types import QFn, Victim
 
 GRANULE = 8

@@ -17,7 +17,7 @@ from safer_gym.agents import CVPO
 from safer_gym.attacks import make_attack, make_objective
 from safer_gym.attacks.analytic import AnalyticScore
 from safer_gym.balls import LpBall
-from safer_gym.mlp import MlpAction, MlpCritic
+from safer_gym.networks import MlpAction, MlpCritic
 from safer_gym.types import Victim
 from safer_gym.wrappers.adversary import ObservationAdversary
 

@@ -8,7 +8,7 @@ import torch
 from stable_baselines3.common.policies import BasePolicy
 from torch import Tensor
 
-from safer_gym.mlp import MlpAction
+from safer_gym.networks import MlpAction
 from safer_gym.wrappers.gate.questions import Questions, apart, count
 from safer_gym.wrappers.obs_layout import pick
 from safer_gym.wrappers.policies.altered import altered

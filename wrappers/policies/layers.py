@@ -22,7 +22,7 @@ from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.bounds.heads import ExpStd
 from safer_gym.bounds.network import Activation, Affine, Layer, affine_layers, sequential_layers
 from safer_gym.bounds.policy import PolicyLayers
-from safer_gym.mlp import MlpAction
+from safer_gym.networks import MlpAction
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.altered import altered
 from safer_gym.wrappers.policies.normaliser import Normaliser

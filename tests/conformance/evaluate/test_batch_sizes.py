@@ -18,7 +18,7 @@ from safer_gym.conformance.evaluate import attacked_policy as tamper
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.evaluate.attacked_policy import ROWS, AttackedPolicy
 from safer_gym.conformance.evaluate.batch_sizes import SIZES, sizes_alike
-from safer_gym.mlp import MlpAction
+from safer_gym.networks import MlpAction
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.stochastic import stochastic_policy
 

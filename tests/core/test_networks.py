@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from safer_gym.mlp import Layer, mlp
+from safer_gym.networks import Layer, mlp
 
 Network = Callable[[Tensor, Sequence[Layer], str], Tensor]
 
