@@ -1,0 +1,823 @@
+"""Mutants by name: what was changed, and the tests that must turn red."""
+# ruff: noqa: E501  (a change is a text of its file, as it stands there)
+
+from __future__ import annotations
+
+from mutants.source.mutant import Mutant
+
+STATISTICS = "conformance/statistics/"
+CERTIFIES = "conformance/certify/"
+KINDS = "conformance/certify/compositions/"
+BOUNDS = "safer_gym/bounds/"
+
+SEQUENCES = "tests/conformance/statistics/test_sequences.py"
+CALIBRATION = "tests/conformance/statistics/test_calibration.py"
+ALLOCATION = "tests/conformance/statistics/test_allocation.py"
+TAILS = "tests/conformance/statistics/test_tails.py"
+BINOMIAL = "tests/conformance/statistics/test_binomial.py"
+REPEATS = "tests/conformance/statistics/test_repeats.py"
+LAWS = "tests/conformance/certify/test_ledger_laws.py"
+CERTIFY = "tests/conformance/certify/test_certify.py"
+PARTS = "tests/conformance/certify/test_certification_parts.py"
+COMPOSITIONS = "tests/conformance/certify/test_compositions.py"
+FRESH = (
+    "tests/conformance/certify/test_fresh_episodes.py::test_no_episode_of_the_search_is_in_a_bound"
+)
+SEEDS = "tests/conformance/certify/test_fresh_episodes.py::test_no_two_episodes_of_a_certificate_share_a_seed"
+AFRESH = "tests/conformance/certify/test_fresh_episodes.py::test_certificates_of_other_seeds_are_measured_afresh"
+PHASE = "tests/conformance/certify/test_fresh_episodes.py::test_a_phase_ends_where_the_next_begins"
+INDEPENDENCE = "tests/conformance/certify/test_independence.py"
+LIMITS = "tests/conformance/certify/test_limits.py"
+THREATS = "tests/conformance/certify/test_threats.py"
+ENCLOSURE = "tests/core/bounds/test_enclosure.py"
+RELAXATIONS = "tests/core/bounds/test_relaxations.py"
+FILTERS = "tests/core/bounds/test_filters.py"
+SHIFT = "tests/core/bounds/test_shift.py"
+SMOOTHING = "tests/core/bounds/test_smoothing.py"
+MAXIMUM = "tests/core/bounds/test_exact_maximum.py"
+ATTACK_GATE = "tests/wrappers/gate/test_attack_gate.py"
+ENVIRONMENT_GATE = "tests/wrappers/gate/test_environment_gate.py"
+FORGERY = "tests/conformance/certify/test_forgery.py"
+WRONG_VERSIONS = "tests/mutants/test_mutants.py"
+EVALUATE = "tests/conformance/evaluate/test_evaluate.py"
+
+MUTANTS = {
+    "selection: measured on the search's episodes": Mutant(
+        CERTIFIES + "seeds.py", '"measure": SPAN,', '"measure": 0,', (FRESH,)
+    ),
+    "selection: the pilot's episodes taken as benign": Mutant(
+        CERTIFIES + "seeds.py", '"benign": 2 * SPAN}', '"benign": 0}', (FRESH,)
+    ),
+    "selection: benign episodes are those measured under attack": Mutant(
+        CERTIFIES + "seeds.py", '"benign": 2 * SPAN}', '"benign": SPAN}', (FRESH,)
+    ),
+    "selection: one noise for search and measurement": Mutant(
+        CERTIFIES + "seeds.py", "return start + OFFSETS[phase]\n", "return start\n", (FRESH,)
+    ),
+    "selection: jobs of the measurement are of the search": Mutant(
+        CERTIFIES + "schedule.py", 'return Job("measure",', 'return Job("search",', (FRESH,)
+    ),
+    "selection: benign jobs are of the search": Mutant(
+        CERTIFIES + "schedule.py",
+        'Job("benign", "stochastic"',
+        'Job("search", "stochastic"',
+        (FRESH,),
+    ),
+    "selection: search episodes count in the ledger": Mutant(
+        CERTIFIES + "search.py",
+        "        ledger.caps[key] = float(result.costs.max())",
+        "        ledger.cell(key).add(result)\n        ledger.caps[key] = float(result.costs.max())",
+        (
+            FRESH,
+            CERTIFY,
+        ),
+    ),
+    "seeds: certificates of seeds 0 and 1 share episodes": Mutant(
+        CERTIFIES + "seeds.py", "return word % (LARGEST - 4 * SPAN)", "return int(seed)", (AFRESH,)
+    ),
+    "seeds: episodes run into the next phase": Mutant(
+        CERTIFIES + "seeds.py", "if not 0 <= episode < SPAN:", "if not 0 <= episode:", (PHASE,)
+    ),
+    "seeds: learning in the benign episodes": Mutant(
+        "conformance/battery/learning.py",
+        "LEARNING_SEED = 3_000_000",
+        "LEARNING_SEED = 2_000_000",
+        (SEEDS,),
+    ),
+    "sequences: the lower side spends the upper's delta": Mutant(
+        STATISTICS + "sequences.py",
+        "lower=refuted_by_counts(k, n, delta, even_shares())",
+        "lower=refuted_by_counts(k, n, delta_upper, even_shares())",
+        (SEQUENCES,),
+    ),
+    "sequences: bounds may move outwards": Mutant(
+        STATISTICS + "sequences.py",
+        "np.maximum.accumulate(bounds.lower)",
+        "bounds.lower",
+        (
+            SEQUENCES,
+            CALIBRATION,
+        ),
+    ),
+    "sequences: the mean's upper end forgets its scale": Mutant(
+        STATISTICS + "sequences.py",
+        "upper=high * (1.0 - refuted_by_values(1.0 - z,",
+        "upper=(1.0 - refuted_by_values(1.0 - z,",
+        (SEQUENCES,),
+    ),
+    "sequences: delta twice as large": Mutant(
+        STATISTICS + "refuted.py",
+        "target = np.log(len(c)) - np.log(delta)",
+        "target = np.log(len(c)) - np.log(2 * delta)",
+        (
+            SEQUENCES,
+            CALIBRATION,
+        ),
+    ),
+    "sequences: delta of values twice as large": Mutant(
+        STATISTICS + "refuted.py",
+        "target = np.log(len(shares)) - np.log(delta)",
+        "target = np.log(len(shares)) - np.log(2 * delta)",
+        (
+            SEQUENCES,
+            CALIBRATION,
+        ),
+    ),
+    "sequences: the mixture's weights forgotten": Mutant(
+        STATISTICS + "refuted.py",
+        "target = np.log(len(c)) - np.log(delta)",
+        "target = -np.log(delta)",
+        (
+            SEQUENCES,
+            CALIBRATION,
+        ),
+    ),
+    "sequences: rounding inwards": Mutant(
+        STATISTICS + "refuted.py",
+        "s = _root_of_counts(k[some].astype(float), (n - k)[some].astype(float), delta, shares)\n        bound[some] = np.exp(-s) * (1.0 - ROUND_OUT)",
+        "s = _root_of_counts(k[some].astype(float), (n - k)[some].astype(float), delta, shares)\n        bound[some] = np.exp(-s) * (1.0 + 1e-3)",
+        (
+            SEQUENCES,
+            CALIBRATION,
+        ),
+    ),
+    "allocation: attacks do not split the lower end": Mutant(
+        STATISTICS + "allocation.py",
+        "_round_down(part / len(names))",
+        "_round_down(part)",
+        (ALLOCATION,),
+    ),
+    "allocation: parts rounded up": Mutant(
+        STATISTICS + "allocation.py",
+        "np.nextafter(np.nextafter(delta, 0.0), 0.0)",
+        "np.nextafter(np.nextafter(delta, 1.0), 1.0)",
+        (ALLOCATION,),
+    ),
+    "tails: a quantile one episode too low": Mutant(
+        STATISTICS + "tail_bounds.py",
+        "return float(ordered[possible]) if possible < n else float(high)",
+        "return float(ordered[max(possible - 1, 0)]) if possible < n else float(high)",
+        (TAILS,),
+    ),
+    "tails: CVaR without the tail's share": Mutant(
+        STATISTICS + "tail_bounds.py",
+        "claims = 1.0 - (1.0 - level) * (v - below) / room",
+        "claims = 1.0 - (v - below) / room",
+        (TAILS,),
+    ),
+    "tails: every threshold a coin of its own": Mutant(
+        STATISTICS + "tail_bounds.py",
+        "np.log(THRESHOLDS * len(shares))",
+        "np.log(len(shares))",
+        (
+            TAILS,
+            CALIBRATION,
+        ),
+    ),
+    "binomial: lower one hit too high": Mutant(
+        STATISTICS + "binomial.py",
+        "betaincinv(k, n - k + 1, delta)",
+        "betaincinv(k + 1, n - k + 1, delta)",
+        (BINOMIAL,),
+    ),
+    "repeats: a chance run raises the alarm": Mutant(
+        STATISTICS + "repeats.py",
+        "math.log(n * n / 2 / FALSE_ALARM)",
+        "math.log(1 / FALSE_ALARM) - 12",
+        (REPEATS,),
+    ),
+    "shares: modes do not share delta": Mutant(
+        CERTIFIES + "shares.py",
+        "plan.delta / (len(plan.modes) * len(plan.eps))",
+        "plan.delta / len(plan.eps)",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "shares: radii do not share delta": Mutant(
+        CERTIFIES + "shares.py",
+        "plan.delta / (len(plan.modes) * len(plan.eps))",
+        "plan.delta / len(plan.modes)",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "shares: all attacks may count, whatever was chosen": Mutant(
+        CERTIFIES + "run.py",
+        "labels[:CHOSEN]",
+        "labels",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "cells: a cost at the limit is a violation": Mutant(
+        CERTIFIES + "cells.py",
+        "hits = costs > limit",
+        "hits = costs >= limit",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "cells: no episode means no cost": Mutant(
+        CERTIFIES + "cells.py",
+        "return Ends(0.0, 1.0)",
+        "return Ends(0.0, 0.0)",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "cells: an unknown largest cost is the cap": Mutant(
+        CERTIFIES + "cells.py",
+        "return Ends(float(mean_sequence(np.minimum(costs, cap), cap, lower).lower[-1]), np.inf)",
+        "return Ends(*(float(e[-1]) for e in mean_sequence(np.minimum(costs, cap), cap, lower)))",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "cells: the cap is not applied": Mutant(
+        CERTIFIES + "cells.py",
+        "mean_sequence(np.minimum(costs, cap), cap, lower)",
+        "mean_sequence(costs, max(cap, float(costs.max())), lower)",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "ledger: attacks that were not chosen have lower ends": Mutant(
+        CERTIFIES + "ledger.py",
+        "return found if lower is not None else found._replace(lower=0.0)",
+        "return found",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "ledger: episodes in any order": Mutant(
+        CERTIFIES + "ledger.py",
+        "if job.first != cell.n:",
+        "if job.first > cell.n:",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "ledger: violations do not count among the hits": Mutant(
+        CERTIFIES + "ledger.py",
+        "            hits |= shares > 0\n",
+        "            pass\n",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "ledger: overruns do not count among the hits": Mutant(
+        CERTIFIES + "ledger.py",
+        "chosen.values(shares, spent), chosen.overruns(spent)",
+        "chosen.values(shares, spent), np.zeros(len(shares), bool)",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "ledger: benign episodes misaligned with what they spent": Mutant(
+        CERTIFIES + "ledger.py",
+        "costs[: len(spent)]",
+        "costs[-len(spent) :]",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "ledger: the mean's share of another cost": Mutant(
+        CERTIFIES + "ledger.py",
+        "else costs / self.scale(metric)",
+        "else costs / (2 * self.scale(metric))",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "rows: the lower end takes larger radii too": Mutant(
+        CERTIFIES + "rows.py",
+        "for radius in (r for r in ledger.plan.eps if r <= eps):",
+        "for radius in ledger.plan.eps:",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "rows: the upper end takes smaller radii too": Mutant(
+        CERTIFIES + "rows.py",
+        "if radius > eps and refused is None]",
+        "if radius != eps and refused is None]",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "rows: the luckiest attack bounds the battery": Mutant(
+        CERTIFIES + "rows.py",
+        "worst = max(ends, key=lambda attack: ends[attack])",
+        "worst = min(ends, key=lambda attack: ends[attack])",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "rows: attacks without episodes are left out of the battery's end": Mutant(
+        CERTIFIES + "rows.py",
+        "ledger.ends(mode, eps, a, metric).upper for a in ledger.attacks_at(eps)}",
+        "ledger.ends(mode, eps, a, metric).upper for a in ledger.attacks_at(eps) if ledger.cell(Key.of(mode, a, eps)).n or a == NULL}",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "decide: FAIL at the bound itself": Mutant(
+        CERTIFIES + "decide.py",
+        "    if lower.value > bound:",
+        "    if lower.value >= bound:",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "decide: PASS of every adversary from the battery's end": Mutant(
+        CERTIFIES + "decide.py",
+        '    if scope == "every":\n',
+        '    if scope == "never":\n',
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "decide: one PASS passes all": Mutant(
+        CERTIFIES + "decide.py",
+        'return "PASS" if verdicts == {"PASS"} else "INCONCLUSIVE"',
+        'return "PASS" if "PASS" in verdicts else "INCONCLUSIVE"',
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "decide: a FAIL is outvoted": Mutant(
+        CERTIFIES + "decide.py",
+        '    if "FAIL" in verdicts:\n',
+        '    if verdicts == {"FAIL"}:\n',
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "decide: withstood above a radius that fell": Mutant(
+        CERTIFIES + "decide.py",
+        "(e for e in stood if fell is None or e < fell)",
+        "iter(stood)",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "decide: certified at the least radius": Mutant(
+        CERTIFIES + "decide.py",
+        "certified_eps=max(certified, default=None)",
+        "certified_eps=min(certified, default=None)",
+        (
+            LAWS,
+            CERTIFY,
+        ),
+    ),
+    "stopping: larger radii refute smaller ones": Mutant(
+        CERTIFIES + "stopping.py",
+        "        if radius <= eps\n",
+        "",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "stopping: the bound of a smaller radius settles a larger one": Mutant(
+        CERTIFIES + "stopping.py",
+        "for r in ledger.plan.eps if r >= eps]",
+        "for r in ledger.plan.eps]",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "stopping: hopeless too early": Mutant(
+        CERTIFIES + "stopping.py",
+        "int(most * binomial_lower(found.hits, found.n, GUESS))",
+        "int(most * (found.hits + 1) / found.n)",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "schedule: no attack after the first": Mutant(
+        CERTIFIES + "schedule.py",
+        "only_first = waits or is_new or is_refuted",
+        "only_first = True",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "schedule: more episodes than were asked for": Mutant(
+        CERTIFIES + "schedule.py",
+        "min(ROWS, caps.attack - first)",
+        "ROWS",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "schedule: benign episodes without end": Mutant(
+        CERTIFIES + "schedule.py",
+        "end = min(n + blocks * ROWS, most)",
+        "end = n + blocks * ROWS",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "search: the weakest attacks first": Mutant(
+        CERTIFIES + "search.py",
+        "sorted(order, key=strength, reverse=True)",
+        "sorted(order, key=strength)",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "search: the worst composition is chosen": Mutant(
+        CERTIFIES + "search.py",
+        "min(found, key=lambda pair: pair[0])[1]",
+        "max(found, key=lambda pair: pair[0])[1]",
+        (
+            LAWS,
+            PARTS,
+        ),
+    ),
+    "compositions: an overrun counts nothing": Mutant(
+        KINDS + "composition.py",
+        "np.where(self.overruns(spent), 1.0, shares)",
+        "shares",
+        (
+            COMPOSITIONS,
+            WRONG_VERSIONS,
+        ),
+    ),
+    "compositions: an unknown spending is no overrun": Mutant(
+        KINDS + "composition.py",
+        "return ~(spent[:, self.column] <= self.budget)",
+        "return spent[:, self.column] > self.budget",
+        (
+            COMPOSITIONS,
+            PARTS,
+        ),
+    ),
+    "compositions: Gaussian budget not rooted": Mutant(
+        KINDS + "gaussian.py",
+        '        """M."""\n        return float(np.sqrt(self.budget))\n\n    def bound',
+        '        """M."""\n        return float(self.budget)\n\n    def bound',
+        (
+            COMPOSITIONS,
+            WRONG_VERSIONS,
+        ),
+    ),
+    "compositions: Hoelder's order by the budget alone": Mutant(
+        KINDS + "gaussian.py",
+        "lambda order: order * self.budget / 2",
+        "lambda order: self.budget / 2",
+        (
+            COMPOSITIONS,
+            WRONG_VERSIONS,
+        ),
+    ),
+    "compositions: additive spends nothing": Mutant(
+        KINDS + "additive.py",
+        "np.where(self.overruns(spent), self.top, shares + used)",
+        "np.where(self.overruns(spent), self.top, shares)",
+        (
+            COMPOSITIONS,
+            WRONG_VERSIONS,
+        ),
+    ),
+    "compositions: the mean's additive column is the rate's": Mutant(
+        KINDS + "additive.py",
+        'TV if metric == "rate" else TV_LEFT',
+        "TV_LEFT",
+        (
+            COMPOSITIONS,
+            CERTIFY,
+        ),
+    ),
+    "compositions: additive overruns below the top": Mutant(
+        KINDS + "additive.py",
+        "return 1.0 + self.budget",
+        "return 1.0",
+        (
+            COMPOSITIONS,
+            WRONG_VERSIONS,
+        ),
+    ),
+    "divergence: the last step costs nothing": Mutant(
+        CERTIFIES + "divergence.py",
+        "np.add.reduceat(step, starts, axis=0)",
+        "np.add.reduceat(step * (1 - np.isin(np.arange(len(step)), starts[1:] - 1))[:, None], starts, axis=0)",
+        (
+            COMPOSITIONS,
+            CERTIFY,
+        ),
+    ),
+    "divergence: steps left count from one too late": Mutant(
+        CERTIFIES + "divergence.py",
+        "(horizon - passed) / horizon",
+        "(horizon - passed - 1) / horizon",
+        (
+            COMPOSITIONS,
+            CERTIFY,
+        ),
+    ),
+    "divergence: shifts are not squared": Mutant(
+        CERTIFIES + "divergence.py",
+        "shift = mean_shift(mean, benign.mean, benign.scale)\n    still",
+        "shift = mean_shift(mean, benign.mean, benign.scale).sqrt()\n    still",
+        (
+            COMPOSITIONS,
+            CERTIFY,
+        ),
+    ),
+    "divergence: TV of a smoothed policy halved": Mutant(
+        CERTIFIES + "divergence.py",
+        "torch.erf(shift / math.sqrt(8))",
+        "torch.erf(shift / math.sqrt(32))",
+        (
+            COMPOSITIONS,
+            CERTIFY,
+        ),
+    ),
+    "enclosure: the ball's margin is left out": Mutant(
+        BOUNDS + "region.py", "* (1 + _MARGIN)\n    low", "* 1.0\n    low", (ENCLOSURE,)
+    ),
+    "enclosure: round-off of layers is left out": Mutant(
+        BOUNDS + "rounding.py",
+        "return gamma * (size @ layer.weight.abs().mT + layer.bias.abs())",
+        "return 0.0 * gamma * (size @ layer.weight.abs().mT + layer.bias.abs())",
+        (ENCLOSURE,),
+    ),
+    "enclosure: round-off of tanh is left out": Mutant(
+        BOUNDS + "rounding.py", "_ULPS = 4.0", "_ULPS = 0.0", (ENCLOSURE,)
+    ),
+    "enclosure: pending errors are not absorbed": Mutant(
+        BOUNDS + "crown.py",
+        "widened(relax(layer, before), pending, error)",
+        "widened(relax(layer, before), 0.0, error)",
+        (ENCLOSURE,),
+    ),
+    "enclosure: errors do not pass through an affine layer": Mutant(
+        BOUNDS + "crown.py",
+        "pending @ layer.weight.abs().mT if",
+        "0.0 * pending @ layer.weight.abs().mT if",
+        (ENCLOSURE,),
+    ),
+    "enclosure: the box cuts where the observation is outside": Mutant(
+        BOUNDS + "region.py",
+        'valid = torch.minimum(_fit("low", ball.low, shape), center)',
+        'valid = _fit("low", ball.low, shape)',
+        (ENCLOSURE,),
+    ),
+    "enclosure: observations lose no digits": Mutant(
+        BOUNDS + "region.py",
+        "slack = unit * torch.maximum(low.abs(), high.abs())",
+        "slack = 0.0 * torch.maximum(low.abs(), high.abs())",
+        (ENCLOSURE,),
+    ),
+    "enclosure: l1 has the dual of l2": Mutant(
+        BOUNDS + "region.py",
+        "_DUAL = {1.0: math.inf,",
+        "_DUAL = {1.0: 2.0,",
+        (
+            ENCLOSURE,
+            MAXIMUM,
+        ),
+    ),
+    "enclosure: l2 has the dual of l1": Mutant(
+        BOUNDS + "region.py",
+        "2.0: 2.0}",
+        "2.0: math.inf}",
+        (
+            ENCLOSURE,
+            MAXIMUM,
+        ),
+    ),
+    "relaxations: ReLU's chord without its offset": Mutant(
+        BOUNDS + "relaxations.py",
+        "offset = torch.where(straddles, value_low - chord * low, 0.0)",
+        "offset = torch.where(straddles, 0.5 * (value_low - chord * low), 0.0)",
+        (RELAXATIONS,),
+    ),
+    "relaxations: tanh's chord where it is concave": Mutant(
+        BOUNDS + "relaxations.py",
+        "is_chord = (width > 1e-6) & ((high <= 0) | (1 - at_high.square() >= chord))",
+        "is_chord = width > 1e-6",
+        (RELAXATIONS,),
+    ),
+    "relaxations: a short interval by its lower end": Mutant(
+        BOUNDS + "relaxations.py",
+        "offset = torch.where(flat, at_high, offset)",
+        "offset = torch.where(flat, at_low, offset)",
+        (RELAXATIONS,),
+    ),
+    "relaxations: no room for tanh's own errors": Mutant(
+        BOUNDS + "relaxations.py",
+        "return slope, offset + _PAD * (1 + low.abs() + high.abs())",
+        "return slope, offset",
+        (RELAXATIONS,),
+    ),
+    "cuts: pieces are averaged": Mutant(
+        BOUNDS + "cuts.py",
+        "Enclosure(lower.amin(0), upper.amax(0))",
+        "Enclosure(lower.mean(0), upper.mean(0))",
+        (ENCLOSURE,),
+    ),
+    "shift: corners of a factor's box by their middle": Mutant(
+        BOUNDS + "shift.py",
+        "(corners @ inverse.mT).norm(dim=-1).amax(-1)",
+        "(corners @ inverse.mT).norm(dim=-1).mean(-1)",
+        (SHIFT,),
+    ),
+    "shift: the nearer end of the mean": Mutant(
+        BOUNDS + "shift.py",
+        "return (torch.maximum(low.abs(), high.abs()) / scale).norm(dim=-1)",
+        "return (torch.minimum(low.abs(), high.abs()) / scale).norm(dim=-1)",
+        (SHIFT,),
+    ),
+    "shift: only the upper end of the deviation": Mutant(
+        BOUNDS + "shift.py",
+        "return torch.maximum(*ends).sum(-1)",
+        "return ends[1].sum(-1)",
+        (SHIFT,),
+    ),
+    "shift: a curvature's term forgotten": Mutant(
+        BOUNDS + "shift.py",
+        "curvature = curvature + 2 * (alpha - 1) * (1 + small).square() / safe.square()",
+        "curvature = curvature",
+        (SHIFT,),
+    ),
+    "filters: rounding down": Mutant(
+        BOUNDS + "filters.py", "_UP = 1 + 1e-12", "_UP = 1 - 1e-9", (FILTERS,)
+    ),
+    "filters: bisection from below": Mutant(
+        BOUNDS + "filters.py",
+        "        below, above = np.where(inside, q, below), np.where(inside, above, q)\n    return above",
+        "        below, above = np.where(inside, q, below), np.where(inside, above, q)\n    return below * (1 - 1e-9)",
+        (FILTERS,),
+    ),
+    "filters: an infinite budget says nothing of p = 0": Mutant(
+        BOUNDS + "filters.py",
+        "np.where(p == 0, np.where(np.isinf(M), 1.0, 0.0), moved)",
+        "np.where(p == 0, 0.0, moved)",
+        (FILTERS,),
+    ),
+    "smoothing: l1 and l2 alike linf the other way": Mutant(
+        BOUNDS + "smoothing.py",
+        "reach = ratio.norm() if ball.p == math.inf else ratio.max()",
+        "reach = ratio.max()",
+        (SMOOTHING,),
+    ),
+    "smoothing: steps do not add up": Mutant(
+        BOUNDS + "smoothing.py",
+        "math.sqrt(steps) * smoothing_shift",
+        "smoothing_shift",
+        (SMOOTHING,),
+    ),
+    "verify: a coarse tolerance": Mutant(
+        CERTIFIES + "verify.py", "TOLERANCE = 1e-9", "TOLERANCE = 1e-2", (FORGERY,)
+    ),
+    "verify: shares need not be exact": Mutant(
+        CERTIFIES + "verify.py", 'exact=place.startswith("allocation")', "exact=False", (FORGERY,)
+    ),
+    "verify: the hash is not looked at": Mutant(
+        CERTIFIES + "verify.py",
+        "(certificate.why_broken,) if certificate.why_broken else ()",
+        "()",
+        (
+            CERTIFY,
+            FORGERY,
+        ),
+    ),
+    "verify: nothing is derived": Mutant(
+        CERTIFIES + "verify.py",
+        " or _said(_underived, certificate)",
+        "",
+        (
+            CERTIFY,
+            FORGERY,
+        ),
+    ),
+    "verify: rows as recorded": Mutant(
+        CERTIFIES + "derive.py",
+        "        rows=rows,\n        requirements",
+        "        requirements",
+        (FORGERY,),
+    ),
+    "verify: the allocation as recorded": Mutant(
+        CERTIFIES + "derive.py", "        allocation=shares,\n", "", (FORGERY,)
+    ),
+    "verify: the verdict as recorded": Mutant(
+        CERTIFIES + "derive.py", "        verdict=overall(decisions, doubt),\n", "", (FORGERY,)
+    ),
+    "verify: headlines as recorded": Mutant(
+        CERTIFIES + "derive.py", "        headlines=headlines,\n", "", (FORGERY,)
+    ),
+    "verify: flags as recorded": Mutant(
+        CERTIFIES + "derive.py", "        flags=flags,\n", "", (FORGERY,)
+    ),
+    "verify: notes as recorded": Mutant(
+        CERTIFIES + "derive.py", "        episodes_of_note=notes,\n", "", (FORGERY,)
+    ),
+    "verify: more episodes than were allowed": Mutant(
+        CERTIFIES + "consistency.py", "    if source.n > most:\n", "    if False:\n", (FORGERY,)
+    ),
+    "verify: any number of attacks with lower ends": Mutant(
+        CERTIFIES + "consistency.py",
+        "if len(chosen) != min(CHOSEN, len(allowed)) or",
+        "if",
+        (FORGERY,),
+    ),
+    "verify: limits are not held against episodes": Mutant(
+        CERTIFIES + "consistency.py",
+        "    if fault := next(faults, None):\n",
+        "    if False:\n",
+        (
+            LIMITS,
+            FORGERY,
+        ),
+    ),
+    "world: every attack draws for its rows alike": Mutant(
+        CERTIFIES + "world.py",
+        "fixed=not member.own_noise",
+        "fixed=False",
+        (
+            CERTIFY,
+            FRESH,
+            THREATS,
+        ),
+    ),
+    "world: the radius is not applied": Mutant(
+        CERTIFIES + "world.py", "world.ball.scaled(job.eps)", "world.ball", (CERTIFY,)
+    ),
+    "world: budgets at the wrong radius": Mutant(
+        CERTIFIES + "world.py",
+        "[world.ball.scaled(eps) for eps in job.radii]",
+        "[world.ball.scaled(job.radii[0]) for _ in job.radii]",
+        (
+            CERTIFY,
+            COMPOSITIONS,
+        ),
+    ),
+    "episodes: an episode's seed is its row": Mutant(
+        "conformance/evaluate/episodes.py",
+        "Episode, stock, seeds[n - first],",
+        "Episode, stock, seeds[(n - first) % ROWS],",
+        (
+            EVALUATE,
+            INDEPENDENCE,
+        ),
+    ),
+    "episodes: global generators are not lent": Mutant(
+        "conformance/evaluate/episodes.py",
+        "GlobalStream(_STREAM, seed, names=names) if names else nullcontext()",
+        "nullcontext()",
+        (INDEPENDENCE,),
+    ),
+    "gate: results inside by the attack's word": Mutant(
+        "safer_gym/attacks/verify.py",
+        "    verify_inside(name, clean, shown, ball)\n",
+        "",
+        (ATTACK_GATE,),
+    ),
+    "gate: bounds of the space are not looked at": Mutant(
+        "conformance/evaluate/episodes.py", "bounded=True", "bounded=False", (ENVIRONMENT_GATE,)
+    ),
+    "independence: one run is enough": Mutant(
+        CERTIFIES + "independence.py",
+        '    if not all(run_job(world, job).streams[0] == first for _ in range(2)):\n        return [not_repeatable("in this process")]\n',
+        "",
+        (INDEPENDENCE,),
+    ),
+    "independence: repetitions are not looked for": Mutant(
+        CERTIFIES + "independence.py",
+        "        if repeat is not None:\n",
+        "        if False:\n",
+        (INDEPENDENCE,),
+    ),
+}
