@@ -17,6 +17,7 @@ TAILS = "tests/conformance/statistics/test_tails.py"
 BINOMIAL = "tests/conformance/statistics/test_binomial.py"
 REPEATS = "tests/conformance/statistics/test_repeats.py"
 LAWS = "tests/conformance/certify/test_ledger_laws.py"
+COMPOSITION_LAWS = "tests/conformance/certify/test_composition_laws.py"
 CERTIFY = "tests/conformance/certify/test_certify.py"
 PARTS = "tests/conformance/certify/test_certification_parts.py"
 COMPOSITIONS = "tests/conformance/certify/test_compositions.py"
@@ -470,7 +471,7 @@ MUTANTS = {
         "np.where(self.overruns(spent), 1.0, shares)",
         "shares",
         (
-            COMPOSITIONS,
+            COMPOSITION_LAWS,
             WRONG_VERSIONS,
         ),
     ),
@@ -479,7 +480,7 @@ MUTANTS = {
         "return ~(spent[:, self.column] <= self.budget)",
         "return spent[:, self.column] > self.budget",
         (
-            COMPOSITIONS,
+            COMPOSITION_LAWS,
             PARTS,
         ),
     ),
@@ -488,7 +489,7 @@ MUTANTS = {
         '        """M."""\n        return float(np.sqrt(self.budget))\n\n    def bound',
         '        """M."""\n        return float(self.budget)\n\n    def bound',
         (
-            COMPOSITIONS,
+            COMPOSITION_LAWS,
             WRONG_VERSIONS,
         ),
     ),
@@ -497,7 +498,7 @@ MUTANTS = {
         "lambda order: order * self.budget / 2",
         "lambda order: self.budget / 2",
         (
-            COMPOSITIONS,
+            COMPOSITION_LAWS,
             WRONG_VERSIONS,
         ),
     ),
@@ -506,7 +507,7 @@ MUTANTS = {
         "np.where(self.overruns(spent), self.top, shares + used)",
         "np.where(self.overruns(spent), self.top, shares)",
         (
-            COMPOSITIONS,
+            COMPOSITION_LAWS,
             WRONG_VERSIONS,
         ),
     ),
@@ -515,7 +516,7 @@ MUTANTS = {
         'TV if metric == "rate" else TV_LEFT',
         "TV_LEFT",
         (
-            COMPOSITIONS,
+            COMPOSITION_LAWS,
             CERTIFY,
         ),
     ),
@@ -524,7 +525,7 @@ MUTANTS = {
         "return 1.0 + self.budget",
         "return 1.0",
         (
-            COMPOSITIONS,
+            COMPOSITION_LAWS,
             WRONG_VERSIONS,
         ),
     ),
@@ -689,8 +690,8 @@ MUTANTS = {
     ),
     "smoothing: l1 and l2 alike linf the other way": Mutant(
         BOUNDS + "smoothing.py",
-        "reach = ratio.norm() if ball.p == math.inf else ratio.max()",
-        "reach = ratio.max()",
+        "reach = ratio.norm(dim=-1) if p == math.inf else ratio.amax(-1)",
+        "reach = ratio.amax(-1)",
         (SMOOTHING,),
     ),
     "smoothing: steps do not add up": Mutant(
