@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -251,6 +252,38 @@ def closure() -> Any:
     return act
 
 
+GLOBAL = {"calls": 0}
+
+
+class Shared:
+    """Counts in its class, and in a variable of its module; its objects hold nothing."""
+
+    __slots__ = ("calls",)
+    of_all = 0
+
+    def __init__(self, where: str) -> None:
+        self.calls = {"class": -1, "global": -2}.get(where, 0)
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        if self.calls >= 0:
+            self.calls += 1
+        elif self.calls == -1:
+            Shared.of_all += 1
+        else:
+            GLOBAL["calls"] += 1
+        return np.zeros(1, np.float32)
+
+
+def bound_list() -> Any:
+    """A function that counts in an argument bound to it."""
+
+    def act(calls: list[int], obs: np.ndarray) -> np.ndarray:
+        calls[0] += 1
+        return np.zeros(1, np.float32)
+
+    return functools.partial(act, [0])
+
+
 def noisy() -> Any:
     """Asked for its deterministic action, it draws."""
     rng = np.random.default_rng(0)
@@ -279,6 +312,10 @@ REMEMBERING: dict[str, Callable[[], Any]] = {
     "a callable that counts for long": lambda: CountsCalls(10_000),
     "a callable that averages": Averages,
     "a closure that counts": closure,
+    "a slot that counts": lambda: Shared("slot"),
+    "a class that counts": lambda: Shared("class"),
+    "a module that counts": lambda: Shared("global"),
+    "an argument that counts": bound_list,
     "a policy that draws": noisy,
 }
 """They act by more than the observation."""

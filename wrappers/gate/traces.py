@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import random
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from safer_gym.wrappers.policies.view import PolicyView
 
-DEPTH = 4
+DEPTH = 5
 """Objects inside objects that are looked into."""
 MOST = 20_000
 """Values that are looked at."""
@@ -26,6 +27,10 @@ LARGE = 100_000
 """Of larger arrays every n-th number is taken."""
 LARGEST_SCRIPT = 10_000_000
 """Parameters; a larger one is not written out."""
+_LIBRARIES = frozenset(
+    ("builtins", "torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "safer_gym")
+)
+_OF_CLASSES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__slots__"))
 _OF_TORCH = frozenset(vars(nn.Module())) - {"_modules"} | {"training"}
 
 
@@ -97,7 +102,25 @@ def _parts(thing: Any) -> Mapping[str, Any]:
     for kind, parts in _PARTS:
         if isinstance(thing, kind):
             return parts(thing)
-    return vars(thing) if hasattr(thing, "__dict__") else {}
+    return _of_object(thing)
+
+
+def _of_object(thing: Any) -> dict[str, Any]:
+    own = dict(vars(thing)) if hasattr(thing, "__dict__") else {}
+    for kind in type(thing).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        names = [slots] if isinstance(slots, str) else list(slots)
+        own |= {name: getattr(thing, name) for name in names if hasattr(thing, name)}
+    return {**own, "class": type(thing)}
+
+
+def _of_class(kind: type) -> dict[str, Any]:
+    """Values that all objects of a class share, and its methods, which may reach further."""
+    bases = [base for base in kind.__mro__ if base.__module__.partition(".")[0] not in _LIBRARIES]
+    found: dict[str, Any] = {}
+    for base in reversed(bases):
+        found |= {name: part for name, part in vars(base).items() if name not in _OF_CLASSES}
+    return found
 
 
 def _of_function(function: Any) -> dict[str, Any]:
@@ -117,11 +140,13 @@ def _content(cell: Any) -> Any:
 
 def _of_module(module: nn.Module) -> dict[str, Any]:
     own = {name: value for name, value in vars(module).items() if name not in _OF_TORCH}
-    return {**own, **module._modules}
+    return {**own, **module._modules, "class": type(module)}
 
 
 _PARTS: tuple[tuple[Any, Callable[[Any], Mapping[str, Any]]], ...] = (
-    ((type, type(itertools), BaseAlgorithm, BaseModel), lambda thing: {}),
+    ((type(itertools), BaseAlgorithm, BaseModel), lambda thing: {}),
+    (type, _of_class),
+    (functools.partial, lambda made: {"f": made.func, "args": made.args, **made.keywords}),
     (FunctionType, _of_function),
     (MethodType, lambda method: {"self": method.__self__}),
     (GeneratorType, lambda made: dict(made.gi_frame.f_locals) if made.gi_frame else {}),
