@@ -1,4 +1,4 @@
-"""Replay buffers that keep the cost beside the reward.
+"""Replay buffers that keep the cost, and other signals by name, beside the reward.
 
 One gathering rule serves all three: windows of `n_steps` transitions, cut
 at the first end of an episode, with rewards and costs summed under the same mask.
@@ -6,8 +6,8 @@ at the first end of an episode, with rewards and costs summed under the same mas
 
 from __future__ import annotations
 
-import math
-import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,9 +16,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
-from safer_gym.choices import choose
-
-MISSING_COST = ("error", "zero")
+from safer_gym.agents.data.signals import Signal, cost_signal, over_steps, read, stored
 
 if TYPE_CHECKING:  # the mix-in is used beside a replay buffer of Stable-Baselines3
     _Base = ReplayBuffer
@@ -41,6 +39,8 @@ class CostSamples(NamedTuple):
     """[B, 1]; gamma to the number of summed steps."""
     costs: Tensor
     """[B, 1]; discounted n-step sums under the same mask as the rewards."""
+    signals: Mapping[str, Tensor] = MappingProxyType({})
+    """What else the buffer keeps, by name: [B, *shape], [B, 1] of a number."""
 
 
 class _CostStorage(_Base):
@@ -53,38 +53,26 @@ class _CostStorage(_Base):
         n_steps: int = 1,
         cost_key: str = "cost",
         missing_cost: str = "error",
+        signals: Mapping[str, Signal] = MappingProxyType({}),
         **kwargs: Any,
     ) -> None:
         if isinstance(self, NStepReplayBuffer):
             kwargs |= {"gamma": gamma, "n_steps": n_steps}
         super().__init__(*args, **kwargs)
         self.gamma, self.n_steps = gamma, n_steps
-        self.cost_key = cost_key
-        self.missing_cost = choose("missing_cost", missing_cost, MISSING_COST)
-        self.costs = np.zeros((self.buffer_size, self.n_envs), dtype=np.float32)
-        self._warned = False
+        self.kinds = {"cost": cost_signal(cost_key, missing_cost), **signals}
+        self.signals = stored(self.kinds, self.buffer_size, self.n_envs)
+        self._warned: set[str] = set()
 
-    def _cost_of(self, info: dict[str, Any]) -> float:
-        cost = info.get(self.cost_key)
-        if cost is not None:
-            if not 0.0 <= float(cost) < math.inf:
-                raise ValueError(
-                    f"info[{self.cost_key!r}] must be a finite number >= 0; got {cost!r}."
-                )
-            return float(cost)
-        if self.missing_cost == "error":
-            raise ValueError(
-                f"info[{self.cost_key!r}] is missing: the environment reports no cost. Wrap it in "
-                "safer_gym.wrappers.CostTracker(env, cost=...), name another key with cost_key=, "
-                "or pass missing_cost='zero' if absent means zero."
-            )
-        if not self._warned:
-            warnings.warn(f"info[{self.cost_key!r}] is missing and counts as zero.", stacklevel=3)
-            self._warned = True
-        return 0.0
+    @property
+    def costs(self) -> np.ndarray:
+        """[rows, E]"""
+        return self.signals["cost"]
 
     def add(self, obs, next_obs, action, reward, done, infos) -> None:  # type: ignore[no-untyped-def]
-        self.costs[self.pos] = [self._cost_of(info) for info in infos]
+        found = {name: read(kind, infos, self._warned) for name, kind in self.kinds.items()}
+        for name, values in found.items():
+            self.signals[name][self.pos] = values
         self.timeouts[self.pos] = 0.0  # a row that is overwritten may have been cut
         super().add(obs, next_obs, action, reward, done, infos)
 
@@ -109,10 +97,14 @@ class _CostStorage(_Base):
         steps = np.arange(self.n_steps)
         window = (batch_inds[:, None] + steps) % self.buffer_size
         mask = self._alive(window, columns)
-        last = window[np.arange(len(batch_inds)), mask.sum(axis=1) - 1]
+        ends = mask.sum(axis=1) - 1
+        last = window[np.arange(len(batch_inds)), ends]
         weights = mask * self.gamma**steps
         rewards = self._normalize_reward(self.rewards[window, columns[:, None]], env)
-        costs = self.costs[window, columns[:, None]]
+        signals = {
+            name: self._column(over_steps(kind, self._at(name, window, columns), weights, ends))
+            for name, kind in self.kinds.items()
+        }
         ended = self.dones[last, columns] * (1.0 - self.timeouts[last, columns])
         discounts = self.gamma ** mask.sum(axis=1)
         return CostSamples(
@@ -122,8 +114,12 @@ class _CostStorage(_Base):
             self._column(ended),
             self._column((rewards * weights).sum(axis=1)),
             self._column(discounts),
-            self._column((costs * weights).sum(axis=1)),
+            signals.pop("cost"),
+            signals,
         )
+
+    def _at(self, name: str, window: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return self.signals[name][window, columns[:, None]]
 
     def _alive(self, window: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """True for each step of a window up to and with the first end; the first is always True.
@@ -150,7 +146,9 @@ class _CostStorage(_Base):
         return self._observations_at(self.next_observations, rows, columns, env)
 
     def _column(self, values: np.ndarray) -> Tensor:
-        return self.to_torch(values.astype(np.float32).reshape(-1, 1))
+        """[B, 1] of numbers, [B, *shape] of more."""
+        flat = values if values.ndim > 1 else values.reshape(-1, 1)
+        return self.to_torch(flat.astype(np.float32))
 
 
 class CostReplayBuffer(_CostStorage, ReplayBuffer):
