@@ -42,6 +42,7 @@ ASSERTED = (
     "policy.action_noise[]",
     "policy.digest",
     "policy.kind",
+    "policy.normaliser",
     "policy.source",
     "refusals[].reason",
     "rows[].attacks[].cost_directed",
@@ -56,6 +57,7 @@ ASSERTED = (
     "scale[]",
     "seconds",
     "seed",
+    "units",
     "versions.*",
 )
 """Leaves that follow from nothing else, and so rest on the hash: see docs/certificates.md."""

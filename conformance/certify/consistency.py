@@ -30,6 +30,7 @@ from safer_gym.conformance.certify.traces import trace_faults
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.evaluate.fitted_critics import FITTED
 from safer_gym.conformance.evaluate.limits import Limits
+from safer_gym.wrappers.units import UNITS
 
 MOST_STEPS = 10_000_000
 """Of an episode."""
@@ -85,6 +86,11 @@ def _facts(certificate: Certificate) -> Iterator[str]:
 
 def _policy(certificate: Certificate) -> Iterator[str]:
     policy = certificate.policy
+    if policy.normaliser is not None and not _DIGEST.fullmatch(policy.normaliser):
+        yield f"the normaliser's digest must be 64 hexadecimal digits, got {policy.normaliser!r}"
+    has_deviations = policy.normaliser is not None and certificate.scale is not None
+    if certificate.units not in UNITS or (certificate.units != UNITS[0] and not has_deviations):
+        yield f"units {certificate.units!r} need a normaliser and its deviations as scale"
     noise = noise_of(policy.action_noise, policy.observation_noise)
     if noise.is_any and {row.mode for row in certificate.rows} != {"stochastic"}:
         yield "a policy with noise has stochastic rows only"
