@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def test_options_are_arguments_of_the_algorithm(name: str) -> None:
     method = find_method(name, "ball-circle")
     known = set(inspect.signature(CLASSES[method.algorithm].__init__).parameters)
     known |= set(inspect.signature(Variational.__init__).parameters)
+    groups = CLASSES[method.algorithm].GROUPS.values()
+    known |= {field.name for group in groups for field in fields(group)}
     assert set(method.options) <= known
 
 
