@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from safer_gym.attacks import traits_of
 from safer_gym.balls import NORMS, LpBall
 from safer_gym.conformance.contracts.contract import (
     ContractError,
@@ -201,6 +202,18 @@ def _rows_alone(trial: _Trial, clause: str) -> None:
         )
 
 
+def _noise_declared(trial: _Trial, clause: str) -> None:
+    same = trial.obs(dtype=torch.float64)[:1].expand(_ROWS, *trial.obs_shape).clone()
+    moved = trial.run(same, trial.balls()[0]).obs
+    require(
+        torch.equal(moved, moved[:1].expand_as(moved))
+        or bool(traits_of(trial.attack).per_row_noise),
+        clause,
+        "equal rows are moved apart: declare `per_row_noise = True`, so that each environment gets "
+        "a stream of its own",
+    )
+
+
 def _victim_untouched(trial: _Trial, clause: str) -> None:
     made = toy_victim(trial.obs_shape, 1, torch.float32)
     for net in made:
@@ -262,6 +275,7 @@ _CLAUSES: dict[str, Callable[[_Trial, str], None]] = {
     "repeatable": _repeatable,
     "stateless": _stateless,
     "rows alone": _rows_alone,
+    "noise declared": _noise_declared,
     "victim untouched": _victim_untouched,
     "refuses NaN": _refuses_nan,
     "strong": _strong,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from safer_gym.conformance.certificate.requirement import EXAMPLE, MODES, SCOPES, Requirement
 from safer_gym.conformance.certificate.requirement_files import as_requirements, read_requirements
+from safer_gym.types import CHANNELS
 
 
 def test_the_example_sentence_is_read() -> None:
@@ -139,3 +141,26 @@ def test_a_bad_file_is_refused_by_key(tmp_path: Path, text: str, words: str) -> 
 def test_bad_arguments_are_refused_by_name(arguments: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Requirement(**arguments)
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_requirement_says_its_channel(channel: Any, tmp_path: Path) -> None:
+    word = "" if channel == "observation" else f"{channel} "
+    found = Requirement.parse(f"P(cost > 5) <= 0.1 at {word}eps = 0.1 under attacks")
+    assert found.channel == channel
+    assert Requirement.parse(str(found)) == found
+    assert (f"at {channel} eps" in str(found)) == (channel != "observation")
+    assert Requirement.parse(f"mean cost <= 2 at {channel} eps = 0.1").channel == channel
+    file = tmp_path / "requirements.toml"
+    file.write_text(
+        f'[[requirement]]\nlimit = 5\nrate = 0.1\neps = 0.1\nchannel = "{channel}"\n'
+        f'[[requirement]]\ntext = "{found}"\n'
+    )
+    assert [r.channel for r in as_requirements(file)] == [channel, channel]
+
+
+def test_an_unknown_channel_is_refused() -> None:
+    with pytest.raises(ValueError, match="Did you mean 'action'"):
+        Requirement(limit=5, eps=0.1, channel="actions")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="read"):
+        Requirement.parse("P(cost > 5) <= 0.1 at reward eps = 0.1")

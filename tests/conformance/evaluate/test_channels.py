@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 import torch
 
 from safer_gym.attacks import make_attack
+from safer_gym.conformance.battery.adversary_env import AdversaryEnv
+from safer_gym.conformance.battery.learned import LearnedAttack, PpoOptions, train_adversary
+from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.evaluate import evaluate, fitted_critics
 from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
 from safer_gym.conformance.evaluate.seat import ball_in, seat_in
@@ -136,3 +140,34 @@ def test_a_network_that_draws_is_moved_by_no_more_than_the_ball(channel: Any) ->
         assert np.array_equal(moved[1], calm[1])
         assert 0 < np.abs(moved[2]).max() <= 0.1 * (1 + 1e-5)
     assert np.array_equal(moved[0], obs) == (channel != "observation")
+
+
+@pytest.mark.parametrize("channel", ["action", "disturbance"])
+def test_the_learned_adversary_sits_on_every_channel(channel: Any, tmp_path: Path) -> None:
+    env = Reach()
+    seat = seat_in(env, channel)
+    ball = ball_in(env, seat, "linf", 0.2)
+    own = AdversaryEnv(Reach, IDLE, ball, seat=seat)
+    obs, _ = own.reset(seed=0)
+    assert own.observation_space.contains(obs)
+    assert own.action_space.shape == (1,)
+    assert own.step(np.array([0.5], np.float32))[1] == pytest.approx(0.1)
+    assert own.step(np.array([-1.0], np.float32))[1] == 0.0
+    options = PpoOptions(timesteps=4096, n_envs=4, n_steps=128)
+    store, calls = Store(tmp_path, {"channel": channel}), []
+
+    def learn() -> LearnedAttack:
+        calls.append(channel)
+        return train_adversary(IDLE, Reach, ball, seed=0, options=options, seat=seat)
+
+    first, stored = (store.adversary([1], learn) for _ in range(2))
+    assert calls == [channel]
+    turn = seat.begin(IDLE, torch.tensor([[0.1], [-0.4]]))
+    points = first(seat.rows.view(IDLE), turn.centre, ball).obs
+    assert torch.equal(points, stored(seat.rows.view(IDLE), turn.centre, ball).obs)
+    assert bool(ball.contains(turn.centre, points).all())
+    learned, noise = (
+        evaluate(IDLE, Reach, {"a": attack}, eps=0.2, channel=channel, n_episodes=20)[0].mean_cost
+        for attack in (first, make_attack("uniform"))
+    )
+    assert learned > noise

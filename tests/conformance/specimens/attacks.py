@@ -144,6 +144,13 @@ class HalfHearted:
         return MC(victim, obs, ball.scaled(0.5), generator)
 
 
+class Silent:
+    """Rows draw noise of their own, and nothing says so."""
+
+    def __call__(self, victim: Victim, obs: Tensor, ball: LpBall, generator: Any = None) -> Any:
+        return make_attack("uniform")(victim, obs, ball, generator)
+
+
 BROKEN = [
     (float64_results, "well formed"),
     (one_number, "well formed"),
@@ -159,6 +166,7 @@ BROKEN = [
     (Restless(), "repeatable"),
     (WarmStarted(), "stateless"),
     (batch_mean_stop, "rows alone"),
+    (Silent(), "noise declared"),
     (backward, "victim untouched"),
     (swallows_nan, "refuses NaN"),
     (HalfHearted(), "strong"),
