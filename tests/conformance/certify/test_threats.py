@@ -193,7 +193,7 @@ def test_an_attack_of_ones_own_that_cannot_run_is_refused_first(attack: str) -> 
 
 def test_only_missing_critics_are_replaced() -> None:
     victim = homing().victim()._replace(q_cost=q_cost)
-    learned = {"q_reward": lambda obs, action: q_cost(obs, action), "q_cost": None}
+    learned = dict.fromkeys(("q_reward", "q_cost"), lambda obs, action: q_cost(obs, action))
     lessons: Any = lessons_module.Lessons({}, learned)
     members = make_battery("quick", victim, lessons, has_gradient=True).members
     attack: Any = members["mr fitted"].attack
