@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.learning import Case, Run
-from safer_gym.conformance.cli.selection import FIRST_SHARE
+from safer_gym.agents.training.run import FIRST_SHARE
 
 REWARD, COST = 550.0, 5.0
 

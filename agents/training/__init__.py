@@ -1,1 +1,1 @@
-"""Training as the command line does it: recipes, checkpoints, the curve."""
+"""Training as the command line does it: recipes, checkpoints, the curve, the kept policy."""

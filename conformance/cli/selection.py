@@ -7,36 +7,19 @@ a few centimetres on this side or that. Episodes seen here are never seen by an 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from safer_gym.agents.registry import find_algorithm
+from safer_gym.agents.training.run import Choice
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Reporter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.wrappers.tasks import Task
 
-FIRST_SHARE = 0.6
-"""From this share of a training on, its policies are candidates."""
-CANDIDATES = 10
 EPISODES = 10
 SEED = 500_000
 REWARD_PER_COST = 20.0
 """The paper's public code ranks models by reward / 20 - cost."""
-
-
-class Choice(NamedTuple):
-    """The chosen candidate and how all of them did."""
-
-    path: Path
-    table: list[dict[str, Any]]
-
-
-def candidate_steps(timesteps: int) -> list[int]:
-    """When to keep a policy in a training of `timesteps`."""
-    first, last = FIRST_SHARE * timesteps, float(timesteps)
-    gap = (last - first) / CANDIDATES
-    return [round(first + gap * index) for index in range(CANDIDATES)]
 
 
 def score(outcomes: list[Outcomes]) -> float:

@@ -2,114 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import os
-import shutil
-from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import typer
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList
-from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from safer_gym.agents.finite import NotFiniteError
-from safer_gym.agents.overlap.ahead import AheadVecEnv
-from safer_gym.agents.registry import find_algorithm, find_recipe
-from safer_gym.agents.training.checkpoint import (
-    CheckpointCallback,
-    latest_checkpoint,
-    load_checkpoint,
-)
-from safer_gym.agents.training.curve import CurvePoint, read_curve, write_curve
-from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
+from safer_gym.agents.training.curve import CurvePoint
+from safer_gym.agents.training.run import Run, last_means, planned, train
 from safer_gym.conformance import provenance
-from safer_gym.conformance.cli.averaging import average_actor
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
-from safer_gym.conformance.cli.selection import candidate_steps, choose_policy
+from safer_gym.conformance.cli.selection import choose_policy
 from safer_gym.conformance.cli.stopping import INTERRUPTED, stop_flag
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.files import write_json
-from safer_gym.wrappers.tasks import Task, find_task
-
-CURVE = "curve.csv"
-LAST = "last.zip"
-POLICIES = "policies"
-
-
-class Run(NamedTuple):
-    """One training, and its folder."""
-
-    task: Task
-    algorithm: str
-    timesteps: int
-    n_envs: int
-    kwargs: dict[str, Any]
-    seed: int
-    out: Path
-    command: str = ""
-    """What makes the same policy again; "" is the command `train`."""
-    overlap: bool = False
-    """Collect in a second process during the updates."""
-    average: int = 0
-    """Of how many of its last kept policies the final one is the mean; 0: it is the learner's."""
-
-    def settings(self) -> dict[str, Any]:
-        """What must be equal for a run to be resumed."""
-        settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
-        del settings["command"], settings["average"]  # training is the same
-        if not self.overlap:
-            del settings["overlap"]  # as in the folders of runs from before there was a choice
-        return json.loads(json.dumps(settings, default=repr))
-
-    @property
-    def model(self) -> Path:
-        """Where the finished policy goes."""
-        return self.out / "model.zip"
-
-
-def planned(
-    task: Task,
-    algorithm: str,
-    out: Path,
-    timesteps: int = 0,
-    seed: int = 0,
-    recipe: str = "",
-    *,
-    overlap: bool = False,
-) -> Run:
-    """A run of the task's recipe for `algorithm`, or of the one called `recipe`.
-
-    Args:
-        timesteps: Environment steps; 0 is the recipe's own number.
-        overlap: Collect during the updates; for off-policy algorithms.
-
-    Raises:
-        ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
-    """
-    chosen = find_recipe(task.name, recipe or algorithm)
-    if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicyAlgorithm):
-        raise ValueError(
-            f"overlap needs an off-policy algorithm (safer, cvpo, sac-lagrangian); {algorithm} "
-            "learns from the rollouts of its present policy alone."
-        )
-    return Run(
-        task=task,
-        algorithm=algorithm,
-        timesteps=timesteps or chosen["total_timesteps"],
-        n_envs=chosen["n_envs"],
-        kwargs=dict(chosen["kwargs"]),
-        seed=seed,
-        out=out,
-        overlap=overlap,
-        average=chosen.get("average", 0),
-    )
+from safer_gym.wrappers.tasks import find_task
 
 
 def run_train(
@@ -130,7 +37,7 @@ def run_train(
     run = planned(find_task(task), algorithm, out, timesteps, seed, overlap=overlap)
     with Bar() as bar:
         curve = train_policy(run, bar, resume=resume)
-    result = {"model": str(run.model), "timesteps": run.timesteps, **_last(curve)}
+    result = {"model": str(run.model), "timesteps": run.timesteps, **last_means(curve)}
     if as_json:
         print_json(result)
     else:
@@ -138,142 +45,27 @@ def run_train(
 
 
 def train_policy(run: Run, bar: Reporter, *, resume: bool = True) -> list[CurvePoint]:
-    """Train up to `run.timesteps`, from the latest checkpoint where there is one.
+    """`agents.training.run.train`, with the choice by episodes; Ctrl-C and SIGTERM stop it.
 
     Returns:
-        The learning curve. The best policy is in `run.model`, its record beside it, the last one
-        in `last.zip`.
+        The learning curve.
 
     Raises:
         ValueError: the folder holds another run.
         typer.Exit: with code 130, after Ctrl-C or SIGTERM and a last checkpoint.
         OSError: the model could not be saved.
     """
-    _claim(run, resume=resume)
-    if run.model.exists() and _trained(run) >= run.timesteps:
-        bar.update("training", 1.0, "already done")
-        return read_curve(run.out / CURVE)
-    with closing(_environments(run)) as envs, stop_flag() as stop:
-        model, curve = _start(run, envs)
-        callback = CheckpointCallback(
-            run.out / "checkpoints",
-            curve=curve,
-            on_progress=lambda done: _show(bar, run, callback, done),
-            stop=stop,
-            report=bar.say,
-        )
-        kept = SnapshotCallback(run.out / POLICIES, candidate_steps(run.timesteps))
-        _learn(run, model, CallbackList([callback, kept]), bar)
-    if stop():
-        stderr.print(f"stopped at {model.num_timesteps} steps; the same command goes on from here")
+    task: Any = run.task
+    trained = train(
+        run,
+        resume=resume,
+        choose=lambda candidates, run: choose_policy(candidates, run.algorithm, task, bar),
+        progress=partial(bar.update, "training"),
+        say=bar.say,
+        stopping=stop_flag,
+        about=provenance.record,
+    )
+    if not trained.finished:
+        stderr.print(f"stopped at {trained.timesteps} steps; the same command goes on from here")
         raise typer.Exit(INTERRUPTED)
-    _finish(run, model, callback.curve, bar)
-    return callback.curve
-
-
-def _learn(run: Run, model: BaseAlgorithm, callback: BaseCallback, bar: Reporter) -> None:
-    left = run.timesteps - model.num_timesteps
-    model.set_logger(Logger(None, []))  # or it would leave an empty folder in the system's /tmp
-    try:
-        model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
-    except NotFiniteError as error:
-        kept = latest_checkpoint(run.out / "checkpoints")
-        where = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
-        raise NotFiniteError(f"{error} {where}") from error
-    except OSError as error:
-        if model.num_timesteps < run.timesteps:
-            raise
-        # The last checkpoint holds the replay buffer; the policy alone may still fit.
-        bar.say(f"could not save the last checkpoint ({error})")
-
-
-def _claim(run: Run, *, resume: bool) -> None:
-    path = run.out / "settings.json"
-    if path.exists() and resume and json.loads(path.read_text()) != run.settings():
-        raise ValueError(
-            f"{run.out} holds a run with other settings; pass another --out, or --no-resume to "
-            "start over"
-        )
-    if not resume:
-        (run.out / "checkpoints" / "latest").unlink(missing_ok=True)
-        run.model.unlink(missing_ok=True)
-        shutil.rmtree(run.out / POLICIES, ignore_errors=True)
-    write_json(path, run.settings())
-
-
-def _trained(run: Run) -> int:
-    """Steps of the finished policy; 0 where a kill left it without its record."""
-    record = run.model.with_suffix(".json")
-    return int(json.loads(record.read_text()).get("timesteps", 0)) if record.exists() else 0
-
-
-def _environments(run: Run) -> VecEnv:
-    kind: Any = AheadVecEnv if run.overlap else DummyVecEnv
-    return make_vec_env(run.task.make, run.n_envs, run.seed, vec_env_cls=kind)
-
-
-def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
-    algorithm = find_algorithm(run.algorithm).load()
-    checkpoint = latest_checkpoint(run.out / "checkpoints")
-    if checkpoint is None:
-        kwargs = copy.deepcopy(run.kwargs)  # Stable-Baselines3's SAC writes into policy_kwargs
-        return algorithm("MlpPolicy", envs, seed=run.seed, device="cpu", **kwargs), []
-    model, curve = load_checkpoint(algorithm, checkpoint, envs, device="cpu")
-    # Loading seeds everything as at the start; the same exploration twice would teach less.
-    model.set_random_seed(run.seed + model.num_timesteps)
-    return model, curve
-
-
-def _finish(run: Run, model: BaseAlgorithm, curve: list[CurvePoint], bar: Reporter) -> None:
-    last = run.out / LAST
-    partial = run.out / ".model.partial.zip"
-    try:
-        model.save(partial)
-        if run.average:
-            final = run.out / POLICIES / f"step_{model.num_timesteps:09d}.zip"
-            os.replace(partial, final)
-            average_actor(model, snapshots(run.out / POLICIES)[-run.average :])
-            model.save(partial)
-        os.replace(partial, last)
-        choice = choose_policy([*snapshots(run.out / POLICIES), last], run.algorithm, run.task, bar)
-        shutil.copyfile(choice.path, partial)
-        os.replace(partial, run.model)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    write_curve(run.out / CURVE, curve)
-    record = {
-        "task": run.task.name,
-        "algorithm": run.algorithm,
-        "seed": run.seed,
-        "timesteps": model.num_timesteps,
-        "n_envs": run.n_envs,
-        "kwargs": run.settings()["kwargs"],
-        "overlap": run.overlap,
-        "average": run.average,
-        **_last(curve),
-        "chosen": choice.path.stem,
-        "candidates": choice.table,
-        **provenance.record(),
-        "command": run.command or _command(run),
-    }
-    write_json(run.model.with_suffix(".json"), record)
-
-
-def _command(run: Run) -> str:
-    """The command that trains the same policy again, whatever folder it went to."""
-    words = ["safer-gym train", run.task.name, "--algorithm", run.algorithm]
-    words += ["--timesteps", str(run.timesteps), "--seed", str(run.seed)]
-    return " ".join([*words, *(["--overlap"] if run.overlap else [])])
-
-
-def _show(bar: Reporter, run: Run, callback: CheckpointCallback, done: int) -> None:
-    latest = callback.curve[-1:]
-    note = "".join(f"reward {p.ep_rew_mean:.0f}, cost {p.ep_cost_mean:.1f}" for p in latest)
-    bar.update("training", min(done / run.timesteps, 1.0), note)
-
-
-def _last(curve: list[CurvePoint]) -> dict[str, float]:
-    if not curve:
-        return {}
-    return {key: round(value, 3) for key, value in curve[-1]._asdict().items() if "mean" in key}
+    return trained.curve

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from experiments.harness.method import Method
 from experiments.harness.records import file_name
 from safer_gym.agents.training.recipes import RECIPES
-from safer_gym.conformance.cli.train import Run, planned
+from safer_gym.agents.training.run import Run, planned
 from safer_gym.wrappers.tasks import find_task
 
 

@@ -14,12 +14,13 @@ from filelock import FileLock, Timeout
 
 from experiments.harness.cells import Cell
 from experiments.harness.records import STRONGEST, Record, read_records, select
+from safer_gym.agents.training.run import CURVE, LAST
 from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.certify.strongest import strongest_attack
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model, load_model
 from safer_gym.conformance.cli.progress import Reporter
-from safer_gym.conformance.cli.train import CURVE, LAST, train_policy
+from safer_gym.conformance.cli.train import train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import digest, write_atomically, write_json

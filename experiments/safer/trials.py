@@ -16,18 +16,19 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from experiments.harness.work import SEED
 from safer_gym.agents import SAFER
+from safer_gym.agents.training.averaging import average_actor
 from safer_gym.agents.training.checkpoint import latest_checkpoint
 from safer_gym.agents.training.curve import read_curve
 from safer_gym.agents.training.recipes import RECIPES
+from safer_gym.agents.training.run import POLICIES, Run, planned
 from safer_gym.agents.training.snapshots import snapshots
 from safer_gym.choices import choose
 from safer_gym.conformance import provenance
-from safer_gym.conformance.cli.averaging import average_actor
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.cli.train import POLICIES, Run, planned, train_policy
+from safer_gym.conformance.cli.train import train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.files import write_json
 from safer_gym.wrappers.tasks import find_task

@@ -46,6 +46,7 @@ from experiments.safer.chosen import (
 from experiments.safer.methods import Method, find_method
 from safer_gym.agents import CVPO
 from safer_gym.agents.training import recipes
+from safer_gym.agents.training import run as run_module
 from safer_gym.agents.training.checkpoint import CheckpointCallback
 from safer_gym.conformance.certify.strongest import strongest_attack
 from safer_gym.conformance.cli import selection as selection_module
@@ -192,7 +193,7 @@ def test_what_a_record_lacks_is_measured_and_not_trained(
     cell = cell_of(tmp_path, "CVPO-vanilla", episodes=1)
     assert do(cell) == ""
     before = data_of(cell)
-    monkeypatch.setattr(train_module, "_learn", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "_learn", lambda *_: pytest.fail("trained again"))
     more = cell._replace(episodes=2, battery="quick")
     assert finished(more) is None
     assert do(more) == ""

@@ -22,12 +22,13 @@ from typer.testing import CliRunner
 
 from safer_gym.agents import CVPO, SAFER, PPOLagrangian
 from safer_gym.agents.training.checkpoint import CheckpointCallback, latest_checkpoint
+from safer_gym.agents.training.run import Run
 from safer_gym.conformance.cli import demo as demo_module
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.measure import parse_radii
 from safer_gym.conformance.cli.models import find_model, load_model
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.train import Run, train_policy
+from safer_gym.conformance.cli.train import train_policy
 from safer_gym.conformance.loading import zoo
 from safer_gym.wrappers.tasks import Task, find_task
 

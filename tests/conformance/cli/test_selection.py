@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from safer_gym.agents.training.run import candidate_steps
 from safer_gym.conformance.cli import selection
 from safer_gym.conformance.cli.measure import Plan
 from safer_gym.conformance.cli.models import ModelFile
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.selection import candidate_steps, choose_policy, score
+from safer_gym.conformance.cli.selection import choose_policy, score
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.wrappers.tasks import find_task
 

@@ -1,0 +1,331 @@
+"""One training from start to end: its folder, checkpoints, the policy that is kept, a record.
+
+model.zip is the policy that was chosen, last.zip the learner's last one; both are whole or not
+there. A training that was ended early goes on from its latest checkpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+from safer_gym.agents.finite import NotFiniteError
+from safer_gym.agents.model_file import replacing
+from safer_gym.agents.overlap.ahead import AheadVecEnv
+from safer_gym.agents.registry import find_algorithm, find_recipe
+from safer_gym.agents.training.averaging import average_actor
+from safer_gym.agents.training.checkpoint import (
+    CheckpointCallback,
+    latest_checkpoint,
+    load_checkpoint,
+)
+from safer_gym.agents.training.curve import CurvePoint, read_curve, write_curve
+from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
+
+CURVE = "curve.csv"
+LAST = "last.zip"
+POLICIES = "policies"
+FIRST_SHARE = 0.6
+"""From this share of a training on, its policies are candidates."""
+CANDIDATES = 10
+
+
+class Task(Protocol):
+    """What a training needs of a task; `safer_gym.wrappers.tasks.Task` is one."""
+
+    @property
+    def name(self) -> str:
+        """Of its recipes."""
+
+    @property
+    def env_id(self) -> str:
+        """Of its environment."""
+
+    def make(self) -> Any:
+        """An environment."""
+
+
+class Choice(NamedTuple):
+    """The chosen candidate and how all of them did."""
+
+    path: Path
+    table: list[dict[str, Any]]
+
+
+def keep_last(candidates: list[Path], run: Run) -> Choice:
+    """The learner's last policy, which needs no episodes to be chosen."""
+    return Choice(candidates[-1], [])
+
+
+class Run(NamedTuple):
+    """One training, and its folder."""
+
+    task: Task
+    algorithm: str
+    timesteps: int
+    n_envs: int
+    kwargs: dict[str, Any]
+    seed: int
+    out: Path
+    command: str = ""
+    """What makes the same policy again; "" is the command `train`."""
+    overlap: bool = False
+    """Collect in a second process during the updates."""
+    average: int = 0
+    """Of how many of its last kept policies the final one is the mean; 0: it is the learner's."""
+
+    def settings(self) -> dict[str, Any]:
+        """What must be equal for a run to be resumed."""
+        settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
+        del settings["command"], settings["average"]  # training is the same
+        if not self.overlap:
+            del settings["overlap"]  # as in the folders of runs from before there was a choice
+        return json.loads(json.dumps(settings, default=repr))
+
+    @property
+    def model(self) -> Path:
+        """Where the finished policy goes."""
+        return self.out / "model.zip"
+
+
+def planned(
+    task: Task,
+    algorithm: str,
+    out: Path,
+    timesteps: int = 0,
+    seed: int = 0,
+    recipe: str = "",
+    *,
+    overlap: bool = False,
+) -> Run:
+    """A run of the task's recipe for `algorithm`, or of the one called `recipe`.
+
+    Args:
+        timesteps: Environment steps; 0 is the recipe's own number.
+        overlap: Collect during the updates; for off-policy algorithms.
+
+    Raises:
+        ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
+    """
+    chosen = find_recipe(task.name, recipe or algorithm)
+    if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicyAlgorithm):
+        raise ValueError(
+            f"overlap needs an off-policy algorithm (safer, cvpo, sac-lagrangian); {algorithm} "
+            "learns from the rollouts of its present policy alone."
+        )
+    return Run(
+        task=task,
+        algorithm=algorithm,
+        timesteps=timesteps or chosen["total_timesteps"],
+        n_envs=chosen["n_envs"],
+        kwargs=dict(chosen["kwargs"]),
+        seed=seed,
+        out=out,
+        overlap=overlap,
+        average=chosen.get("average", 0),
+    )
+
+
+@contextmanager
+def never() -> Iterator[Callable[[], bool]]:
+    """A training that is not stopped from outside."""
+    yield lambda: False
+
+
+def candidate_steps(timesteps: int) -> list[int]:
+    """When to keep a policy in a training of `timesteps`."""
+    first, last = FIRST_SHARE * timesteps, float(timesteps)
+    gap = (last - first) / CANDIDATES
+    return [round(first + gap * index) for index in range(CANDIDATES)]
+
+
+class Trained(NamedTuple):
+    """How far a training came."""
+
+    curve: list[CurvePoint]
+    timesteps: int
+    finished: bool
+    """False where it was asked to stop; the same call goes on from its last checkpoint."""
+
+
+def train(
+    run: Run,
+    *,
+    resume: bool = True,
+    choose: Callable[[list[Path], Run], Choice] = keep_last,
+    progress: Callable[[float, str], None] = lambda share, note: None,
+    say: Callable[[str], None] = print,
+    stopping: Callable[[], AbstractContextManager[Callable[[], bool]]] = never,
+    about: Callable[[], dict[str, Any]] = dict,
+) -> Trained:
+    """Train up to `run.timesteps`, from the latest checkpoint where there is one.
+
+    Args:
+        run: what is trained; see `planned`.
+        resume: False starts over.
+        choose: from the kept policies, oldest first, to the one that goes to `run.model`. The
+            command line chooses by episodes: `safer_gym.conformance.cli.selection.choose_policy`.
+        progress: called with the share that is done and a note.
+        say: called with what went wrong and was survived.
+        stopping: a context around the learning, whose value is asked at every step; True ends the
+            training after a last checkpoint.
+        about: what the record says beside the training itself, such as versions.
+
+    Raises:
+        ValueError: the folder holds another run.
+        NotFiniteError: (a ValueError) a number that is not finite; names the last good checkpoint.
+        OSError: the model could not be saved.
+    """
+    _claim(run, resume=resume)
+    if run.model.exists() and _trained(run) >= run.timesteps:
+        progress(1.0, "already done")
+        return Trained(read_curve(run.out / CURVE), _trained(run), True)
+    with closing(_environments(run)) as envs, stopping() as stop:
+        model, curve = _start(run, envs)
+        callback = CheckpointCallback(
+            run.out / "checkpoints",
+            curve=curve,
+            on_progress=lambda done: progress(min(done / run.timesteps, 1.0), _note(callback)),
+            stop=stop,
+            report=say,
+        )
+        kept = SnapshotCallback(run.out / POLICIES, candidate_steps(run.timesteps))
+        _learn(run, model, CallbackList([callback, kept]), say)
+    if stop():
+        return Trained(callback.curve, model.num_timesteps, False)
+    _finish(run, model, callback.curve, choose, about)
+    return Trained(callback.curve, model.num_timesteps, True)
+
+
+def _learn(
+    run: Run, model: BaseAlgorithm, callback: BaseCallback, say: Callable[[str], None]
+) -> None:
+    left = run.timesteps - model.num_timesteps
+    model.set_logger(Logger(None, []))  # or it would leave an empty folder in the system's /tmp
+    try:
+        model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
+    except NotFiniteError as error:
+        kept = latest_checkpoint(run.out / "checkpoints")
+        where = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
+        raise NotFiniteError(f"{error} {where}") from error
+    except OSError as error:
+        if model.num_timesteps < run.timesteps:
+            raise
+        # The last checkpoint holds the replay buffer; the policy alone may still fit.
+        say(f"could not save the last checkpoint ({error})")
+
+
+def _claim(run: Run, *, resume: bool) -> None:
+    path = run.out / "settings.json"
+    if path.exists() and resume and json.loads(path.read_text()) != run.settings():
+        raise ValueError(
+            f"{run.out} holds a run with other settings; pass another --out, or --no-resume to "
+            "start over"
+        )
+    if not resume:
+        (run.out / "checkpoints" / "latest").unlink(missing_ok=True)
+        run.model.unlink(missing_ok=True)
+        shutil.rmtree(run.out / POLICIES, ignore_errors=True)
+    _write_json(path, run.settings())
+
+
+def _trained(run: Run) -> int:
+    """Steps of the finished policy; 0 where a kill left it without its record."""
+    record = run.model.with_suffix(".json")
+    return int(json.loads(record.read_text()).get("timesteps", 0)) if record.exists() else 0
+
+
+def _environments(run: Run) -> VecEnv:
+    kind: Any = AheadVecEnv if run.overlap else DummyVecEnv
+    return make_vec_env(run.task.make, run.n_envs, run.seed, vec_env_cls=kind)
+
+
+def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
+    algorithm = find_algorithm(run.algorithm).load()
+    checkpoint = latest_checkpoint(run.out / "checkpoints")
+    if checkpoint is None:
+        kwargs = copy.deepcopy(run.kwargs)  # Stable-Baselines3's SAC writes into policy_kwargs
+        return algorithm("MlpPolicy", envs, seed=run.seed, device="cpu", **kwargs), []
+    model, curve = load_checkpoint(algorithm, checkpoint, envs, device="cpu")
+    # Loading seeds everything as at the start; the same exploration twice would teach less.
+    model.set_random_seed(run.seed + model.num_timesteps)
+    return model, curve
+
+
+def _finish(
+    run: Run,
+    model: BaseAlgorithm,
+    curve: list[CurvePoint],
+    choose: Callable[[list[Path], Run], Choice],
+    about: Callable[[], dict[str, Any]],
+) -> None:
+    last = run.out / LAST
+    partial = run.out / ".model.partial.zip"
+    try:
+        model.save(partial)
+        if run.average:
+            final = run.out / POLICIES / f"step_{model.num_timesteps:09d}.zip"
+            os.replace(partial, final)
+            average_actor(model, snapshots(run.out / POLICIES)[-run.average :])
+            model.save(partial)
+        os.replace(partial, last)
+        choice = choose([*snapshots(run.out / POLICIES), last], run)
+        shutil.copyfile(choice.path, partial)
+        os.replace(partial, run.model)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    write_curve(run.out / CURVE, curve)
+    record = {
+        "task": run.task.name,
+        "algorithm": run.algorithm,
+        "seed": run.seed,
+        "timesteps": model.num_timesteps,
+        "n_envs": run.n_envs,
+        "kwargs": run.settings()["kwargs"],
+        "overlap": run.overlap,
+        "average": run.average,
+        **last_means(curve),
+        "chosen": choice.path.stem,
+        "candidates": choice.table,
+        **about(),
+        "command": run.command or _command(run),
+    }
+    _write_json(run.model.with_suffix(".json"), record)
+
+
+def _command(run: Run) -> str:
+    """The command that trains the same policy again, whatever folder it went to."""
+    words = ["safer-gym train", run.task.name, "--algorithm", run.algorithm]
+    words += ["--timesteps", str(run.timesteps), "--seed", str(run.seed)]
+    return " ".join([*words, *(["--overlap"] if run.overlap else [])])
+
+
+def _note(callback: CheckpointCallback) -> str:
+    latest = callback.curve[-1:]
+    return "".join(f"reward {p.ep_rew_mean:.0f}, cost {p.ep_cost_mean:.1f}" for p in latest)
+
+
+def last_means(curve: list[CurvePoint]) -> dict[str, float]:
+    """Reward and cost of the latest episodes; nothing of an empty curve."""
+    if not curve:
+        return {}
+    return {key: round(value, 3) for key, value in curve[-1]._asdict().items() if "mean" in key}
+
+
+def _write_json(path: Path, value: Any) -> None:
+    with replacing(path, "json") as file:
+        file.write((json.dumps(value, indent=1) + "\n").encode())
