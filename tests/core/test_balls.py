@@ -198,3 +198,18 @@ def test_bad_balls_are_refused(arguments: tuple, message: str) -> None:
 def test_eps_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"observation of shape \(4,\); got shape \(3,\)"):
         LpBall(2, [0.1, 0.2, 0.3]).project(torch.zeros(2, 4), torch.ones(2, 4))
+
+
+@given(SEEDS, st.sampled_from([1, 2]), st.integers(1, 7))
+def test_ascent_from_a_place_leaves_out_what_the_box_stops(seed: int, p: float, d: int) -> None:
+    """Unit gauge at most, no step where there is no room; in l1 none beyond the box either."""
+    torch.manual_seed(seed)
+    gradient, at = torch.randn(3, d, dtype=torch.float64), torch.rand(3, d, dtype=torch.float64)
+    at = torch.where(torch.rand(3, d) < 0.3, at.round(), at)
+    ball = LpBall(p, torch.rand(d, dtype=torch.float64) + 0.01, low=0.0, high=1.0)
+    step = ball.ascent_direction(gradient, at)
+    assert bool((ball.gauge(step) <= 1 + 1e-12).all())
+    stopped = torch.where(gradient > 0, at == 1, at == 0)
+    assert not bool(step[stopped].any())
+    if p == 1:
+        assert bool(((at + step >= -1e-12) & (at + step <= 1 + 1e-12)).all())
