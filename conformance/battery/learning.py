@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -85,9 +84,7 @@ def merge(parts: list[Lessons], *, why_not: str) -> Lessons:
 def _adversary(school: TrainingContext, course: Course) -> Any:
     options = PpoOptions(timesteps=course.n_steps)
     seed = _seed(school)
-    draw = None
-    if school.draw is not None:
-        draw = partial(school.draw, generator=torch.Generator().manual_seed(seed))
+    draw, generator = school.draw, torch.Generator().manual_seed(seed)
     return train_adversary(
         school.victim,
         school.make_env,
@@ -95,7 +92,7 @@ def _adversary(school: TrainingContext, course: Course) -> Any:
         seed=seed,
         options=options,
         seat=school.seat,
-        draw=draw,
+        draw=None if draw is None else lambda obs: draw(obs, generator),
     )
 
 
