@@ -86,7 +86,7 @@ class OffPolicy(_Base):
         if self.env is not None:
             if self.episode_length is None:
                 self.episode_length = episode_horizon(self.env)
-            _ = self.threshold  # refuses what it can not be computed of
+            _ = self.threshold  # refuses what it cannot be computed of
         self._seed_draws()
 
     def _create_aliases(self) -> None:

@@ -278,7 +278,7 @@ def _fill(gain: Tensor, room: Tensor) -> Tensor:
 def _round_toward(center: Tensor, delta: Tensor) -> Tensor:
     """center + delta on the center's dtype, no coordinate farther out than the exact delta.
 
-    A smaller delta in each coordinate has a smaller norm, so this can not leave the ball.
+    A smaller delta in each coordinate has a smaller norm, so this cannot leave the ball.
     """
     exact = center.double()
     points = (exact + delta).to(center.dtype)

@@ -90,7 +90,7 @@ class AheadVecEnv(VecEnv):
         if self._now is None or not np.array_equal(actions, self._now.actions):
             raise ValueError(
                 "AheadVecEnv repeats the steps that CVPO, SAFER or SACLagrangian took in its other "
-                "process; other actions can not be taken. Use DummyVecEnv or SubprocVecEnv."
+                "process; other actions cannot be taken. Use DummyVecEnv or SubprocVecEnv."
             )
 
     def step_wait(self) -> Any:
@@ -144,7 +144,7 @@ class AheadVecEnv(VecEnv):
 
 
 def require_fit(agent: Any) -> None:
-    """Refuse what an AheadVecEnv can not serve; any other environment passes.
+    """Refuse what an AheadVecEnv cannot serve; any other environment passes.
 
     Raises:
         ValueError: names the argument.

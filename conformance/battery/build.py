@@ -88,7 +88,7 @@ def make_battery(
     Raises:
         ValueError: an unknown name, a label that is taken, or an attack of one's own that needs
             what the victim does not have.
-        TypeError: an attack that can not be called.
+        TypeError: an attack that cannot be called.
     """
     if isinstance(battery, Mapping):
         own = _own(battery, victim, has_gradient=has_gradient)

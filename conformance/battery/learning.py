@@ -63,12 +63,12 @@ class TrainingContext(NamedTuple):
     """Where the adversary sits."""
 
 
-def attend(school: TrainingContext, course: Course) -> Lessons:
+def learn_course(context: TrainingContext, course: Course) -> Lessons:
     """Learn one course; a stored result is taken as it is."""
     if course.name == "adversary":
-        learned = school.store.adversary(list(course), lambda: _adversary(school, course))
+        learned = context.store.adversary(list(course), lambda: _adversary(context, course))
         return Lessons({"learned": learned})
-    return _critics(school, course)
+    return _critics(context, course)
 
 
 def merge(parts: list[Lessons], *, why_not: str) -> Lessons:
@@ -81,32 +81,32 @@ def merge(parts: list[Lessons], *, why_not: str) -> Lessons:
     return Lessons(attacks, critics, why_not, tuple(rate for p in parts for rate in p.rates))
 
 
-def _adversary(school: TrainingContext, course: Course) -> Any:
+def _adversary(context: TrainingContext, course: Course) -> Any:
     options = PpoOptions(timesteps=course.n_steps)
-    seed = _seed(school)
-    draw, generator = school.draw, torch.Generator().manual_seed(seed)
+    seed = _seed(context)
+    draw, generator = context.draw, torch.Generator().manual_seed(seed)
     return train_adversary(
-        school.victim,
-        school.make_env,
-        school.ball,
+        context.victim,
+        context.make_env,
+        context.ball,
         seed=seed,
         options=options,
-        seat=school.seat,
+        seat=context.seat,
         draw=None if draw is None else lambda obs: draw(obs, generator),
     )
 
 
-def _critics(school: TrainingContext, course: Course) -> Lessons:
-    plain = make_attack("mc") if school.has_gradient else make_attack("random_search", rounds=8)
+def _critics(context: TrainingContext, course: Course) -> Lessons:
+    plain = make_attack("mc") if context.has_gradient else make_attack("random_search", rounds=8)
     inputs = list(course)
-    alone = school.store.critics("alone", inputs, _fit(school, course, None))
-    judge = school.seat.rows.judge
+    alone = context.store.critics("alone", inputs, _fit(context, course, None))
+    judge = context.seat.rows.judge
     critics = {"q_reward": judge(alone.q_reward), "q_cost": judge(alone.q_cost)}
     fitted = WithCritics(plain, **critics)
     if not course.iterate:
         rates = (alone.diagnostics.cost_rate,)
         return Lessons({"mc fitted": fitted}, critics, rates=rates)
-    under = school.store.critics("attacked", inputs, _fit(school, course, fitted))
+    under = context.store.critics("attacked", inputs, _fit(context, course, fitted))
     iterated = WithCritics(plain, q_reward=under.q_reward, q_cost=under.q_cost)
     return Lessons(
         {"mc fitted": fitted, "mc iterated": iterated},
@@ -115,22 +115,22 @@ def _critics(school: TrainingContext, course: Course) -> Lessons:
     )
 
 
-def _fit(school: TrainingContext, course: Course, attack: Attack | None) -> Callable[[], Any]:
+def _fit(context: TrainingContext, course: Course, attack: Attack | None) -> Callable[[], Any]:
     def fit() -> Any:
         return fit_critics(
-            school.victim,
-            school.make_env,
+            context.victim,
+            context.make_env,
             n_steps=course.n_steps,
             updates=course.updates,
             attack=attack,
-            eps=school.middle.eps.numpy(),
-            norm=school.norm,
+            eps=context.middle.eps.numpy(),
+            norm=context.norm,
             hidden=(128, 128),
-            seed=_seed(school) + (0 if attack is None else 1000),
+            seed=_seed(context) + (0 if attack is None else 1000),
         )
 
     return fit
 
 
-def _seed(school: TrainingContext) -> int:
-    return school.seed + LEARNING_SEED
+def _seed(context: TrainingContext) -> int:
+    return context.seed + LEARNING_SEED

@@ -127,14 +127,14 @@ class Requirement:
         """A requirement from one sentence; `str(requirement)` is its inverse.
 
         Raises:
-            ValueError: the sentence can not be read; shows one that can.
+            ValueError: the sentence cannot be read; shows one that can.
         """
         if not isinstance(text, str):
             raise ValueError(f"text must be a sentence, got {text!r}")
         found = _parts(text.strip())
         if found is None:
             raise ValueError(
-                f"requirement {text!r} can not be read; write it like {EXAMPLE!r}, or with "
+                f"requirement {text!r} cannot be read; write it like {EXAMPLE!r}, or with "
                 "'mean cost <= 2', or 'for every adversary'"
             )
         bound = float(found["bound"])
@@ -185,7 +185,7 @@ class Requirement:
 
 
 def _parts(text: str) -> dict[str, str] | None:
-    """What a sentence says, by name; None where it can not be read."""
+    """What a sentence says, by name; None where it cannot be read."""
     claim = _CLAIM.match(text)
     if claim is None:
         return None

@@ -34,8 +34,8 @@ def decide_all(
         if row is not None:
             made.append(decision(requirement, row, doubt))
             continue
-        stand_in = decision(requirement, by_place[plan.modes[0], requirement.eps])
-        made.append(replace(stand_in, verdict="INCONCLUSIVE", why=missing[requirement.mode]))
+        other = decision(requirement, by_place[plan.modes[0], requirement.eps])
+        made.append(replace(other, verdict="INCONCLUSIVE", why=missing[requirement.mode]))
     return tuple(made)
 
 

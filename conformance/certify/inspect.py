@@ -53,7 +53,7 @@ def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
             Flag(
                 "critic-untested",
                 "no cost in any search episode: whether the cost critic "
-                "predicts cost can not be told",
+                "predicts cost cannot be told",
                 "note",
             )
         ]

@@ -83,7 +83,7 @@ def replay(
     if note.attack not in ready.members:
         raise ValueError(f"the battery has no attack {note.attack!r}: {list(ready.members)}")
     job = _job(note)
-    with run.stock:
+    with run.env_pool:
         return replayed(run.world(ready.members), [job], note.replay)[0]
 
 

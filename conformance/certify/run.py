@@ -22,7 +22,7 @@ from safer_gym.conformance.certify.ledger import Ledger
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
 from safer_gym.conformance.certify.plan import Plan
 from safer_gym.conformance.certify.pool import Pool
-from safer_gym.conformance.certify.schedule import Caps, next_wave
+from safer_gym.conformance.certify.schedule import Caps, next_jobs
 from safer_gym.conformance.certify.search import (
     CHOSEN,
     Found,
@@ -85,7 +85,7 @@ class Certification:
         self.missing = missing
         self.plan = plan._replace(modes=modes or (other,))
         self.settings, self.subject = settings, subject
-        self.stock = EnvPool(subject.make_env)
+        self.env_pool = EnvPool(subject.make_env)
         self.doubts: list[Flag] = []
         """What the pilot's episodes, run again, say against all bounds."""
         self.say = progress or (lambda what, share: None)
@@ -98,7 +98,7 @@ class Certification:
 
     def run(self) -> Certificate:
         """All steps."""
-        with self.stock:
+        with self.env_pool:
             return self._run()
 
     def _run(self) -> Certificate:
@@ -139,7 +139,7 @@ class Certification:
         return World(
             self.subject.victim,
             self.subject.stochastic,
-            self.stock,
+            self.env_pool,
             members,
             self.subject.ball,
             self.settings.start,
@@ -233,12 +233,12 @@ class Certification:
     def _measure(
         self, pool: Pool[Job, Result], ledger: Ledger, ranking: Mapping[Any, Sequence[str]]
     ) -> None:
-        wave = 0
-        while jobs := next_wave(ledger, ranking, self.caps):
-            wave, done = wave + 1, 0
+        rounds = 0
+        while jobs := next_jobs(ledger, ranking, self.caps):
+            rounds, done = rounds + 1, 0
             for job, result in zip(jobs, pool.run(jobs, self.deadline), strict=False):
                 ledger.add(job, result)
                 done += 1
-                self.say(f"measuring, wave {wave}", done / len(jobs))
+                self.say(f"measuring, round {rounds}", done / len(jobs))
             if done < len(jobs):
                 return

@@ -1,4 +1,4 @@
-"""Which episodes to run next. Waves depend on results alone, never on time or workers."""
+"""Which episodes to run next. Rounds depend on results alone, never on time or workers."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Caps(NamedTuple):
     """Of each attack at each radius."""
     benign: int
     """Of the stochastic policy, for the bound over every adversary."""
-    benign_wave: int = 4
-    """Blocks of benign episodes in a wave."""
+    benign_blocks: int = 4
+    """Blocks of benign episodes in a round."""
 
 
-def next_wave(
+def next_jobs(
     ledger: Ledger, ranking: Mapping[tuple[Mode, float], Sequence[str]], caps: Caps
 ) -> list[Job]:
     """The next jobs, the most telling first; empty when all is settled or spent.
 
-    In the first wave each row meets its most promising attack alone: where that one refutes the
+    In the first round each row meets its most promising attack alone: where that one refutes the
     row, the others need no episodes. Nor do they where the bound over every adversary settles it;
     so they wait as long as it may.
 
@@ -99,7 +99,7 @@ def _benign_jobs(ledger: Ledger, radii: tuple[float, ...], caps: Caps) -> list[J
     null_settled = cell_settled(ledger, "stochastic", NULL, 0.0)
     if n >= caps.benign or (n > 0 and not radii and (null_settled or n >= caps.attack)):
         return []
-    blocks = caps.benign_wave if n else 1
+    blocks = caps.benign_blocks if n else 1
     most = caps.benign if n >= caps.attack else min(caps.attack, caps.benign)
     end = min(n + blocks * ROWS, most)
     return [

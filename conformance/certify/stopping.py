@@ -80,7 +80,7 @@ def _within_reach(ledger: Ledger, eps: float, target: Target, most: int) -> bool
 
 
 def every_settled(ledger: Ledger, eps: float) -> bool:
-    """The bound over every adversary is below all targets, or can not be."""
+    """The bound over every adversary is below all targets, or cannot be."""
     return all(
         refuted(ledger, "stochastic", eps, target)
         or _every_below(ledger, eps, target)

@@ -96,7 +96,7 @@ def _attacks(
     victim = policy.victim()
     climbs = has_gradient(victim, torch.as_tensor(np.asarray(obs, np.float32)).unsqueeze(0))
     ball = LpBall.of("linf", eps, low=space.low, high=space.high)
-    school = TrainingContext(victim, make_env, ball, ball, "linf", seed, store, climbs)
-    lessons = learn(battery, school, Speed(0.0, math.inf, 1))
+    context = TrainingContext(victim, make_env, ball, ball, "linf", seed, store, climbs)
+    lessons = learn(battery, context, Speed(0.0, math.inf, 1))
     members = make_battery(battery, victim, lessons, has_gradient=climbs).members
     return {label: member.attack for label, member in members.items() if label != NULL}

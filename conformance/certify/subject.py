@@ -264,7 +264,7 @@ def _noisy(view: PolicyView, deviations: tuple[float, ...], space: gym.Space) ->
     try:
         return noisy_policy(view, _deviations(deviations, space))
     except NotCoveredError as error:
-        raise ValueError(f"action_noise can not be bounded on this policy: {error}") from error
+        raise ValueError(f"action_noise cannot be bounded on this policy: {error}") from error
 
 
 def _stochastic(view: PolicyView) -> tuple[Drawing | None, str]:

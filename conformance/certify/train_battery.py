@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from safer_gym.conformance.battery.build import LEARNED, labels_of, missing_critics
-from safer_gym.conformance.battery.learning import Course, Lessons, TrainingContext, attend, merge
+from safer_gym.conformance.battery.learning import (
+    Course,
+    Lessons,
+    TrainingContext,
+    learn_course,
+    merge,
+)
 from safer_gym.conformance.certify.pool import Pool
 
 COURSES = (Course("critics", 12_000, 2_000), Course("adversary", 30_000, 0))
@@ -27,19 +33,19 @@ class Speed(NamedTuple):
     workers: int
 
 
-def learn(battery: str | Mapping[str, Any], school: TrainingContext, speed: Speed) -> Lessons:
+def learn(battery: str | Mapping[str, Any], context: TrainingContext, speed: Speed) -> Lessons:
     """Whatever the battery wants to learn, and the critics that a policy lacks.
 
     With a budget, courses that would take too long are left out, and the lessons say so: a
     battery without them supports no PASS.
     """
-    climbs = school.has_gradient
-    channel = school.seat.channel
+    climbs = context.has_gradient
+    channel = context.seat.channel
     labels: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     if not isinstance(battery, Mapping):
         labels = labels_of(battery, has_gradient=climbs, channel=channel)
-        target = school.seat.rows.view(school.victim)
+        target = context.seat.rows.view(context.victim)
         missing = missing_critics(battery, target, has_gradient=climbs, channel=channel)
     courses = []
     if missing or "mc fitted" in labels:
@@ -48,7 +54,7 @@ def learn(battery: str | Mapping[str, Any], school: TrainingContext, speed: Spee
     if "learned" in labels:
         courses.append((LONG_COURSES if battery == "full" else COURSES)[1])
     taken = _affordable(courses, speed)
-    with Pool(attend, school, min(speed.workers, max(len(taken), 1))) as pool:
+    with Pool(learn_course, context, min(speed.workers, max(len(taken), 1))) as pool:
         parts = list(pool.run(taken))
     lessons = merge(parts, why_not=NO_TIME)
     if any(label in labels for label in LEARNED):

@@ -34,7 +34,7 @@ class World(NamedTuple):
     victim: Victim
     stochastic: Drawing | None
     """The policy's other mode; None where it has none."""
-    stock: EnvPool
+    env_pool: EnvPool
     members: Mapping[str, Member]
     ball: LpBall
     """At eps = 1."""
@@ -114,7 +114,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
     numbers = range(job.first, job.first + job.episodes)
     episodes = run_episodes(
         actor,
-        world.stock,
+        world.env_pool,
         seeds=[seed_of(world.start, job.phase, number) for number in numbers],
         first=job.first,
         n_envs=world.n_envs,

@@ -17,7 +17,7 @@ from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import NATURAL, evaluate, named_attacks
-from safer_gym.conformance.evaluate.fitted_critics import StandIns
+from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import seat_in
 from safer_gym.conformance.files import digest
@@ -95,17 +95,17 @@ def measure(
     """Run the plan's jobs; those that `cache` knows are not run again."""
     cache = cache or OutcomesCache(None)
     named = named_attacks(plan.attacks)
-    policy, stand_ins, outcomes = None, None, []
+    policy, fitter, outcomes = None, None, []
     jobs = list(plan.jobs())
     for done, (attack, eps) in enumerate(jobs):
         inputs = _inputs(file, task, plan, attack, eps)
         known = cache.load(inputs)
         if known is None:
-            if stand_ins is None:
+            if fitter is None:
                 policy = load_model(file)
                 rows = _rows(task, plan.channel)
-                stand_ins = StandIns(policy, task.make, plan.seed, bar.say, rows)
-            met = stand_ins.led({attack: named[attack]})
+                fitter = CriticFitter(policy, task.make, plan.seed, bar.say, rows)
+            met = fitter.led({attack: named[attack]})
             known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
             cache.store(inputs, known)
         outcomes.append(known)

@@ -19,10 +19,10 @@ FORGETTING_WRAPPERS = (OrderEnforcing, PassiveEnvChecker, TimeLimit)
 
 
 class EnvPool:
-    """`with EnvPool(make_env) as stock: env = stock.take(); ...; stock.give(env)`.
+    """`with EnvPool(make_env) as env_pool: env = env_pool.take(); ...; env_pool.give(env)`.
 
     An environment that does not say `forgets_on_reset`, or that stands behind a wrapper which may
-    remember, serves one episode. A forked process begins with an empty stock of its own.
+    remember, serves one episode. A forked process begins with an empty env_pool of its own.
 
     Args:
         make_env: makes one environment.

@@ -29,20 +29,20 @@ class Episode:
     """One running episode and its sums.
 
     Args:
-        stock: where its environment comes from.
+        env_pool: where its environment comes from.
         seed: of its reset, and of the global generators that its environment draws from.
     """
 
     def __init__(
-        self, stock: EnvPool, seed: int, *, record: bool, limits: Limits | None = None
+        self, env_pool: EnvPool, seed: int, *, record: bool, limits: Limits | None = None
     ) -> None:
         self.seed = seed
-        names = stock.draws
+        names = env_pool.draws
         self._stream: AbstractContextManager[Any] = (
             GlobalStream(_STREAM, seed, names=names) if names else nullcontext()
         )
         with self._stream:
-            self.env = stock.take()
+            self.env = env_pool.take()
             start = self.env.reset(seed=seed)
         self.limits = Limits.declared(self.env) if limits is None else limits
         self._gate = EnvironmentGate(self.env.observation_space, bounded=True)
@@ -102,7 +102,7 @@ class Episode:
 
 def run_episodes(
     actor: Actor,
-    stock: EnvPool,
+    env_pool: EnvPool,
     *,
     seeds: Sequence[int],
     first: int = 0,
@@ -128,18 +128,18 @@ def run_episodes(
         for start in range(0, len(rows), n_envs):
             begin = {
                 n % ROWS: partial(
-                    Episode, stock, seeds[n - first], record=n - first < traces, limits=limits
+                    Episode, env_pool, seeds[n - first], record=n - first < traces, limits=limits
                 )
                 for n in rows[start : start + n_envs]
             }
             say = _share(progress, done, seeds)
-            done += _run_group(actor, stock, begin, block, max_steps, say)
+            done += _run_group(actor, env_pool, begin, block, max_steps, say)
     return done
 
 
 def _run_group(
     actor: Actor,
-    stock: EnvPool,
+    env_pool: EnvPool,
     begin: Mapping[int, Callable[[], Episode]],
     block: int,
     max_steps: int | None,
@@ -159,19 +159,19 @@ def _run_group(
         _step_until_done(actor, group, block, max_steps, progress)
     finally:
         for episode in group.values():
-            stock.give(episode.env)
+            env_pool.give(episode.env)
     drawn = drawn_since(before)
     if not drawn:
         return list(group.values())
     restore(before)
-    if set(drawn) <= set(stock.draws):
+    if set(drawn) <= set(env_pool.draws):
         raise ValueError(
             f"{actor} draws from the global generator of {' and '.join(drawn)}: episodes that run "
             "side by side would share its numbers. A policy must answer an observation always "
             "alike, and an attack must draw from the generator that it is given"
         )
-    stock.draws = tuple(dict.fromkeys((*stock.draws, *drawn)))
-    return _run_group(actor, stock, begin, block, max_steps, progress)
+    env_pool.draws = tuple(dict.fromkeys((*env_pool.draws, *drawn)))
+    return _run_group(actor, env_pool, begin, block, max_steps, progress)
 
 
 def _step_until_done(

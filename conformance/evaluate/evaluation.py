@@ -22,7 +22,7 @@ from safer_gym.choices import choose
 from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
-from safer_gym.conformance.evaluate.fitted_critics import StandIns
+from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.conformance.evaluate.seat import Seat, seat_and_ball
@@ -109,9 +109,9 @@ def evaluate(
     by_name = not isinstance(attacks, Mapping)
     _check_runnable(named, view, seat, by_name=by_name)
     if by_name:
-        named = StandIns(view, make_env, seed, _said(progress), seat.rows).led(named)
+        named = CriticFitter(view, make_env, seed, _said(progress), seat.rows).led(named)
     outcomes = []
-    with EnvPool(make_env) as stock:
+    with EnvPool(make_env) as env_pool:
         for label, attack in named.items():
             started = perf_counter()
             if isinstance(attack, str):
@@ -122,7 +122,7 @@ def evaluate(
             )
             episodes = run_episodes(
                 actor,
-                stock,
+                env_pool,
                 seeds=range(seed, seed + n_episodes),
                 n_envs=n_envs,
                 max_steps=max_steps,

@@ -19,7 +19,7 @@ FITTED = " fitted"
 """Ends the label of an attack led by critics that were learned, for want of the policy's own."""
 
 
-class StandIns:
+class CriticFitter:
     """Leads attacks by critics learned of a policy, where it has none of its own.
 
     Args:

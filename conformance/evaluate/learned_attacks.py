@@ -40,7 +40,7 @@ def learn_attack(
         options: for `iterate_mc` and, through it, `fit_critics`.
 
     Raises:
-        ValueError: an unknown name, or actions or observations that critics can not be learned of.
+        ValueError: an unknown name, or actions or observations that critics cannot be learned of.
     """
     choose("learned attack", name, LEARNED)
     return iterate_mc(policy, make_env, eps=eps, norm=norm, seed=seed + APART, **options)

@@ -64,8 +64,8 @@ def read_pickle(data: bytes) -> Any:
                 return reader.pop()
             reader.step(opcode.name, arg)
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"a pickle that can not be read as data: {error}") from error
-    raise ValueError("a pickle that can not be read as data: it has no end")
+        raise ValueError(f"a pickle that cannot be read as data: {error}") from error
+    raise ValueError("a pickle that cannot be read as data: it has no end")
 
 
 class _Reader:

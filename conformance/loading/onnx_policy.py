@@ -19,7 +19,7 @@ class OnnxPolicy:
     """Observations [B, *O] to actions [B, A] by an ONNX graph. It offers no gradients.
 
     Args:
-        content: the file's bytes. Given as bytes and not as a path, the graph can not refer to
+        content: the file's bytes. Given as bytes and not as a path, the graph cannot refer to
             other files; no library of operators is ever registered.
 
     Raises:

@@ -45,7 +45,7 @@ def load_pickled(path: Path) -> Any:
     try:
         found = _unpickled(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError) as error:
-        raise ValueError(f"{path} can not be unpickled: {error}") from error
+        raise ValueError(f"{path} cannot be unpickled: {error}") from error
     if isinstance(found, dict):
         raise ValueError(
             f"{path} holds weights without their network; save the whole module, export it, or "

@@ -8,13 +8,13 @@ class UntrustedFile(ValueError):  # noqa: N818 (it names what is wrong with the 
 
     Args:
         source: The file.
-        reason: Why it can not be read as data.
+        reason: Why it cannot be read as data.
     """
 
     def __init__(self, source: str, reason: str) -> None:
         self.source, self.reason = source, reason
         super().__init__(
-            f"{source} can not be loaded without running code that it carries: {reason}. If you "
+            f"{source} cannot be loaded without running code that it carries: {reason}. If you "
             "know where it comes from, say --trust (trust=True)"
         )
 

@@ -28,7 +28,7 @@ class Sb3File(NamedTuple):
         """One attribute of the saved model. One that was pickled is read as data.
 
         Raises:
-            ValueError: it is missing, or its pickle can not be read as data.
+            ValueError: it is missing, or its pickle cannot be read as data.
         """
         if key not in self.data:
             raise ValueError(f"it does not say its {key}")

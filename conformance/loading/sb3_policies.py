@@ -1,6 +1,6 @@
 """Policies of Stable-Baselines3, sb3-contrib and this package, built again from a file's data.
 
-The file chooses among classes that are listed here; it can not bring its own. What is built is a
+The file chooses among classes that are listed here; it cannot bring its own. What is built is a
 policy to act with: no optimiser's state, no replay buffer, no schedule.
 """
 

@@ -17,7 +17,7 @@ def unpickle_model(path: Path) -> Any:
     """The model, by the algorithm that its attributes tell of.
 
     Raises:
-        ValueError: they tell of none, or the model can not be loaded.
+        ValueError: they tell of none, or the model cannot be loaded.
     """
     named = algorithm_named(read_data(path))
     if named is None:

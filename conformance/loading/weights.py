@@ -50,7 +50,7 @@ def read_weights(data: bytes, what: str) -> dict[str, Tensor]:
             storages = _Storages(archive, folder, what)
             return {_text(name): storages.tensor(value) for name, value in items.items()}
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{what} can not be read as a dict of tensors: {error}") from error
+            raise ValueError(f"{what} cannot be read as a dict of tensors: {error}") from error
 
 
 def _folder(archive: zipfile.ZipFile, what: str) -> str:

@@ -73,7 +73,7 @@ class Ensemble:
 class WithCritics:
     """The same attack, led by other critics than the victim's own.
 
-    For critics learned apart from the agent, which can not be fooled by the agent's own errors,
+    For critics learned apart from the agent, which cannot be fooled by the agent's own errors,
     and for iterated MC: critics of the policy under attack are one step of policy iteration of
     the adversary. A critic left None stays the victim's.
     """

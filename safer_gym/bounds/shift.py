@@ -107,7 +107,7 @@ def kl_shift(enclosure: GaussianEnclosure, benign: Gaussian) -> Tensor:
 def tv_shift(enclosure: GaussianEnclosure, benign: Gaussian) -> Tensor:
     """A bound of the total variation between attacked and benign distribution, [B].
 
-    2 Phi(m / 2) - 1 where the covariance can not move; else by the KL (Pinsker, or
+    2 Phi(m / 2) - 1 where the covariance cannot move; else by the KL (Pinsker, or
     Bretagnolle-Huber).
     """
     m = mean_shift(enclosure.mean, benign.mean, benign.scale)

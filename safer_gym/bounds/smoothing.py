@@ -27,7 +27,7 @@ def smoothing_shift(ball: LpBall, noise_std: Any, shape: Sequence[int]) -> float
     Args:
         ball: of the adversary; its box is not used.
         noise_std: deviation of the noise, a number or one for each dimension; 0 is allowed where
-            the adversary can not move (eps 0).
+            the adversary cannot move (eps 0).
         shape: of one observation.
 
     Raises:

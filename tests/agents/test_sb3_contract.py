@@ -361,7 +361,7 @@ def test_same_seed_same_run(algorithm: str) -> None:
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
-# ---------------------------------------------------------------- rivals and ablations
+# ---------------------------------------------------------------- baselines and ablations
 
 
 @pytest.mark.parametrize(

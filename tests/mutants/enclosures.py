@@ -39,7 +39,7 @@ def _network(activation: str, hidden: tuple[int, ...], seed: int) -> Layers:
 def _enclosure_law(function: Enclose) -> str:
     """Samples are inside; small balls are enclosed as tightly as by the derivative."""
     widest = 0.0
-    # One hidden unit: all is nearly attained, so that a wrong line can not hide behind the rest.
+    # One hidden unit: all is nearly attained, so that a wrong line cannot hide behind the rest.
     for seed, (activation, hidden) in enumerate(_NETWORKS):
         layers = _network(activation, hidden, seed)
         generator = torch.Generator().manual_seed(seed)

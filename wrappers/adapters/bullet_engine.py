@@ -85,9 +85,9 @@ def _import_parts() -> list[types.ModuleType]:
     if found is None or found.submodule_search_locations is None:
         raise ImportError(f"No module named {_PACKAGE!r}")
     before = {name: sys.modules.pop(name) for name in _loaded_names()}
-    stand_in = types.ModuleType(_PACKAGE)
-    stand_in.__path__ = list(found.submodule_search_locations)
-    sys.modules[_PACKAGE] = stand_in
+    package = types.ModuleType(_PACKAGE)
+    package.__path__ = list(found.submodule_search_locations)
+    sys.modules[_PACKAGE] = package
     try:
         return [
             importlib.import_module(f"{_PACKAGE}.envs.{part}")

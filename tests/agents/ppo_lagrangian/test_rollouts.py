@@ -151,7 +151,7 @@ def test_behind_a_time_limit_lies_the_value_of_the_cost() -> None:
 
 
 class Dear(Pendulum):
-    """A state costs twice what it brings, so that the two can not be taken for one another."""
+    """A state costs twice what it brings, so that the two cannot be taken for one another."""
 
     def judge(self, action: np.ndarray) -> tuple[float, float | None]:
         reward, cost = super().judge(action)

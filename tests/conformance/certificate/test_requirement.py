@@ -61,7 +61,7 @@ def test_sentences_are_read(text: str, expected: Requirement) -> None:
     ],
 )
 def test_other_sentences_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="can not be read"):
+    with pytest.raises(ValueError, match="cannot be read"):
         Requirement.parse(text)
 
 
@@ -111,7 +111,7 @@ def test_a_file_holds_several(tmp_path: Path) -> None:
         ("[[requirement]]\nlimt = 5\n", "requirement 1: unknown key 'limt'.*'limit'"),
         ("[[requirement]]\nlimit = 5\neps = -1\n", r"requirement 1: eps must be in \[0, inf\]"),
         ("[[requirement]]\nlimit = true\n", "limit must be a number"),
-        ("[[requirement]]\ntext = 'P(cost > 5)'\n", "can not be read"),
+        ("[[requirement]]\ntext = 'P(cost > 5)'\n", "cannot be read"),
         ("[[requirement]]\ntext = 'x'\nlimit = 5\n", "text stands alone"),
         ("limit = 5\n", "unknown key 'limit'"),
         ("", "holds no requirement"),

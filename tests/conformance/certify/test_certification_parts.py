@@ -15,7 +15,7 @@ from safer_gym.conformance.certify.compositions import Gaussian
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.plan import Plan, make_plan, seconds_of
 from safer_gym.conformance.certify.pool import Pool
-from safer_gym.conformance.certify.schedule import Caps, next_wave
+from safer_gym.conformance.certify.schedule import Caps, next_jobs
 from safer_gym.conformance.certify.search import Found, choose_compositions
 from safer_gym.conformance.certify.shares import split
 from safer_gym.conformance.certify.stopping import refuted
@@ -65,14 +65,14 @@ def test_episodes_come_in_order_and_once() -> None:
 def test_waves_start_with_the_most_promising_and_end() -> None:
     book, caps = ledger(), Caps(50, 100)
     ranking = {("deterministic", eps): ["a", "b", NULL] for eps in (0.1, 0.2)}
-    first = next_wave(book, ranking, caps)
+    first = next_jobs(book, ranking, caps)
     assert [(j.attack, j.eps) for j in first] == [("a", 0.1), ("a", 0.2)]
-    waves = 0
-    while jobs := next_wave(book, ranking, caps):
-        waves += 1
+    rounds = 0
+    while jobs := next_jobs(book, ranking, caps):
+        rounds += 1
         for j in jobs:
             book.add(j, result([0.0] * j.episodes))
-    assert waves < 6
+    assert rounds < 6
     assert {cell.n for cell in book.cells.values()} <= {25, 50}
 
 
@@ -82,12 +82,12 @@ FILTERS = {(eps, "rate"): Gaussian("rate", 0, budget) for eps, budget in ((NEAR,
 
 
 def enclosed(hits: int, caps: Caps) -> Ledger:
-    """All benign episodes that the waves ask for, `hits` of each block of 25 over the limit."""
+    """All benign episodes that the rounds ask for, `hits` of each block of 25 over the limit."""
     asked = make_plan((), eps=[NEAR, FAR], limit=1.0, modes=["stochastic"], delta=None)
     places = {("stochastic", eps): ["a"] for eps in asked.eps}
     book = Ledger(asked, (NULL, "a"), 10.0, split(asked, places))
     book.compositions = FILTERS
-    while jobs := [j for j in next_wave(book, places, caps) if j.phase == "benign"]:
+    while jobs := [j for j in next_jobs(book, places, caps) if j.phase == "benign"]:
         for j in jobs:
             costs = np.where(np.arange(j.episodes) < hits, 5.0, 0.0)
             spent = np.zeros((j.episodes, len(j.radii), 1))
@@ -113,7 +113,7 @@ def test_attacks_wait_for_a_bound_that_settles_their_row() -> None:
     places = {("stochastic", eps): ["a", "b"] for eps in asked.eps}
     caps, book = Caps(200, 2000), Ledger(asked, (NULL, "a", "b"), 10.0, split(asked, places))
     book.compositions = FILTERS
-    while jobs := next_wave(book, places, caps):
+    while jobs := next_jobs(book, places, caps):
         for j in jobs:
             spent = np.zeros((j.episodes, len(j.radii), 1))
             book.add(j, result([0.0] * j.episodes)._replace(spent=spent))

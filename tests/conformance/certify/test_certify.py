@@ -297,7 +297,7 @@ def test_observation_noise_on_request_is_smoothing() -> None:
             "by the stochastic policy",
         ),
         (homing(), {"action_noise": 0.1}, "noise of its own"),
-        (lambda obs: obs, {"action_noise": 0.1}, "can not be bounded"),
+        (lambda obs: obs, {"action_noise": 0.1}, "cannot be bounded"),
     ],
 )
 def test_noise_is_refused_where_it_makes_no_sense(policy: Any, options: dict, words: str) -> None:

@@ -1,4 +1,4 @@
-"""Laws of the ledger, of rows, verdicts, waves and the search, on episodes made up for them."""
+"""Laws of the ledger, of rows, verdicts, rounds and the search, on episodes made up for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from safer_gym.conformance.certify.decide import decide_all, decision, headline,
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.plan import Plan, make_plan
 from safer_gym.conformance.certify.rows import make_row
-from safer_gym.conformance.certify.schedule import Caps, next_wave
+from safer_gym.conformance.certify.schedule import Caps, next_jobs
 from safer_gym.conformance.certify.search import Found, choose_compositions, rank
 from safer_gym.conformance.certify.shares import split
 from safer_gym.conformance.certify.stopping import cell_settled, hopeless, refuted
@@ -263,7 +263,7 @@ def test_waves_ask_for_no_more_than_they_may(caps: Caps) -> None:
     for eps in RADII:
         book.compositions[eps, "rate"] = make_composition("gaussian", "rate", 0, 1.0)
     for _ in range(50):
-        jobs = next_wave(book, ranking, caps)
+        jobs = next_jobs(book, ranking, caps)
         if not jobs:
             break
         for job in jobs:

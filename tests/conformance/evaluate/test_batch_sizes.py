@@ -14,8 +14,7 @@ from conformance_envs import Ladder, Staggered
 from safer_gym.agents import CVPO
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
-from safer_gym.conformance.evaluate import attacked_policy as tamper
-from safer_gym.conformance.evaluate import evaluate
+from safer_gym.conformance.evaluate import attacked_policy, evaluate
 from safer_gym.conformance.evaluate.attacked_policy import ROWS, AttackedPolicy
 from safer_gym.conformance.evaluate.batch_sizes import SIZES, sizes_alike
 from safer_gym.networks import MlpAction
@@ -45,19 +44,19 @@ def test_the_number_of_environments_changes_no_bit_of_a_network(
         np.testing.assert_array_equal(result.costs, results[0].costs)
 
 
-def sizes_of(tamperer: AttackedPolicy, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def sizes_of(actor: AttackedPolicy, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Batch sizes of three steps with fewer and fewer rows alive."""
     seen: list[int] = []
-    answer = tamperer._answer
+    answer = actor._answer
 
     def spy(clean: torch.Tensor, *stream: int) -> Any:
         seen.append(len(clean))
         return answer(clean, *stream)
 
-    tamperer.act({0: np.zeros(2)}, block=0, step=0)
-    monkeypatch.setattr(tamperer, "_answer", spy)
+    actor.act({0: np.zeros(2)}, block=0, step=0)
+    monkeypatch.setattr(actor, "_answer", spy)
     for step, rows in enumerate([(0, 24), (3, 15), (7,)]):
-        tamperer.act({row: np.zeros(2) for row in rows}, block=0, step=step)
+        actor.act({row: np.zeros(2) for row in rows}, block=0, step=step)
     return seen
 
 
@@ -66,9 +65,9 @@ def test_batches_are_as_short_as_the_machine_allows(
 ) -> None:
     ball, attack = LpBall.of("linf", 0.1), make_attack("mc", steps=2)
     for allowed, expected in ((SIZES, [32, 16, 8]), ((), [ROWS] * 3)):
-        monkeypatch.setattr(tamper, "sizes_alike", lambda *args, allowed=allowed: allowed)
-        tamperer = AttackedPolicy(agent.victim(), attack, ball, seed=0)
-        assert sizes_of(tamperer, monkeypatch) == expected
+        monkeypatch.setattr(attacked_policy, "sizes_alike", lambda *args, allowed=allowed: allowed)
+        actor = AttackedPolicy(agent.victim(), attack, ball, seed=0)
+        assert sizes_of(actor, monkeypatch) == expected
 
 
 def test_a_draw_is_the_same_whoever_else_is_in_the_batch(agent: CVPO) -> None:
@@ -76,10 +75,10 @@ def test_a_draw_is_the_same_whoever_else_is_in_the_batch(agent: CVPO) -> None:
     rng = np.random.default_rng(0)
 
     def acting(rows: tuple[int, ...], seen: np.ndarray, step: int) -> np.ndarray:
-        answers = tamperer.act({row: seen[row] for row in rows}, block=0, step=step)
+        answers = actor.act({row: seen[row] for row in rows}, block=0, step=step)
         return np.stack([action for _, action in answers.values()])
 
-    tamperer = AttackedPolicy(
+    actor = AttackedPolicy(
         agent.victim(), make_attack("null"), LpBall.of("linf", 0.1), seed=0, draw=drawn
     )
     for step in range(60):
@@ -91,10 +90,10 @@ def test_a_draw_is_the_same_whoever_else_is_in_the_batch(agent: CVPO) -> None:
 
 
 def test_a_policy_that_is_no_known_network_keeps_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    tamperer = AttackedPolicy(
+    actor = AttackedPolicy(
         Victim(lambda obs: obs), make_attack("null"), LpBall.of("linf", 0.1), seed=0
     )
-    assert sizes_of(tamperer, monkeypatch) == [ROWS] * 3
+    assert sizes_of(actor, monkeypatch) == [ROWS] * 3
 
 
 def test_sizes_are_refused_where_one_of_them_moves_a_single_bit(agent: CVPO) -> None:

@@ -65,15 +65,15 @@ def test_a_wrapper_that_may_remember_is_no_stock() -> None:
 
 
 def test_a_stock_does_not_travel() -> None:
-    stock = EnvPool(Forgetful)
-    stock.give(stock.take())
-    assert pickle.loads(pickle.dumps(stock)).make_env is Forgetful
-    assert pickle.loads(pickle.dumps(stock))._free == []
+    env_pool = EnvPool(Forgetful)
+    env_pool.give(env_pool.take())
+    assert pickle.loads(pickle.dumps(env_pool)).make_env is Forgetful
+    assert pickle.loads(pickle.dumps(env_pool))._free == []
     if "fork" in multiprocessing.get_all_start_methods():
-        own = stock.take()
-        stock.give(own)
-        stock._process -= 1  # as a forked child finds it
-        assert stock.take() is not own
+        own = env_pool.take()
+        env_pool.give(own)
+        env_pool._process -= 1  # as a forked child finds it
+        assert env_pool.take() is not own
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from safer_gym.attacks.traits import CRITICS
 from safer_gym.balls import LpBall
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.evaluate.evaluation import evaluate, named_attacks
-from safer_gym.conformance.evaluate.fitted_critics import StandIns
+from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.types import Gaussian, Victim
 from safer_gym.wrappers.fitted_critics.critics import fit_critics
 from safer_gym.wrappers.tasks import Task
@@ -56,15 +56,15 @@ def test_what_an_attack_asks_is_what_is_known_of_it(name: str) -> None:
             attack(bare(**rest), obs, ball, torch.Generator())
 
 
-def stand_ins(policy: Any, told: list[str]) -> StandIns:
-    return StandIns(policy, Ladder, 0, told.append)
+def fitter(policy: Any, told: list[str]) -> CriticFitter:
+    return CriticFitter(policy, Ladder, 0, told.append)
 
 
 def test_a_policy_with_critics_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stand_in_module, "fit_critics", lambda *_, **__: pytest.fail("learned"))
     full = bare(q_reward=critic, q_cost=critic)
     named = named_attacks(("natural", "iterated_mc", *ATTACKS))
-    assert stand_ins(full, []).led(named) == named
+    assert fitter(full, []).led(named) == named
 
 
 def test_only_what_is_missing_is_replaced_and_learned_once(
@@ -72,7 +72,7 @@ def test_only_what_is_missing_is_replaced_and_learned_once(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(stand_in_module, "fit_critics", partial(fit_critics, **FEW))
-    found = stand_ins(bare(q_reward=critic), told)
+    found = fitter(bare(q_reward=critic), told)
     assert set(found.led({"mr": make_attack("mr")})) == {"mr"}
     assert told == []
     (attack,) = found.led({"mc": make_attack("mc")}).values()

@@ -1,4 +1,4 @@
-"""Ten thousand gates with eight attacks that stop early: the promise is kept, and rivals break it.
+"""Ten thousand gates with eight attacks that stop early: baselines break the promise, ours keep it.
 
 The truth is known, so each check counts misses and compares with the exact binomial tolerance.
 """

@@ -166,5 +166,5 @@ def test_tails_keep_their_promise_however_often_one_looks(ever_missed: Callable)
     costs = samples(gates, 100) / HIGH
     missed = int(ever_missed(costs, truth / HIGH, level, delta).sum())
     assert missed <= tolerated(gates, delta)
-    # A truth that is larger than the law's is refuted, so that the count can not stay small.
+    # A truth that is larger than the law's is refuted, so that the count cannot stay small.
     assert ever_missed(costs, 1.0, level, delta).sum() > tolerated(gates, delta)

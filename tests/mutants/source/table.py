@@ -787,8 +787,8 @@ MUTANTS = {
     ),
     "episodes: an episode's seed is its row": Mutant(
         "conformance/evaluate/episodes.py",
-        "Episode, stock, seeds[n - first],",
-        "Episode, stock, seeds[(n - first) % ROWS],",
+        "Episode, env_pool, seeds[n - first],",
+        "Episode, env_pool, seeds[(n - first) % ROWS],",
         (
             EVALUATE,
             INDEPENDENCE,

@@ -162,7 +162,7 @@ def test_attacks_leave_no_trace_in_the_policy(name, training):
     if victim.q_reward is not None:
         make_attack("mr")(victim, obs, ball, torch.Generator().manual_seed(0))
     assert same(before, snapshot(model))
-    if not name.endswith("sde"):  # gSDE policies can not be copied from the start
+    if not name.endswith("sde"):  # gSDE policies cannot be copied from the start
         copy.deepcopy(model.policy)
 
 

@@ -1,7 +1,7 @@
-"""Learn the rivals with a cost limit on Ball-Circle, and meet each with the same attacks.
+"""Learn the baselines with a cost limit on Ball-Circle, and meet each with the same attacks.
 
-python examples/rivals.py                    # some twenty minutes
-python examples/rivals.py --timesteps 600    # a look at how it works
+python examples/baselines.py                    # some twenty minutes
+python examples/baselines.py --timesteps 600    # a look at how it works
 """
 
 from __future__ import annotations
