@@ -30,6 +30,7 @@ PHASE = "tests/conformance/certify/test_fresh_episodes.py::test_a_phase_ends_whe
 INDEPENDENCE = "tests/conformance/certify/test_independence.py"
 LIMITS = "tests/conformance/certify/test_limits.py"
 THREATS = "tests/conformance/certify/test_threats.py"
+ROUND_OFF = "tests/core/bounds/test_roundoff_laws.py"
 ENCLOSURE = "tests/core/bounds/test_enclosure.py"
 RELAXATIONS = "tests/core/bounds/test_relaxations.py"
 FILTERS = "tests/core/bounds/test_filters.py"
@@ -566,40 +567,67 @@ MUTANTS = {
         ),
     ),
     "enclosure: the ball's margin is left out": Mutant(
-        BOUNDS + "region.py", "* (1 + _MARGIN)\n    low", "* 1.0\n    low", (ENCLOSURE,)
+        BOUNDS + "region.py",
+        "* (1 + _MARGIN)\n    low",
+        "* 1.0\n    low",
+        (
+            ROUND_OFF,
+            ENCLOSURE,
+        ),
     ),
     "enclosure: round-off of layers is left out": Mutant(
         BOUNDS + "rounding.py",
         "return gamma * (size @ layer.weight.abs().mT + layer.bias.abs())",
         "return 0.0 * gamma * (size @ layer.weight.abs().mT + layer.bias.abs())",
-        (ENCLOSURE,),
+        (
+            ROUND_OFF,
+            ENCLOSURE,
+        ),
     ),
     "enclosure: round-off of tanh is left out": Mutant(
-        BOUNDS + "rounding.py", "_ULPS = 4.0", "_ULPS = 0.0", (ENCLOSURE,)
+        BOUNDS + "rounding.py",
+        "_ULPS = 4.0",
+        "_ULPS = 0.0",
+        (
+            ROUND_OFF,
+            ENCLOSURE,
+        ),
     ),
     "enclosure: pending errors are not absorbed": Mutant(
         BOUNDS + "crown.py",
         "widened(relax(layer, before), pending, error)",
         "widened(relax(layer, before), 0.0, error)",
-        (ENCLOSURE,),
+        (
+            ROUND_OFF,
+            ENCLOSURE,
+        ),
     ),
     "enclosure: errors do not pass through an affine layer": Mutant(
         BOUNDS + "crown.py",
         "pending @ layer.weight.abs().mT if",
         "0.0 * pending @ layer.weight.abs().mT if",
-        (ENCLOSURE,),
+        (
+            ROUND_OFF,
+            ENCLOSURE,
+        ),
     ),
     "enclosure: the box cuts where the observation is outside": Mutant(
         BOUNDS + "region.py",
         'valid = torch.minimum(_fit("low", ball.low, shape), center)',
         'valid = _fit("low", ball.low, shape)',
-        (ENCLOSURE,),
+        (
+            ROUND_OFF,
+            ENCLOSURE,
+        ),
     ),
     "enclosure: observations lose no digits": Mutant(
         BOUNDS + "region.py",
         "slack = unit * torch.maximum(low.abs(), high.abs())",
         "slack = 0.0 * torch.maximum(low.abs(), high.abs())",
-        (ENCLOSURE,),
+        (
+            ROUND_OFF,
+            ENCLOSURE,
+        ),
     ),
     "enclosure: l1 has the dual of l2": Mutant(
         BOUNDS + "region.py",
