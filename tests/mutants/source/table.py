@@ -708,7 +708,10 @@ MUTANTS = {
         BOUNDS + "filters.py",
         "        below, above = np.where(inside, q, below), np.where(inside, above, q)\n    return above",
         "        below, above = np.where(inside, q, below), np.where(inside, above, q)\n    return below * (1 - 1e-9)",
-        (FILTERS,),
+        (
+            COMPOSITION_LAWS,
+            FILTERS,
+        ),
     ),
     "filters: an infinite budget says nothing of p = 0": Mutant(
         BOUNDS + "filters.py",

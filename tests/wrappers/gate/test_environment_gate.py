@@ -172,6 +172,18 @@ def test_bounds_that_are_not_true_are_refused_where_attacks_are_measured() -> No
     stepped(CostTracker(Narrow()))
 
 
+class Leaving(Line):
+    """It starts in its space, and the policy drives it out."""
+
+    observation_space = spaces.Box(-0.3, 0.3, (1,), np.float32)
+
+
+def test_every_step_is_held_against_the_bounds_of_the_space() -> None:
+    policy = homing_network(weight=1.0)
+    with pytest.raises(ValueError, match=r"outside its own space.*\(episode of seed \d+, step \d"):
+        evaluate(policy, Leaving, ["natural"], eps=0.1, seed=7)
+
+
 class Six(Line):
     def step(self, action: Any) -> Any:
         obs, reward, *rest = super().step(action)
