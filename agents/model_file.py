@@ -20,7 +20,7 @@ FilePath = str | Path | io.BufferedIOBase
 def algorithm_of(path: FilePath) -> str | None:
     """Name of the algorithm whose model a file holds; None if the file does not tell.
 
-    Models of Stable-Baselines3 itself are told by their policy and options.
+    Models of Stable-Baselines3 itself are recognised by their policy and options.
 
     Raises:
         ValueError: the file is not a model.

@@ -41,7 +41,7 @@ class Remote:
         """Begin a call; an earlier one whose answer was not received is waited for."""
         if self._owed:
             self.receive()
-        with self._end_told():
+        with self._end_reported():
             self._pipe.send((method, args, kwargs))
         self._owed = True
 
@@ -52,7 +52,7 @@ class Remote:
             RuntimeError: it raised an error, whose traceback is in the message; or the process has
                 ended.
         """
-        with self._end_told():
+        with self._end_reported():
             self._pipe.poll(None)  # Ctrl-C may break the waiting, but not a message
             error, value = self._pipe.recv()
         self._owed, self._began = False, True
@@ -69,7 +69,7 @@ class Remote:
             self._process.join()
 
     @contextmanager
-    def _end_told(self) -> Iterator[None]:
+    def _end_reported(self) -> Iterator[None]:
         try:
             yield
         except (EOFError, OSError) as lost:

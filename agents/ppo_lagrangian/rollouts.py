@@ -41,7 +41,7 @@ class CostRolloutSamples(NamedTuple):
     cost_advantages: Tensor
     cost_returns: Tensor
     attacked: PyTorchObs | None
-    """The observations as an attacker would show them; None where nobody asked."""
+    """The observations as the attack shows them; None without one."""
 
 
 class _CostRollout(_Base):
@@ -54,7 +54,7 @@ class _CostRollout(_Base):
     cost_advantages: np.ndarray
     cost_returns: np.ndarray
     attacked: Any
-    """What an attacker makes of the observations, in the flat order; None where nobody asked."""
+    """The attacked observations, in the flat order; None without an attack."""
 
     def reset(self) -> None:
         shape = (self.buffer_size, self.n_envs)

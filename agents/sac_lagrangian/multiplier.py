@@ -16,7 +16,7 @@ MULTIPLIERS = ("gradient", "pid")
 
 
 class Multiplier(NamedTuple):
-    """The price of cost, and what the controller remembers of earlier errors."""
+    """A Lagrange multiplier, and the sums that its controller keeps of earlier errors."""
 
     lam: float = 0.0
     memory: PIDState = PIDState()

@@ -107,7 +107,7 @@ class CheckpointCallback(BaseCallback):
         rows: Rows of the curve in a whole run.
         on_progress: Called at every step with the steps done.
         stop: Asked at every step; True ends training, after a last checkpoint.
-        report: Where a failed save is told.
+        report: Called with the message of a save that failed.
     """
 
     def __init__(

@@ -109,7 +109,7 @@ OFFSETS = {"offset_steps": 50}
 BENIGN_MARGIN = 1.3
 ATTACKED = {"attacked_share": 0.5}
 
-# A cart explores only with large steps: an early price of cost would stop it, and it has to forget
+# A cart explores only with large steps: an early multiplier would stop it, and it has to forget
 # the drift of its first policies.
 CAR = {
     "gradient_steps": 600,

@@ -1,6 +1,6 @@
 """Benign offsets: while it explores, a policy sees its observations moved in a random direction.
 
-No critic and no gradient chooses the direction, so nobody attacks the agent: this is exploration.
+No critic and no gradient chooses the direction, so this is exploration, and no attack.
 An offset that lasts for many steps leads into the states to which an attack would lead.
 """
 
