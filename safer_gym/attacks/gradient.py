@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from safer_gym.attacks.inputs import checked_scores, draw_seed, prepare
+from safer_gym.attacks.inputs import checked_scores, prepare
 from safer_gym.attacks.maximise import maximise
 from safer_gym.attacks.objectives import Objective
 from safer_gym.attacks.step_rules import Steepest, StepRule
@@ -71,9 +71,9 @@ class GradientAttack:
                 obs,
                 ball,
                 self.step_rule,
+                generator,
                 steps=self.steps,
                 restarts=self.restarts,
                 random_start=self.random_start,
-                seed=0 if ball.is_point else draw_seed(generator),
             )
         return AttackResult(*found)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.attacks.analytic import GRANULE, AnalyticScore
-from safer_gym.attacks.inputs import as_rows
+from safer_gym.attacks.inputs import as_rows, draw_seed
 from safer_gym.attacks.objectives import Score
 from safer_gym.attacks.step_rules import StepRule, Visit
 from safer_gym.balls import LpBall
@@ -38,11 +38,11 @@ def maximise(
     centre: Tensor,
     ball: LpBall,
     rule: StepRule,
+    generator: torch.Generator | None = None,
     *,
-    steps: int,
+    steps: int = 10,
     restarts: int = 1,
     random_start: bool = False,
-    seed: int = 0,
 ) -> Found:
     """The best points that walks from the centre met, the centre included.
 
@@ -51,15 +51,16 @@ def maximise(
         centre: where the balls are around [B, *X].
         ball: holds the points.
         rule: how to walk.
+        generator: of all random offsets, which the rows share; one number is drawn from it.
         steps: of each walk.
         restarts: number of walks; those after the first start at a random point.
         random_start: start the first walk at a random point too.
-        seed: of all random offsets, which the rows share.
     """
     if ball.is_point:
         values = score(centre)
         return Found(centre, values, values)
     clean = best = _look(score, centre)
+    seed = draw_seed(generator)
     starts = _offsets(centre, ball, restarts, seed)
     for walk in range(restarts):
         start = clean
