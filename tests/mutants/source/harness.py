@@ -23,7 +23,16 @@ SECONDS = 600
 """A mutant that keeps its tests busy longer counts as killed."""
 _CODES = 100
 """Added to pytest's exit codes, so that a process which ended otherwise is told apart."""
-PARTS = ("safer_gym", "agents", "wrappers", "conformance", "tests", "pyproject.toml", "setup.py")
+PARTS = (
+    "safer_gym",
+    "agents",
+    "wrappers",
+    "conformance",
+    "tests",
+    "docs",
+    "pyproject.toml",
+    "setup.py",
+)
 IMPORTED = ("scipy.stats", "torch", "gymnasium", "stable_baselines3")
 
 
