@@ -16,6 +16,7 @@ ALLOCATION = "tests/conformance/statistics/test_allocation.py"
 TAILS = "tests/conformance/statistics/test_tails.py"
 BINOMIAL = "tests/conformance/statistics/test_binomial.py"
 REPEATS = "tests/conformance/statistics/test_repeats.py"
+SPENDING = "tests/conformance/certify/test_spending_laws.py"
 LAWS = "tests/conformance/certify/test_ledger_laws.py"
 COMPOSITION_LAWS = "tests/conformance/certify/test_composition_laws.py"
 CERTIFY = "tests/conformance/certify/test_certify.py"
@@ -211,6 +212,7 @@ MUTANTS = {
         "labels[:CHOSEN]",
         "labels",
         (
+            SPENDING,
             LAWS,
             CERTIFY,
         ),
@@ -553,6 +555,7 @@ MUTANTS = {
         "shift = mean_shift(mean, benign.mean, benign.scale)\n    still",
         "shift = mean_shift(mean, benign.mean, benign.scale).sqrt()\n    still",
         (
+            SPENDING,
             COMPOSITIONS,
             CERTIFY,
         ),
@@ -562,6 +565,7 @@ MUTANTS = {
         "torch.erf(shift / math.sqrt(8))",
         "torch.erf(shift / math.sqrt(32))",
         (
+            SPENDING,
             COMPOSITIONS,
             CERTIFY,
         ),
@@ -799,6 +803,7 @@ MUTANTS = {
         "fixed=not member.own_noise",
         "fixed=False",
         (
+            SPENDING,
             CERTIFY,
             FRESH,
             THREATS,
