@@ -68,6 +68,20 @@ def test_what_has_no_end_is_above_every_budget() -> None:
     assert not passes(resealed(with_leaf(true, ((*path, "spent", below), None))))
 
 
+def test_verify_itself_looks_at_the_hash(true: dict[str, Any]) -> None:
+    """Of a leaf that nothing else tells of."""
+    (told,) = verify(Certificate.from_json(with_leaf(true, (("command",), "another"))))
+    assert "the content hash is another" in told
+
+
+def test_a_share_may_not_differ_in_its_last_bit(true: dict[str, Any]) -> None:
+    """Shares are not rounded: a tolerance would let the sum of many exceed delta."""
+    for place in range(len(true["allocation"])):
+        path = ("allocation", place, "delta")
+        nudged = math.nextafter(at(true, path), 1.0)
+        assert not passes(resealed(with_leaf(true, (path, nudged))))
+
+
 def test_no_leaf_can_be_changed(true: dict[str, Any]) -> None:
     """With the old hash none; with a new one those that nothing else tells of."""
     unnoticed = []
