@@ -123,7 +123,8 @@ def _fit(context: TrainingContext, course: Course, attack: Attack | None) -> Cal
             n_steps=course.n_steps,
             updates=course.updates,
             attack=attack,
-            eps=context.middle.eps.numpy(),
+            # Without an attack nothing is moved, and the ball may be of another channel.
+            eps=0.0 if attack is None else context.middle.eps.numpy(),
             norm=context.norm,
             hidden=(128, 128),
             seed=_seed(context) + (0 if attack is None else 1000),

@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from certify_toys import Line, homing_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm as gaussian
@@ -205,3 +206,14 @@ def test_a_certificate_has_one_channel() -> None:
         )
     with pytest.raises(ValueError, match="Did you mean 'action'"):
         make_plan([], eps=0.1, limit=0.0, modes=None, delta=None, channel="actions")  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_a_policy_without_critics_is_attacked_by_fitted_ones_on_its_actions() -> None:
+    """The ball of an attack on actions has entries that an observation does not have."""
+    found = certify(
+        homing_network(), Line, battery="quick", channel="action", eps=[0.1], limit=2.0,
+        modes=["deterministic"], episodes=25,
+    )  # fmt: skip
+    assert "mc fitted" in found.attacks
+    assert verify(found) == ()
