@@ -74,6 +74,18 @@ def test_verify_itself_looks_at_the_hash(true: dict[str, Any]) -> None:
     assert "the content hash is another" in told
 
 
+def test_a_flag_that_does_not_follow_is_refused(true: dict[str, Any]) -> None:
+    invented = {"name": "ends-contradict", "message": "invented", "level": "warning"}
+    assert not passes(resealed(true | {"flags": [*true["flags"], invented]}))
+
+
+def test_no_attack_has_more_episodes_than_were_allowed(true: dict[str, Any]) -> None:
+    measured = [a["n"] for row in true["rows"] for a in row["attacks"] if a["costs"]]
+    fewer = with_leaf(true, (("episodes", "measure"), max(measured) - 1))
+    told = verify(Certificate.from_json(resealed(fewer)))
+    assert any(f"{max(measured) - 1} are the most" in line for line in told)
+
+
 def test_a_share_may_not_differ_in_its_last_bit(true: dict[str, Any]) -> None:
     """Shares are not rounded: a tolerance would let the sum of many exceed delta."""
     for place in range(len(true["allocation"])):

@@ -18,6 +18,7 @@ from safer_gym.balls import LpBall
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.certify.divergence import HAZARD, TV, TV_LEFT, spent_budgets
 from safer_gym.conformance.certify.search import CHOSEN
+from safer_gym.conformance.certify.verify import verify
 from safer_gym.types import AttackResult, Victim
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 
@@ -60,6 +61,15 @@ def test_only_the_chosen_attacks_have_a_share_of_lower_ends() -> None:
     for eps in (0.1, 0.5):
         lower = {s.attack for s in found.allocation if s.side == "lower" and s.eps == eps}
         assert 0 < len(lower) <= CHOSEN
+
+
+def test_verify_refuses_lower_ends_of_more_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("safer_gym.conformance.certify.run.CHOSEN", CHOSEN + 2)
+    battery = {f"push {k}": Push() for k in range(CHOSEN + 2)}
+    found = certify(
+        homing(), Line, eps=[0.1], limit=2.0, modes=["deterministic"], battery=battery, episodes=25
+    )
+    assert verify(found) != ()
 
 
 @dataclass(frozen=True)
