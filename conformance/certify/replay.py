@@ -79,7 +79,7 @@ def replay(
         benign_episodes=1,
     )
     run = Certification(plan, settings, subject, None, time.monotonic())
-    _, ready = run.prepare(0.0)
+    _, ready = run.prepare()
     if note.attack not in ready.members:
         raise ValueError(f"the battery has no attack {note.attack!r}: {list(ready.members)}")
     job = _job(note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +33,7 @@ from safer_gym.conformance.certify.search import (
 )
 from safer_gym.conformance.certify.shares import split
 from safer_gym.conformance.certify.subject import UNDECLARED, Subject
-from safer_gym.conformance.certify.train_battery import Speed, learn
+from safer_gym.conformance.certify.train_battery import learn
 from safer_gym.conformance.certify.world import Job, Result, World, run_job
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.types import Attack
@@ -102,9 +101,9 @@ class Certification:
             return self._run()
 
     def _run(self) -> Certificate:
-        pilot, seconds = self._pilot()
+        pilot = self._pilot()
         self._declared(pilot)
-        lessons, battery = self.prepare(seconds)
+        lessons, battery = self.prepare()
         world = self.world(battery.members)
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [*pilot, *self._search(pool, battery)]
@@ -115,15 +114,13 @@ class Certification:
         notes = replayed(world, worst_jobs(ledger), "CERTIFICATE.json")
         return assemble.certificate(self, battery, lessons, found, ledger, notes)
 
-    def prepare(self, step_seconds: float) -> tuple[Lessons, Battery]:
-        """Learn what the battery wants, and put it together.
-
-        Args:
-            step_seconds: how long a step takes; matters with a budget only.
-        """
+    def prepare(self) -> tuple[Lessons, Battery]:
+        """Learn what the battery wants, and put it together."""
         self.say("learning", 0.0)
-        speed = Speed(step_seconds, self.settings.seconds, self.settings.workers)
-        lessons = learn(self.settings.battery, self._school(), speed)
+        settings = self.settings
+        lessons = learn(
+            settings.battery, self._school(), budget=settings.seconds, workers=settings.workers
+        )
         self.say("learning", 1.0)
         battery = make_battery(
             self.settings.battery,
@@ -149,19 +146,17 @@ class Certification:
             self.subject.seat,
         )
 
-    def _pilot(self) -> tuple[list[Found], float]:
-        """Episodes without an attack, and seconds a step."""
+    def _pilot(self) -> list[Found]:
+        """Episodes without an attack."""
         self.say("looking", 0.0)
         world = self.world(NONE)
         jobs = pilot_jobs(self.plan, enclose=not self.subject.why_no_bound)
-        start = time.monotonic()
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [Found(*pair) for pair in zip(jobs, pool.run(jobs), strict=True)]
-        seconds = (time.monotonic() - start) * self.settings.workers
         self.doubts = repeat_flags(world, found[0])
         self.subject.check_visited([trace for f in found for trace in f.result.traces])
         self.say("looking", 1.0)
-        return found, seconds / sum(int(f.result.lengths.sum()) for f in found)
+        return found
 
     def _declared(self, pilot: Sequence[Found]) -> None:
         """Without a declared ball nothing bounds every adversary of stacked frames."""

@@ -16,7 +16,7 @@ from safer_gym.conformance.battery.build import make_battery
 from safer_gym.conformance.battery.learning import TrainingContext
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.battery.store import Store
-from safer_gym.conformance.certify.train_battery import Speed, learn
+from safer_gym.conformance.certify.train_battery import learn
 from safer_gym.conformance.evaluate.evaluation import admitted, evaluate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.types import Attack
@@ -97,6 +97,6 @@ def _attacks(
     climbs = has_gradient(victim, torch.as_tensor(np.asarray(obs, np.float32)).unsqueeze(0))
     ball = LpBall.of("linf", eps, low=space.low, high=space.high)
     context = TrainingContext(victim, make_env, ball, ball, "linf", seed, store, climbs)
-    lessons = learn(battery, context, Speed(0.0, math.inf, 1))
+    lessons = learn(battery, context, budget=math.inf, workers=1)
     members = make_battery(battery, victim, lessons, has_gradient=climbs).members
     return {label: member.attack for label, member in members.items() if label != NULL}

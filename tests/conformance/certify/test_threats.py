@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from safer_gym.conformance.battery.build import LEARNED, seeks_cost
 from safer_gym.conformance.battery.learning import Course
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify import certify, train_battery
+from safer_gym.conformance.certify.train_battery import COURSES, _affordable
 from safer_gym.conformance.certify.verify import verify
 from safer_gym.conformance.pytest_gate import explained
 from safer_gym.conformance.report.certificate.sentences import lead
@@ -210,3 +212,13 @@ def test_every_battery_has_an_attack_that_seeks_cost(name: str) -> None:
         for label, member in members.items():
             assert member.cost_directed == seeks_cost(label)
         assert any(member.cost_directed for member in members.values())
+
+
+def test_what_a_battery_learns_follows_from_the_budget_alone() -> None:
+    """No clock is asked: the same budget means the same attacks on every machine."""
+    iterated = COURSES[0]._replace(iterate=True)
+    courses = [iterated, COURSES[1]]
+    assert _affordable(courses, math.inf) == courses
+    assert _affordable(courses, 240.0) == courses
+    assert _affordable(courses, 120.0) == [iterated]
+    assert _affordable(courses, 10.0) == []
