@@ -40,9 +40,11 @@ tests: $(READY) ## Tests and doctests with coverage
 	$(BIN)/pytest --doctest-modules safer_gym -q
 
 example: $(READY) ## The examples, at a few hundred steps
-	for example in examples/*.py; do \
-		echo "$$example"; $(BIN)/python "$$example" --timesteps 600 --episodes 1 || exit 1; \
+	for example in attack_sb3 baselines learn_and_attack; do \
+		echo "$$example"; \
+		$(BIN)/python "examples/$$example.py" --timesteps 600 --episodes 1 || exit 1; \
 	done
+	$(BIN)/python examples/check_certificate.py benchmarks/results/certificates/*.json
 
 package: $(READY) ## Build wheel and sdist, install the wheel elsewhere, import every module
 	$(BIN)/pytest tests/packaging -q
