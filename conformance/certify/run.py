@@ -119,7 +119,10 @@ class Certification:
         self.say("learning", 0.0)
         settings = self.settings
         lessons = learn(
-            settings.battery, self._school(), budget=settings.seconds, workers=settings.workers
+            settings.battery,
+            self._training_context(),
+            budget=settings.seconds,
+            workers=settings.workers,
         )
         self.say("learning", 1.0)
         battery = make_battery(
@@ -166,7 +169,7 @@ class Certification:
             why = UNDECLARED.format(stack="the observation")
             self.subject = self.subject._replace(why_no_bound=why)
 
-    def _school(self) -> TrainingContext:
+    def _training_context(self) -> TrainingContext:
         subject, settings = self.subject, self.settings
         key = {
             "policy": subject.policy.digest,
