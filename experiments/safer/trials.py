@@ -58,6 +58,7 @@ TRIALS: dict[str, dict[str, Any]] = {
     "half": BASE | {"offset_share": 0.5},
     "mean-of-two": BASE | MEAN_OF_TWO,
     "weight": BASE | {"adversarial_weight": 1.0},
+    "closer": BASE | {"adversarial_weight": 1.0, "eps": 1.05 * EPS, "offset_scale": 1.24},
     "lighter": BASE
     | {"adversarial_weight": 1.0, "max_lam": 5.0, "eps": 1.05 * EPS, "offset_scale": 1.25},
     "margin": BASE | {"eps": 1.3 * EPS, "offset_scale": 1.0},
