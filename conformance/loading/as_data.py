@@ -12,7 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-MAX_OPCODES = 2_000_000
+MAX_OPCODES = 200_000
+"""A saved model has some thousands."""
+MAX_TUPLE = 5_000
+"""Values in a tuple and in the tuples inside it. A pickle can put one tuple twice into the next,
+and that twice into another: to hash the sixtieth takes 2^60 steps."""
+MAX_BITS = 256
+"""Of a whole number; a random generator's state has 128."""
+KEYS = (str, bytes, int, float, bool, type(None))
+"""Types of a dict's keys and of a set's elements."""
 
 
 class Name(NamedTuple):
@@ -25,7 +33,8 @@ class Name(NamedTuple):
         return f"{self.module}.{self.name}"
 
 
-class Persistent(NamedTuple):
+@dataclass(eq=False)
+class Persistent:
     """A reference to something beside the pickle, such as a tensor's numbers."""
 
     key: Any
@@ -40,6 +49,9 @@ class Call:
     state: Any = None
     items: dict = field(default_factory=dict)
     elements: list = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"a call of {self.function}"  # what is inside may refer to itself
 
 
 _Mark = object()
@@ -74,9 +86,13 @@ class _Reader:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.weights: dict[int, int] = {}
+        self.tuples: list[tuple] = []  # kept, so that their ids stay theirs
 
     def step(self, name: str, arg: Any) -> None:
         if name in _LITERALS:
+            if isinstance(arg, int) and arg.bit_length() > MAX_BITS:
+                raise ValueError(f"a whole number of {arg.bit_length()} bits")
             self.stack.append(arg)
         elif name in _CONSTANTS:
             self.stack.append(_CONSTANTS[name]())
@@ -96,6 +112,15 @@ class _Reader:
         while (value := self.stack.pop()) is not _Mark:
             values.append(value)
         return values[::-1]
+
+    def pack(self, values: list[Any]) -> None:
+        weight = 1 + sum(self.weights.get(id(value), 1) for value in values)
+        if weight > MAX_TUPLE:
+            raise ValueError(f"a tuple of more than {MAX_TUPLE} values")
+        made = tuple(values)
+        self.weights[id(made)] = weight
+        self.tuples.append(made)
+        self.stack.append(made)
 
     def put(self, key: int | None) -> None:
         self.memo[len(self.memo) if key is None else key] = self.stack[-1]
@@ -122,17 +147,23 @@ class _Reader:
         (target.elements if isinstance(target, Call) else _as(list, target)).extend(values)
 
     def add(self, values: list[Any]) -> None:
-        _as(set, self.stack[-1]).update(values)
+        _as(set, self.stack[-1]).update(map(_key, values))
 
     def set(self, values: list[Any]) -> None:
         target = self.stack[-1]
         items = target.items if isinstance(target, Call) else _as(dict, target)
-        items.update(zip(values[::2], values[1::2], strict=True))
+        items.update(zip(map(_key, values[::2]), values[1::2], strict=True))
 
 
 def _as(kind: type, value: Any) -> Any:
     if not isinstance(value, kind):
         raise ValueError(f"something put into a {type(value).__name__}")
+    return value
+
+
+def _key(value: Any) -> Any:
+    if not isinstance(value, KEYS):
+        raise ValueError(f"a {type(value).__name__} as the key of a dict")
     return value
 
 
@@ -148,8 +179,7 @@ def _stack_global(reader: _Reader, arg: Any) -> None:
 
 def _tuple_of(count: int) -> Callable[[_Reader, Any], None]:
     def action(reader: _Reader, arg: Any) -> None:
-        values = [reader.pop() for _ in range(count)]
-        reader.stack.append(tuple(values[::-1]))
+        reader.pack([reader.pop() for _ in range(count)][::-1])
 
     return action
 
@@ -184,7 +214,7 @@ _ACTIONS: dict[str, Callable[[_Reader, Any], None]] = {
     "REDUCE": lambda reader, arg: reader.call(),
     "NEWOBJ": lambda reader, arg: reader.call(),
     "BUILD": lambda reader, arg: reader.build(),
-    "TUPLE": lambda reader, arg: reader.stack.append(tuple(reader.pop_marked())),
+    "TUPLE": lambda reader, arg: reader.pack(reader.pop_marked()),
     "TUPLE1": _tuple_of(1),
     "TUPLE2": _tuple_of(2),
     "TUPLE3": _tuple_of(3),

@@ -17,6 +17,7 @@ from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtr
 from torch import Tensor
 
 from safer_gym.conformance.loading.as_data import Name
+from safer_gym.conformance.loading.numbers_within import NumbersWithin
 from safer_gym.conformance.loading.refusals import RecurrentPolicy
 from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.values import activation_of, plain, space_of
@@ -42,6 +43,8 @@ EXTRACTORS = {
     Name("stable_baselines3.common.torch_layers", cls.__name__): cls
     for cls in (FlattenExtractor, NatureCNN, CombinedExtractor)
 }
+SLACK = 100_000
+"""Numbers that a network may hold beside twice its weights."""
 IRRELEVANT = ("optimizer_class", "optimizer_kwargs", "device")
 """Options that do not change how a policy acts."""
 
@@ -70,15 +73,10 @@ def build_policy(file: Sb3File) -> Any:
     made_by = _policy_class(named, agent)
     options = _options(file, made_by)
     _check_sizes(options, file.weights)
+    spaces = [space_of(file.value(f"{name}_space")) for name in ("observation", "action")]
     # The networks start with random weights; the global stream must not notice.
-    with torch.random.fork_rng(devices=[]):
-        policy = made_by(
-            space_of(file.value("observation_space")),
-            space_of(file.value("action_space")),
-            lambda progress: 0.0,
-            optimizer_class=NoOptimizer,
-            **options,
-        )
+    with torch.random.fork_rng(devices=[]), NumbersWithin(SLACK + 2 * _numel(file.weights)):
+        policy = made_by(*spaces, lambda progress: 0.0, optimizer_class=NoOptimizer, **options)
     try:
         policy.load_state_dict(file.weights, strict=True)
     except RuntimeError as error:
@@ -158,15 +156,16 @@ DECODERS: dict[str, Callable[[Any], Any]] = {
 
 
 def _check_sizes(options: dict[str, Any], weights: dict[str, Tensor]) -> None:
-    """A file of a few bytes may ask for a network of many gigabytes: its weights must agree."""
-    sizes = {size for tensor in weights.values() for size in tensor.shape}
-    for key in ("net_arch", "features_extractor_kwargs", "n_quantiles"):
-        for number in _numbers(options.get(key)):
-            if number not in sizes:
-                raise ValueError(f"its {key} speaks of {number}, a size that no weight has")
+    """Not even the modules of more layers or members than the file has tensors are made."""
+    if len(_numbers(options.get("net_arch"))) > len(weights):
+        raise ValueError(f"its net_arch has more layers than the file has tensors, {len(weights)}")
     for key in ("n_critics", "n_cost_critics"):
         if not 0 <= options.get(key, 0) <= len(weights):
             raise ValueError(f"its {key} is {options[key]}, with {len(weights)} tensors")
+
+
+def _numel(weights: dict[str, Tensor]) -> int:
+    return sum(tensor.numel() for tensor in weights.values())
 
 
 def _numbers(value: Any) -> list[int]:

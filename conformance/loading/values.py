@@ -19,6 +19,8 @@ ACTIVATIONS: dict[Name, type[nn.Module]] = {
     )
 }
 KINDS = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"]
+NAMES = frozenset(np.dtype(kind).name for kind in KINDS)
+"""Of types by their names; another name may say how many numbers one entry has."""
 MAX_PARTS = 10_000
 
 
@@ -34,7 +36,7 @@ def space_of(value: Any) -> spaces.Space:
         raise ValueError(f"a space of kind {kind}; read as data are Box, Discrete and Dict")
     try:
         return maker(value.state)
-    except (AssertionError, KeyError, TypeError, AttributeError) as error:
+    except (AssertionError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"a damaged {value.function.name} space: {error!r}") from error
 
 
@@ -78,7 +80,7 @@ def array_of(value: Any) -> NDArray:
         order = "F" if fortran else "C"
     else:
         raise ValueError(f"an array made by {value.function}")
-    flat = np.frombuffer(bytes(raw), dtype=_dtype(dtype))
+    flat = np.frombuffer(_raw(raw), dtype=_dtype(dtype))
     return flat.reshape(shape, order="F" if order == "F" else "C").copy()
 
 
@@ -86,18 +88,24 @@ def number_of(value: Any) -> float:
     """A number, of Python's or numpy's kind."""
     if isinstance(value, Call) and value.function.name == "scalar":
         dtype, raw = value.args
-        return np.frombuffer(bytes(raw), dtype=_dtype(dtype))[0].item()
+        return np.frombuffer(_raw(raw), dtype=_dtype(dtype))[0].item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"found {_kind(value)} where a number was expected")
     return value
 
 
+def _raw(value: Any) -> bytes | bytearray:
+    if not isinstance(value, (bytes, bytearray)):  # bytes(10**11) would be a hundred gigabytes
+        raise ValueError(f"found {_kind(value)} where the bytes of numbers were expected")
+    return value
+
+
 def _dtype(value: Any) -> np.dtype:
-    if isinstance(value, Name) and value.module == "numpy":
+    if isinstance(value, Name) and value.module == "numpy" and value.name in NAMES:
         return np.dtype(value.name)
     kind = value.args[0] if isinstance(value, Call) and value.args else None
     if kind not in KINDS or value.function != Name("numpy", "dtype"):
-        raise ValueError(f"an array of {kind or _kind(value)}")
+        raise ValueError(f"an array of {kind if isinstance(kind, str) else _kind(value)}")
     order = value.state[1] if value.state else "="
     return np.dtype(kind).newbyteorder("<" if order in "<|=" else ">")
 
@@ -136,4 +144,6 @@ def plain(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
-    return str(value.function) if isinstance(value, Call) else type(value).__name__
+    if isinstance(value, (Call, Name)):
+        return str(value.function if isinstance(value, Call) else value)
+    return type(value).__name__

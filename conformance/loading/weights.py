@@ -32,6 +32,10 @@ DTYPES = {
 ORDERED_DICT = Name("collections", "OrderedDict")
 TENSOR = Name("torch._utils", "_rebuild_tensor_v2")
 PARAMETER = Name("torch._utils", "_rebuild_parameter")
+MAX_COPIES = 8
+"""Tensors may share a storage, as one feature extractor has several names; all of them together
+are at most so many times as large as the file."""
+MAX_DIMS = 8
 
 
 def read_weights(data: bytes, what: str) -> dict[str, Tensor]:
@@ -47,7 +51,7 @@ def read_weights(data: bytes, what: str) -> dict[str, Tensor]:
             items = found.items if isinstance(found, Call) else dict(found)
             if isinstance(found, Call) and found.function != ORDERED_DICT:
                 raise ValueError(f"a {found.function} instead of a dict of tensors")
-            storages = _Storages(archive, folder, what)
+            storages = _Storages(archive, folder, what, MAX_COPIES * len(data))
             return {_text(name): storages.tensor(value) for name, value in items.items()}
         except (TypeError, ValueError) as error:
             raise ValueError(f"{what} cannot be read as a dict of tensors: {error}") from error
@@ -67,8 +71,9 @@ def _folder(archive: zipfile.ZipFile, what: str) -> str:
 class _Storages:
     """Raw numbers beside the pickle, each read once."""
 
-    def __init__(self, archive: zipfile.ZipFile, folder: str, what: str) -> None:
+    def __init__(self, archive: zipfile.ZipFile, folder: str, what: str, budget: int) -> None:
         self.archive, self.folder, self.what = archive, folder, what
+        self.budget = budget  # bytes of the tensors that are still allowed
         self.read: dict[str, Tensor] = {}
 
     def tensor(self, value: Any) -> Tensor:
@@ -80,6 +85,9 @@ class _Storages:
         storage, offset, size, stride = value.args[:4]
         numbers = self._storage(storage)
         _check_inside(len(numbers), offset, size, stride)
+        self.budget -= math.prod(size) * numbers.element_size()
+        if self.budget < 0:
+            raise ValueError("its tensors repeat their storages until they fill the memory")
         return torch.as_strided(numbers, size, stride, offset).clone()
 
     def _storage(self, value: Any) -> Tensor:
@@ -90,8 +98,10 @@ class _Storages:
             raise ValueError(f"a storage of kind {kind}")
         if kind.name not in DTYPES:
             raise ValueError(f"numbers of kind {kind.name}")
-        if key not in self.read:
-            raw = bytearray(entry(self.archive, f"{self.folder}/data/{_text(key)}", self.what))
+        if type(count) is not int or count < 0:
+            raise ValueError(f"a storage of {_short(count)} numbers")
+        if _text(key) not in self.read:
+            raw = bytearray(entry(self.archive, f"{self.folder}/data/{key}", self.what))
             dtype = DTYPES[kind.name]
             if not raw or len(raw) != count * dtype.itemsize:
                 raise ValueError(f"storage {key} holds {len(raw)} bytes for {count} numbers")
@@ -100,6 +110,8 @@ class _Storages:
 
 
 def _check_inside(count: int, offset: Any, size: Any, stride: Any) -> None:
+    if not (isinstance(size, tuple) and isinstance(stride, tuple) and len(size) <= MAX_DIMS):
+        raise ValueError("a tensor without a shape")
     numbers = (offset, *size, *stride)
     if len(size) != len(stride) or not all(type(n) is int and 0 <= n <= count for n in numbers):
         raise ValueError("a tensor whose shape does not fit its storage")
