@@ -53,20 +53,28 @@ def rewritten(
     return target
 
 
-def torch_bytes(value: Any) -> bytes:
-    """What torch.save writes."""
+def torch_bytes(value: Any, *, legacy: bool = False) -> bytes:
+    """What torch.save writes; `legacy`: what it wrote before torch 1.6."""
     stream = io.BytesIO()
-    torch.save(value, stream)
+    torch.save(value, stream, _use_new_zipfile_serialization=not legacy)
     return stream.getvalue()
+
+
+def gym_bytes(space: gym.Space) -> bytes:
+    """A space as gym, which was there before gymnasium, pickled it."""
+    return pickle.dumps(space, 3).replace(b"cgymnasium.", b"cgym.")
 
 
 class Point(gym.Env):
     """An environment that is only there for its spaces."""
 
-    def __init__(self, observation_space: gym.Space | None = None) -> None:
+    def __init__(
+        self, observation_space: gym.Space | None = None, action_space: gym.Space | None = None
+    ) -> None:
         low, high = np.float32([-1.0, -0.1234567, -8.0]), np.float32([1.0, 0.012345679, 8.0])
         self.observation_space = observation_space or gym.spaces.Box(low, high)
-        self.action_space = gym.spaces.Box(np.float32([-2.0, -0.5]), np.float32([1.0, 3.0]))
+        box = gym.spaces.Box(np.float32([-2.0, -0.5]), np.float32([1.0, 3.0]))
+        self.action_space = action_space or box
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict]:
         super().reset(seed=seed)

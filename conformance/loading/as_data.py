@@ -8,9 +8,9 @@ Stable-Baselines3 and torch write their files with few opcodes; any other is ref
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 MAX_OPCODES = 200_000
 """A saved model has some thousands."""
@@ -57,8 +57,10 @@ class Call:
 _Mark = object()
 
 
-def read_pickle(data: bytes) -> Any:
+def read_pickle(data: bytes | IO[bytes]) -> Any:
     """The pickle's content: plain values, `Name`, `Call` and `Persistent`.
+
+    Of a stream one pickle is read, and the stream then stands behind it.
 
     >>> import pickle
     >>> read_pickle(pickle.dumps({"net_arch": [64, 64], "activation": dict}))
@@ -78,6 +80,24 @@ def read_pickle(data: bytes) -> Any:
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"a pickle that cannot be read as data: {error}") from error
     raise ValueError("a pickle that cannot be read as data: it has no end")
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """Each part of what `read_pickle` gave, once, and the value itself."""
+    seen: set[int] = set()
+    todo = [value]
+    while todo:
+        part = todo.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield part
+        if isinstance(part, Call):
+            todo += (*part.args, part.state, part.items, part.elements)
+        elif isinstance(part, dict):
+            todo += (*part, *part.values())
+        elif isinstance(part, (list, tuple, set)):
+            todo += part
 
 
 class _Reader:

@@ -11,7 +11,8 @@ import numpy as np
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.loading.as_data import Call, Name, read_pickle
 from safer_gym.conformance.loading.sb3_file import Sb3File
-from safer_gym.conformance.loading.values import array_of, number_of, space_of
+from safer_gym.conformance.loading.spaces import space_of
+from safer_gym.conformance.loading.values import array_of, number_of
 from safer_gym.wrappers.policies.normaliser import Moments, Normaliser, frozen
 
 MAX_BYTES = 256 * 1024**2

@@ -17,6 +17,9 @@ MARKS = (
     ("clip_range", "stable_baselines3:PPO"),
     ("cg_max_steps", "sb3_contrib:TRPO"),
     ("gae_lambda", "stable_baselines3:A2C"),
+    ("n_delta", "sb3_contrib:ARS"),
+    ("n_quantiles", "sb3_contrib:QRDQN"),
+    ("exploration_fraction", "stable_baselines3:DQN"),
 )
 """An attribute that only this algorithm has among those that follow it."""
 

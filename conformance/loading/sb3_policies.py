@@ -7,6 +7,7 @@ policy to act with: no optimiser's state, no replay buffer, no schedule.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,8 @@ from safer_gym.conformance.loading.as_data import Name
 from safer_gym.conformance.loading.numbers_within import NumbersWithin
 from safer_gym.conformance.loading.refusals import RecurrentPolicy
 from safer_gym.conformance.loading.sb3_file import Sb3File
-from safer_gym.conformance.loading.values import activation_of, plain, space_of
+from safer_gym.conformance.loading.spaces import space_of
+from safer_gym.conformance.loading.values import activation_of, plain
 
 OFF_POLICY = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -31,6 +33,9 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     ),
     "stable_baselines3.sac.policies": ("SACPolicy", *OFF_POLICY),
     "stable_baselines3.td3.policies": ("TD3Policy", *OFF_POLICY),
+    "stable_baselines3.dqn.policies": ("DQNPolicy", *OFF_POLICY),
+    "sb3_contrib.ars.policies": ("ARSPolicy", "ARSLinearPolicy"),
+    "sb3_contrib.qrdqn.policies": ("QRDQNPolicy", *OFF_POLICY),
     "sb3_contrib.tqc.policies": ("TQCPolicy", *OFF_POLICY),
     "sb3_contrib.crossq.policies": ("CrossQPolicy", *OFF_POLICY),
 }
@@ -76,14 +81,21 @@ def build_policy(file: Sb3File) -> Any:
     spaces = [space_of(file.value(f"{name}_space")) for name in ("observation", "action")]
     # The networks start with random weights; the global stream must not notice.
     with torch.random.fork_rng(devices=[]), NumbersWithin(SLACK + 2 * _numel(file.weights)):
-        policy = made_by(*spaces, lambda progress: 0.0, optimizer_class=NoOptimizer, **options)
+        policy = made_by(*spaces, **_of_learning(made_by), **options)
     try:
-        policy.load_state_dict(file.weights, strict=True)
+        policy.load_state_dict(_renamed(file.weights, made_by), strict=True)
     except RuntimeError as error:
         raise ValueError(f"its weights do not fit its network: {error}") from error
     policy.set_training_mode(False)
     read = getattr(agent, "read_policy", None)
     return policy if read is None else read(policy, file.value)
+
+
+def _renamed(weights: dict[str, Tensor], made_by: Any) -> dict[str, Tensor]:
+    """Weights by their present names: ARS's linear policies held a layer, now a Sequential."""
+    if made_by.__name__ != "ARSLinearPolicy":
+        return weights
+    return {re.sub(r"^action_net\.(?=\D)", "action_net.0.", k): v for k, v in weights.items()}
 
 
 def _policy_class(named: Name, agent: Any) -> Any:
@@ -100,6 +112,12 @@ def refuse_recurrent(file: Sb3File, path: Path) -> None:
     """Raises RecurrentPolicy for sb3-contrib's RecurrentPPO, ValueError for an unnamed class."""
     if file.policy_class.module.startswith(RECURRENT):
         raise RecurrentPolicy(str(path))
+
+
+def _of_learning(made_by: Any) -> dict[str, Any]:
+    """What a policy that learns by gradients also takes; that of ARS does not."""
+    unused = {"lr_schedule": lambda progress: 0.0, "optimizer_class": NoOptimizer}
+    return {key: value for key, value in unused.items() if key in _options_of(made_by)}
 
 
 def _options(file: Sb3File, made_by: Any) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""Spaces, arrays and network options from a pickle read as data: a short list, all else refused."""
+"""Arrays, numbers and network options from a pickle read as data: a short list of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import nn
 
@@ -19,50 +18,11 @@ ACTIVATIONS: dict[Name, type[nn.Module]] = {
     )
 }
 KINDS = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"]
-NAMES = frozenset(np.dtype(kind).name for kind in KINDS)
-"""Of types by their names; another name may say how many numbers one entry has."""
+TYPES = {Name("numpy", np.dtype(kind).type.__name__): np.dtype(kind) for kind in KINDS}
+TYPES |= {Name("numpy", name): np.dtype("?") for name in ("bool", "bool_")}
+"""Scalar types, by the names under which numpy 1 and 2 pickle them. Another name may say how many
+numbers one entry has."""
 MAX_PARTS = 10_000
-
-
-def space_of(value: Any) -> spaces.Space:
-    """A Box, a Discrete, or a Dict of these.
-
-    Raises:
-        ValueError: any other space.
-    """
-    maker = SPACES.get(value.function) if isinstance(value, Call) else None
-    if maker is None or not isinstance(value.state, dict):
-        kind = value.function if isinstance(value, Call) else type(value).__name__
-        raise ValueError(f"a space of kind {kind}; read as data are Box, Discrete and Dict")
-    try:
-        return maker(value.state)
-    except (AssertionError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"a damaged {value.function.name} space: {error!r}") from error
-
-
-def _box(state: dict[str, Any]) -> spaces.Space:
-    low, high = array_of(state["low"]), array_of(state["high"])
-    return spaces.Box(low, high, dtype=_dtype(state["dtype"]).type)
-
-
-def _discrete(state: dict[str, Any]) -> spaces.Space:
-    return spaces.Discrete(int(number_of(state["n"])), start=int(number_of(state.get("start", 0))))
-
-
-def _dict(state: dict[str, Any]) -> spaces.Space:
-    parts = state["spaces"]
-    items = parts.items if isinstance(parts, Call) else dict(parts)
-    if any(isinstance(part, Call) and part.function in _DICTS for part in items.values()):
-        raise ValueError("a Dict space inside a Dict space")
-    return spaces.Dict({str(key): space_of(part) for key, part in items.items()})
-
-
-_DICTS = {Name("gymnasium.spaces.dict", "Dict")}
-SPACES = {
-    Name("gymnasium.spaces.box", "Box"): _box,
-    Name("gymnasium.spaces.discrete", "Discrete"): _discrete,
-    **dict.fromkeys(_DICTS, _dict),
-}
 
 
 def array_of(value: Any) -> NDArray:
@@ -80,7 +40,7 @@ def array_of(value: Any) -> NDArray:
         order = "F" if fortran else "C"
     else:
         raise ValueError(f"an array made by {value.function}")
-    flat = np.frombuffer(_raw(raw), dtype=_dtype(dtype))
+    flat = np.frombuffer(_raw(raw), dtype=dtype_of(dtype))
     return flat.reshape(shape, order="F" if order == "F" else "C").copy()
 
 
@@ -88,7 +48,7 @@ def number_of(value: Any) -> float:
     """A number, of Python's or numpy's kind."""
     if isinstance(value, Call) and value.function.name == "scalar":
         dtype, raw = value.args
-        return np.frombuffer(_raw(raw), dtype=_dtype(dtype))[0].item()
+        return np.frombuffer(_raw(raw), dtype=dtype_of(dtype))[0].item()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"found {_kind(value)} where a number was expected")
     return value
@@ -100,9 +60,14 @@ def _raw(value: Any) -> bytes | bytearray:
     return value
 
 
-def _dtype(value: Any) -> np.dtype:
-    if isinstance(value, Name) and value.module == "numpy" and value.name in NAMES:
-        return np.dtype(value.name)
+def dtype_of(value: Any) -> np.dtype:
+    """A kind of number.
+
+    Raises:
+        ValueError: none of KINDS.
+    """
+    if isinstance(value, Name) and value in TYPES:
+        return TYPES[value]
     kind = value.args[0] if isinstance(value, Call) and value.args else None
     if kind not in KINDS or value.function != Name("numpy", "dtype"):
         raise ValueError(f"an array of {kind if isinstance(kind, str) else _kind(value)}")

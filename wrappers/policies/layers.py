@@ -34,10 +34,11 @@ def policy_layers(
 ) -> PolicyLayers:
     """The network behind a policy, as `safer_gym.bounds` takes it.
 
-    Covered: CVPO and SAFER; SAC, SAC-Lagrangian, TQC and CrossQ; PPO, A2C and TRPO; TD3 and DDPG
-    (deterministic); the mean of a `Victim` made of a plain network; a torch module of Linear, ReLU,
-    LeakyReLU and Tanh (deterministic). Means are in the units in which the policy adds its noise:
-    before tanh for SAC and its kin, in [-1, 1] for CVPO and SAFER, in the environment's for PPO.
+    Covered: CVPO and SAFER; SAC, SAC-Lagrangian, TQC and CrossQ; PPO, A2C and TRPO; TD3, DDPG and
+    ARS (deterministic); the mean of a `Victim` made of a plain network; a torch module of Linear,
+    ReLU, LeakyReLU and Tanh (deterministic). Means are in the units in which the policy adds its
+    noise: before tanh for SAC and its kin, in [-1, 1] for CVPO and SAFER, in the environment's for
+    PPO.
 
     Args:
         policy: a model, its policy, a `Victim`, a module, or `PolicyLayers`, returned as they are.
@@ -96,8 +97,9 @@ def _of_model(policy: BaseModel) -> PolicyLayers:
         return own()
     if hasattr(actor, "log_std") and hasattr(actor, "latent_pi"):
         return _squashed_gaussian(actor, name)
-    if isinstance(getattr(actor, "mu", None), nn.Sequential):
-        layers = sequential_layers(actor.mu)
+    network = getattr(actor, "mu", None) or getattr(actor, "action_net", None)
+    if isinstance(network, nn.Sequential):
+        layers = sequential_layers(network)
         width = len(affine_layers(layers)[-1].bias)
         return PolicyLayers(layers, width, describe=f"the deterministic {name}")
     raise NotCoveredError(f"the actor of {name}", "its network is not known")

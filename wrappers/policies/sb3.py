@@ -24,8 +24,9 @@ def sb3_victim(model: Any) -> Victim | None:
 
     On-policy (PPO, A2C, TRPO): the mean action cut to the action box; no critics. An action that
     is cut has no gradient: gradient attacks then try random points, and "random_search" is worth
-    a try. Off-policy (SAC, TD3, DDPG, TQC, CrossQ): q_reward is the least of the critics, for TQC
-    the mean of all quantiles. The distribution of a squashed policy is the one before squashing.
+    a try. ARS: the same, without noise. Off-policy (SAC, TD3, DDPG, TQC, CrossQ): q_reward is the
+    least of the critics, for TQC the mean of all quantiles. The distribution of a squashed policy
+    is the one before squashing.
 
     Raises:
         ValueError: for an action space other than Box, and for recurrent policies.
@@ -48,6 +49,8 @@ def sb3_victim(model: Any) -> Victim | None:
         return _squashed_gaussian(policy)
     if hasattr(actor, "mu"):
         return _deterministic(policy)
+    if hasattr(policy, "action_net"):
+        return _direct(policy)
     return None
 
 
@@ -106,6 +109,21 @@ def _deterministic(policy: Any) -> Victim:
         return _unscaled(policy, scaled.to(_any_tensor(obs)))
 
     return Victim(action, q_reward=_critic(policy))
+
+
+def _direct(policy: Any) -> Victim:
+    """Of ARS: one network, without noise and without critics."""
+
+    def action(obs: Any) -> Tensor:
+        with as_found(policy):
+            features = policy.extract_features(_prepared(policy, obs), policy.features_extractor)
+            found = policy.action_net(features).to(_any_tensor(obs))
+        if policy.squash_output:
+            return _unscaled(policy, found)
+        low, high = _bounds(policy, found)
+        return torch.clamp(found, low, high)
+
+    return Victim(action)
 
 
 def _critic(policy: Any) -> QFn | None:

@@ -10,14 +10,16 @@ import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from model_specimens import Evil, torch_bytes
+from model_specimens import Evil, gym_bytes, torch_bytes
 
 from safer_gym.conformance.loading.as_data import Call, Name, read_pickle
+from safer_gym.conformance.loading.spaces import space_of
 from safer_gym.conformance.loading.values import array_of, plain
 from safer_gym.conformance.loading.weights import read_weights
 
@@ -106,6 +108,55 @@ def test_tensors_equal_those_of_torch() -> None:
         for name, tensor in value.items():
             assert found[name].dtype == tensor.dtype
             assert torch.equal(found[name], tensor.detach())
+
+
+def test_tensors_of_the_old_format_equal_those_of_torch() -> None:
+    saved = state()
+    found = read_weights(torch_bytes(saved, legacy=True), "file")
+    assert list(found) == list(saved)
+    for name, tensor in saved.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor.detach())
+
+
+def test_a_damaged_file_of_the_old_format_is_refused_and_nothing_else_happens() -> None:
+    data = torch_bytes({"w": torch.arange(6.0), "b": torch.zeros(2)}, legacy=True)
+    chance = random.Random(0)
+    for _ in range(1_000):
+        broken = bytearray(data)
+        for _ in range(chance.randint(1, 4)):
+            broken[chance.randrange(len(broken))] = chance.randrange(256)
+        with contextlib.suppress(ValueError):
+            read_weights(bytes(broken[: chance.randint(1, len(broken))]), "file")
+
+
+SPACES = (
+    gym.spaces.Box(np.float32([-1.0, -np.inf]), np.float32([0.1234567, 1.0])),
+    gym.spaces.Box(0, 255, (2, 2, 3), np.uint8),
+    gym.spaces.Box(-1, 1, (), np.float64),
+    gym.spaces.Discrete(3),
+    gym.spaces.Discrete(3, start=-1),
+    gym.spaces.MultiDiscrete([3, 2]),
+    gym.spaces.MultiDiscrete(np.array([[3, 2]]), start=np.array([[1, 0]])),
+    gym.spaces.MultiBinary(4),
+    gym.spaces.MultiBinary([2, 3]),
+    gym.spaces.Dict({"b": gym.spaces.MultiBinary(2), "a": gym.spaces.Box(-1, 1, (2,))}),
+)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_spaces_come_out_as_gymnasium_has_them(space: gym.Space) -> None:
+    space.seed(0)
+    space.sample()
+    for data in (gym_bytes(space), *(pickle.dumps(space, protocol) for protocol in (4, 5))):
+        assert space_of(read_pickle(data)) == space
+
+
+def test_what_gym_did_not_write_yet_has_its_value_of_then() -> None:
+    """Before 0.22 a Discrete had no start, and shapes stood in `shape`."""
+    data = {"n": 3, "shape": (), "dtype": Name("numpy", "int64"), "np_random": None}
+    found = space_of(Call(Name("gym.spaces.discrete", "Discrete"), (), data))
+    assert found == gym.spaces.Discrete(3)
 
 
 def reaching(size: tuple, stride: tuple, offset: int) -> bytes:

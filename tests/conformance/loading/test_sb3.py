@@ -15,14 +15,17 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from model_specimens import Evil, Point, poisoned, rewritten, torch_bytes
-from stable_baselines3 import A2C, DDPG, PPO, SAC, TD3
+from model_specimens import Evil, Point, gym_bytes, poisoned, rewritten, torch_bytes
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import nn
 
 from safer_gym.agents import CVPO, SAFER, SACLagrangian
+from safer_gym.bounds import evaluate
 from safer_gym.conformance.loading import UntrustedFile, load_policy
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
+from safer_gym.wrappers.policies.layers import policy_layers
+from safer_gym.wrappers.policies.victims import as_victim
 
 DICT = gym.spaces.Dict({"goal": gym.spaces.Box(-1.0, 1.0, (2,)), "mode": gym.spaces.Discrete(3)})
 CASES: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -81,16 +84,43 @@ CASES["sac-lagrangian"] = (
     "MlpPolicy",
     {"policy_kwargs": {"net_arch": [8], "n_cost_critics": 2}, "buffer_size": 10},
 )
-CONTRIB = ("TQC", "CrossQ", "TRPO")
+CASES["dqn"] = (DQN, "MlpPolicy", {"policy_kwargs": {"net_arch": [8]}, "buffer_size": 10})
+CASES["ppo-several"] = (PPO, "MlpPolicy", {"n_steps": 64})
+CASES["a2c-bits"] = (A2C, "MlpPolicy", {})
+CASES["ppo-counts"] = (PPO, "MlpPolicy", {"n_steps": 64})
+CONTRIB = {
+    **{name: {"policy_kwargs": {"net_arch": [8]}} for name in ("TQC", "CrossQ", "TRPO", "QRDQN")},
+    "ARS": {"policy_kwargs": {"net_arch": [8]}},
+    "ARS-discrete": {"policy_kwargs": {"net_arch": [8]}},
+    "ARS-linear": {},
+}
+ACTIONS = {
+    "dqn": gym.spaces.Discrete(3),
+    "QRDQN": gym.spaces.Discrete(3, start=2),
+    "ARS-discrete": gym.spaces.Discrete(2),
+    "ppo-several": gym.spaces.MultiDiscrete([3, 2]),
+    "a2c-bits": gym.spaces.MultiBinary(2),
+}
+OBSERVATIONS = {
+    "ppo-dict": DICT,
+    "a2c-bits": gym.spaces.MultiBinary([2, 3]),
+    "ppo-counts": gym.spaces.MultiDiscrete([3, 4]),
+}
 
 
 def make_model(name: str) -> Any:
+    env = Point(OBSERVATIONS.get(name), ACTIONS.get(name))
     if name in CONTRIB:
-        made_by = getattr(pytest.importorskip("sb3_contrib"), name)
-        kwargs = {"policy_kwargs": {"net_arch": [8]}}
-        return made_by("MlpPolicy", Point(), seed=0, **kwargs)
+        made_by = getattr(pytest.importorskip("sb3_contrib"), name.partition("-")[0])
+        policy = "LinearPolicy" if name.endswith("linear") else "MlpPolicy"
+        model = made_by(policy, env, seed=0, device="cpu", **CONTRIB[name])
+        if name.startswith("ARS"):  # its weights start at zero
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                for weights in model.policy.parameters():
+                    nn.init.normal_(weights)
+        return model
     made_by, policy, kwargs = CASES[name]
-    env = Point(DICT) if name.endswith("dict") else Point()
     if made_by in (SAFER, CVPO, SACLagrangian):
         kwargs = {**kwargs, "episode_length": 5}
     return made_by(policy, env, seed=0, device="cpu", **kwargs)
@@ -134,6 +164,53 @@ def test_a_saved_model_acts_as_it_did(
     assert policy.observation_space == model.observation_space
     assert policy.action_space == model.action_space
     assert not policy.training
+
+
+def aged(source: Path, target: Path) -> Path:
+    """A model as saved years ago: gym's spaces, torch's old format, ARS's old names."""
+
+    def change(data: dict) -> dict:
+        for key in ("observation_space", "action_space"):
+            space = pickle.loads(base64.b64decode(data[key][":serialized:"]))
+            data[key] = {":serialized:": base64.b64encode(gym_bytes(space)).decode()}
+        return data
+
+    with zipfile.ZipFile(source) as archive:
+        weights = torch.load(io.BytesIO(archive.read("policy.pth")), weights_only=True)
+    if list(weights) == ["action_net.0.weight"]:
+        weights = {"action_net.weight": weights["action_net.0.weight"]}
+    return rewritten(source, target, change, policy__pth=torch_bytes(weights, legacy=True))
+
+
+@pytest.mark.parametrize("name", ["sac", "dqn", "ppo-several", "ppo-dict", "ARS-linear", "QRDQN"])
+def test_a_model_of_years_ago_acts_as_it_did(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    model = make_model(name)
+    model.save(tmp_path / "new.zip")
+    aged(tmp_path / "new.zip", tmp_path / "old.zip")
+    request.getfixturevalue("no_unpickling")
+    loaded = load_policy(tmp_path / "old.zip")
+    assert not loaded.ran_code
+    obs = observations(model)
+    np.testing.assert_array_equal(
+        loaded.policy.predict(obs, deterministic=True)[0], model.predict(obs, deterministic=True)[0]
+    )
+
+
+@pytest.mark.parametrize("name", ["ARS", "ARS-linear"])
+def test_the_victim_of_ars_has_gradients_and_a_bound(name: str) -> None:
+    model = make_model(name)
+    obs = torch.as_tensor(observations(model), dtype=torch.float32).requires_grad_()
+    actions = as_victim(model).action(obs)
+    expected = model.predict(obs.detach().numpy(), deterministic=True)[0]
+    np.testing.assert_allclose(actions.detach(), expected, rtol=1e-6)
+    (slope,) = torch.autograd.grad(actions.sum(), obs)
+    assert bool((slope != 0).any())
+    layers = policy_layers(model)
+    torch.testing.assert_close(
+        evaluate(layers.layers, obs), model.policy.action_net(obs.flatten(1))
+    )
 
 
 @pytest.mark.parametrize("name", packaged_policies())
@@ -247,7 +324,7 @@ def changed(**values: Any) -> Any:
         (changed(policy_class=None), "policy class"),
         (changed(observation_space={":serialized:": "no base64!"}), "observation_space"),
         (poisoned("policy_class", Path(), SAC), "stable_baselines3.sac.sac.SAC"),
-        (poisoned("action_space", Path(), gym.spaces.MultiBinary(2)), "MultiBinary"),
+        (poisoned("action_space", Path(), gym.spaces.Tuple([])), "spaces.tuple.Tuple"),
         (lambda data: {k: v for k, v in data.items() if k != "action_space"}, "action_space"),
     ],
 )

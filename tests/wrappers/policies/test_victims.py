@@ -8,6 +8,7 @@ import torch
 from adversary_toys import DictEnv, ImageEnv, PointEnv, Tanh
 from gymnasium import spaces
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from safer_gym.attacks import make_attack
@@ -277,11 +278,16 @@ class _Module(torch.nn.Module):
         return self.function(obs)
 
 
+class _Unknown(BasePolicy):
+    def _predict(self, observation, deterministic=False):
+        return observation[:, :2].cos()
+
+
 def test_models_without_known_parts_fall_back_to_predict():
-    model = contrib.ARS("LinearPolicy", PointEnv())
-    obs = observations(PointEnv())
-    want = model.predict(np.stack(obs), deterministic=True)[0]
-    np.testing.assert_allclose(as_victim(model).action(tensors(obs)), want, atol=1e-6)
+    env = PointEnv()
+    policy, obs = _Unknown(env.observation_space, env.action_space), observations(env)
+    want = policy.predict(np.stack(obs), deterministic=True)[0]
+    np.testing.assert_allclose(as_victim(policy).action(tensors(obs)), want, atol=1e-6)
 
 
 def test_discrete_dict_entries_reach_the_model(tmp_path):
