@@ -13,6 +13,7 @@ from safer_gym.conformance.loading.refusals import UntrustedFile
 from safer_gym.conformance.loading.sb3_algorithms import algorithm_named, read_data
 from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.sb3_format import SB3
+from safer_gym.conformance.loading.trial import act_once, tried
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
 from safer_gym.wrappers.policies.view import view_of
 
@@ -37,7 +38,8 @@ def load_policy(
     """A policy from a file, a packaged name ("ball-circle/cvpo"), or "module:function".
 
     A file is untrusted input. What can be read as data is read so, whatever `trust` says; what
-    would have to be run is refused without it. FORMATS says which is which.
+    would have to be run is refused without it. FORMATS says which is which. Without `trust`, a file
+    is first opened in a process with limits, see `trial`.
 
     Args:
         source: Where the policy is.
@@ -56,7 +58,7 @@ def load_policy(
     name = str(source)
     if not Path(name).is_file():
         if name in packaged_policies():
-            loaded = load_policy(packaged_path(name), trust=trust, vec_normalize=vec_normalize)
+            loaded = _load_file(packaged_path(name), trust, vec_normalize)
             return loaded._replace(source=name)
         if is_named(name):
             policy = _seen_through(load_named(name), as_normaliser(vec_normalize))
@@ -66,16 +68,22 @@ def load_policy(
             f"{', '.join(packaged_policies()) or 'none'}; the formats are: {titles()}"
         )
     path = Path(name)
+    if not trust:
+        tried(lambda: act_once(_load_file(path, trust, vec_normalize).policy), name)
+    return _load_file(path, trust, vec_normalize)._replace(source=name)
+
+
+def _load_file(path: Path, trust: bool, vec_normalize: Any) -> LoadedPolicy:
     form = format_of(path)
     if form.needs_trust and not trust:
-        raise UntrustedFile(name, f"{form.title}: {form.why}")
+        raise UntrustedFile(str(path), f"{form.title}: {form.why}")
     if form is SB3:
         normaliser: Any = normaliser_of_file(path, Sb3File(read_data(path), {}), vec_normalize)
     else:
         normaliser = as_normaliser(vec_normalize)
     opened = form.load(path, trust)
     policy = _seen_through(opened.policy, normaliser)
-    return LoadedPolicy(policy, form.name, name, digest(path), opened.ran_code)
+    return LoadedPolicy(policy, form.name, str(path), digest(path), opened.ran_code)
 
 
 def _seen_through(policy: Any, normaliser: Any) -> Any:

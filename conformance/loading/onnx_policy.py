@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safer_gym.conformance.loading.formats import Format, Opened, register_format
+from safer_gym.conformance.loading.refusals import UntrustedFile
 from safer_gym.conformance.loading.rows import in_batches_of
 
 DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+LOOPS = re.compile(rb"(?:\x22|\xa2\x80*\x00)(?:\x04|\x84\x80*\x00)(?:Loop|Scan)")
+"""A node's operator as a protocol buffer writes it: field 4, a text of four letters."""
 ACTION_NAMES = ("action", "actions", "mean_actions")
 
 
@@ -41,6 +45,12 @@ class OnnxPolicy:
         first = self._input.shape[0] if self._input.shape else None
         self._batch = first if isinstance(first, int) else None
 
+    @property
+    def blank(self) -> NDArray:
+        """An observation of zeros; a size that the graph leaves open is 1."""
+        sizes = [size if isinstance(size, int) else 1 for size in self._input.shape]
+        return np.zeros(sizes, DTYPES[self._input.type])
+
     def predict(
         self, observation: NDArray, state: Any = None, episode_start: Any = None, **options: Any
     ) -> tuple[NDArray, Any]:
@@ -52,10 +62,18 @@ class OnnxPolicy:
         return self._session.run([self._output], {self._input.name: obs})[0]
 
 
-def load_onnx(path: Path) -> OnnxPolicy:
-    """The policy of an ONNX file. Errors as `OnnxPolicy`."""
+def load_onnx(path: Path, trust: bool = False) -> OnnxPolicy:
+    """The policy of an ONNX file. Errors as `OnnxPolicy`.
+
+    Raises:
+        UntrustedFile: (a ValueError) it loops, and is not trusted: it may do so 2^62 times, or
+            only where an observation asks for it.
+    """
+    content = path.read_bytes()
+    if not trust and LOOPS.search(content):
+        raise UntrustedFile(str(path), "its graph has a loop, which nothing bounds")
     try:
-        return OnnxPolicy(path.read_bytes())
+        return OnnxPolicy(content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -66,9 +84,9 @@ ONNX = register_format(
         "ONNX",
         False,
         "a graph of standard operators, computed by onnxruntime; operators from a library and "
-        "numbers from other files are refused",
+        "numbers from other files are refused, loops without trust",
         lambda path: path.suffix.lower() == ".onnx",
-        lambda path, trust: Opened(load_onnx(path), ran_code=False),
+        lambda path, trust: Opened(load_onnx(path, trust), ran_code=False),
     )
 )
 
