@@ -19,6 +19,8 @@ import torch
 from gymnasium import spaces
 from model_specimens import Point, torch_bytes
 from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 Data = dict[str, Any]
 
@@ -99,30 +101,38 @@ def huge_observation(path: Path) -> Path:
     return with_data(path, "ppo", observation_space=pickled(pickle.dumps(spaces.Discrete(10**18))))
 
 
-def box_of(raw: Any, dtype: Any = None) -> bytes:
-    """A pickled Box whose arrays are made of `raw`."""
+class Made:
+    """Pickled as the call of a function."""
 
-    class Low:
-        def __reduce__(self) -> Any:
-            return np._core.numeric._frombuffer, (raw, dtype or np.dtype("f4"), (3,), "C")
+    def __init__(self, function: Any, *args: Any) -> None:
+        self.call = function, args
 
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+def array(raw: Any, dtype: Any) -> Made:
+    return Made(np._core.numeric._frombuffer, raw, dtype, (3,), "C")
+
+
+def box_of(low: Made) -> Data:
+    """A pickled Box with this lower bound."""
     space = spaces.Box(-1.0, 1.0, (3,))
-    space.__dict__["low"] = Low()
-    return pickle.dumps(space, 4)
+    vars(space)["low"] = low
+    return pickled(pickle.dumps(space))
 
 
 def bytes_of_a_number(path: Path) -> Path:
     """`bytes(10**11)` is a hundred gigabytes of zeros."""
-    return with_data(path, observation_space=pickled(box_of(10**11)))
+    return with_data(path, observation_space=box_of(array(10**11, np.dtype("f4"))))
+
+
+WIDE = Made(np.dtype, "(1000000000,)f8", False, True)
 
 
 def wide_dtype(path: Path) -> Path:
     """A billion numbers in one entry of an array."""
-    name = b"cnumpy\n(1000000000,)f8\n"
-    raw = box_of(b"\0" * 12, "MARK")
-    short = b"\x8c\x04MARK"
-    assert short in raw
-    return with_data(path, observation_space=pickled(raw.replace(short, name)))
+    return with_data(path, observation_space=box_of(array(b"\0" * 12, WIDE)))
 
 
 def long_number(path: Path) -> Path:
@@ -251,3 +261,24 @@ def onnx_file(path: Path, nodes: list[bytes], tensors: list[bytes]) -> Path:
 
 
 ONNX: dict[str, Callable[[Path], Path]] = {"loop": loop, "filled": filled}
+
+
+def statistics(raw: Any, dtype: Any) -> Any:
+    rms = RunningMeanStd(shape=(3,))
+    rms.mean = array(raw, dtype)
+    return rms
+
+
+def normaliser(path: Path, **state: Any) -> Path:
+    """The file of a VecNormalize with other attributes."""
+    env = VecNormalize(DummyVecEnv([Point]))
+    vars(env).update(venv=None, class_attributes=None, returns=None, **state)
+    path.write_bytes(pickle.dumps(env))
+    return path
+
+
+NORMALISERS: dict[str, dict[str, Any]] = {
+    "quoted_billions": {"obs_rms": statistics(b"\0" * 24, WIDE)},
+    "bytes_of_a_number": {"obs_rms": statistics(10**11, np.dtype("f8"))},
+    "long_clip": {"clip_obs": 10**100_000},
+}

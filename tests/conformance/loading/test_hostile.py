@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_files import ONNX, ZIPS, saved, zipped
+from hostile_files import NORMALISERS, ONNX, ZIPS, normaliser, saved, zipped
 
+from safer_gym.conformance.certificate import Certificate
 from safer_gym.conformance.loading import UntrustedFile, load_policy, trial
 from safer_gym.conformance.loading.archives import entry, opened
+from safer_gym.conformance.loading.normaliser import read_normaliser
 from safer_gym.conformance.loading.onnx_policy import LOOPS
 from safer_gym.conformance.loading.trial import tried
 
@@ -37,6 +39,27 @@ def test_a_hostile_model_is_refused_by_the_readers(name: str, tmp_path: Path) ->
 def test_a_hostile_graph_is_refused(name: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     refusal(ONNX[name](tmp_path / f"{name}.onnx"))
+
+
+@pytest.mark.parametrize("name", NORMALISERS)
+def test_a_hostile_normaliser_is_refused(name: str, tmp_path: Path) -> None:
+    path = normaliser(tmp_path / f"{name}.pkl", **NORMALISERS[name])
+    with pytest.raises(
+        ValueError, match=rf"{name}\.pkl is no VecNormalize that can be read"
+    ) as said:
+        read_normaliser(path)
+    assert len(str(said.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 10**6, '{"a":' * 10**6, "[" + "[]," * 2_500_000 + "[]]", "9" * 10**6]
+)
+def test_a_hostile_certificate_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "certificate.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"certificate\.json") as said:
+        Certificate.load(path)
+    assert len(str(said.value)) < 600
 
 
 def test_a_loop_cannot_hide_behind_a_longer_spelling() -> None:
