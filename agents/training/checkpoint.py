@@ -8,6 +8,7 @@ complete. So there is always a whole checkpoint to go back to.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,14 +24,22 @@ from safer_gym.agents.training.random_state import load_random_state, save_rando
 
 MODEL, BUFFER, RANDOM, CURVE = "model.zip", "replay_buffer.pkl", "random.pt", "curve.csv"
 LATEST = "latest"
+NAME = re.compile(r"step_\d{9,}")
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint under `folder`, or None."""
+    """The newest complete checkpoint under `folder`, or None.
+
+    Raises:
+        ValueError: the pointer names something else than a checkpoint beside it.
+    """
     pointer = folder / LATEST
     if not pointer.exists():
         return None
-    checkpoint = folder / pointer.read_text().strip()
+    name = pointer.read_text(errors="replace").strip()
+    if NAME.fullmatch(name) is None:
+        raise ValueError(f"{pointer} must name a checkpoint such as step_000010000; got {name!r}")
+    checkpoint = folder / name
     return checkpoint if (checkpoint / MODEL).exists() else None
 
 
@@ -50,9 +59,10 @@ def save_checkpoint(model: BaseAlgorithm, folder: Path, curve: list[CurvePoint])
             model.save_replay_buffer(partial / BUFFER)  # type: ignore[attr-defined]
         save_random_state(model, partial / RANDOM)
         write_curve(partial / CURVE, curve)
-        if (folder / name).exists():
+        if _points_to(folder, name):
             shutil.rmtree(partial)
         else:
+            shutil.rmtree(folder / name, ignore_errors=True)  # of a run that was given up
             partial.rename(folder / name)
         _replace_text(folder / LATEST, name)
     except OSError:
@@ -86,6 +96,11 @@ def load_checkpoint(
     if (checkpoint / RANDOM).exists():
         load_random_state(model, checkpoint / RANDOM)
     return model, read_curve(checkpoint / CURVE)
+
+
+def _points_to(folder: Path, name: str) -> bool:
+    pointer = folder / LATEST
+    return (folder / name).exists() and pointer.exists() and pointer.read_text().strip() == name
 
 
 def _replace_text(path: Path, text: str) -> None:

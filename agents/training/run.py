@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -32,12 +33,12 @@ from safer_gym.agents.training.checkpoint import (
     latest_checkpoint,
     load_checkpoint,
 )
+from safer_gym.agents.training.claim import CHECKPOINTS, POLICIES, claimed
 from safer_gym.agents.training.curve import CurvePoint, read_curve, write_curve
 from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
 
 CURVE = "curve.csv"
 LAST = "last.zip"
-POLICIES = "policies"
 FIRST_SHARE = 0.6
 """From this share of a training on, its policies are candidates."""
 CANDIDATES = 10
@@ -90,6 +91,7 @@ class Run(NamedTuple):
     def settings(self) -> dict[str, Any]:
         """What must be equal for a run to be resumed."""
         settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
+        settings["version"] = _version()
         del settings["command"], settings["average"]  # training is the same
         if not self.overlap:
             del settings["overlap"]  # as in the folders of runs from before there was a choice
@@ -185,18 +187,29 @@ def train(
         about: what the record says beside the training itself, such as versions.
 
     Raises:
-        ValueError: the folder holds another run.
+        ValueError: the folder holds another run, or another process trains there.
         NotFiniteError: (a ValueError) a number that is not finite; names the last good checkpoint.
         OSError: the model could not be saved.
     """
-    _claim(run, resume=resume)
-    if run.model.exists() and _trained(run) >= run.timesteps:
-        progress(1.0, "already done")
-        return Trained(read_curve(run.out / CURVE), _trained(run), True)
+    with claimed(run.out, run.settings(), resume=resume):
+        if run.model.exists() and _trained(run) >= run.timesteps:
+            progress(1.0, "already done")
+            return Trained(read_curve(run.out / CURVE), _trained(run), True)
+        return _train(run, choose, progress, say, stopping, about)
+
+
+def _train(
+    run: Run,
+    choose: Callable[[list[Path], Run], Choice],
+    progress: Callable[[float, str], None],
+    say: Callable[[str], None],
+    stopping: Callable[[], AbstractContextManager[Callable[[], bool]]],
+    about: Callable[[], dict[str, Any]],
+) -> Trained:
     with closing(_environments(run)) as envs, stopping() as stop:
         model, curve = _start(run, envs)
         callback = CheckpointCallback(
-            run.out / "checkpoints",
+            run.out / CHECKPOINTS,
             curve=curve,
             on_progress=lambda done: progress(min(done / run.timesteps, 1.0), _note(callback)),
             stop=stop,
@@ -218,7 +231,7 @@ def _learn(
     try:
         model.learn(max(left, 0), callback=callback, reset_num_timesteps=False)
     except NotFiniteError as error:
-        kept = latest_checkpoint(run.out / "checkpoints")
+        kept = latest_checkpoint(run.out / CHECKPOINTS)
         where = f"The last good checkpoint is {kept}." if kept else "There is no checkpoint yet."
         raise NotFiniteError(f"{error} {where}") from error
     except OSError as error:
@@ -226,20 +239,6 @@ def _learn(
             raise
         # The last checkpoint holds the replay buffer; the policy alone may still fit.
         say(f"could not save the last checkpoint ({error})")
-
-
-def _claim(run: Run, *, resume: bool) -> None:
-    path = run.out / "settings.json"
-    if path.exists() and resume and json.loads(path.read_text()) != run.settings():
-        raise ValueError(
-            f"{run.out} holds a run with other settings; pass another --out, or --no-resume to "
-            "start over"
-        )
-    if not resume:
-        (run.out / "checkpoints" / "latest").unlink(missing_ok=True)
-        run.model.unlink(missing_ok=True)
-        shutil.rmtree(run.out / POLICIES, ignore_errors=True)
-    _write_json(path, run.settings())
 
 
 def _trained(run: Run) -> int:
@@ -255,7 +254,7 @@ def _environments(run: Run) -> VecEnv:
 
 def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
     algorithm = find_algorithm(run.algorithm).load()
-    checkpoint = latest_checkpoint(run.out / "checkpoints")
+    checkpoint = latest_checkpoint(run.out / CHECKPOINTS)
     if checkpoint is None:
         kwargs = copy.deepcopy(run.kwargs)  # Stable-Baselines3's SAC writes into policy_kwargs
         return algorithm("MlpPolicy", envs, seed=run.seed, device="cpu", **kwargs), []
@@ -312,6 +311,13 @@ def _command(run: Run) -> str:
     words = ["safer-gym train", run.task.name, "--algorithm", run.algorithm]
     words += ["--timesteps", str(run.timesteps), "--seed", str(run.seed)]
     return " ".join([*words, *(["--overlap"] if run.overlap else [])])
+
+
+def _version() -> str:
+    try:
+        return version("safer-gym")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _note(callback: CheckpointCallback) -> str:

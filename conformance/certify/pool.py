@@ -14,6 +14,8 @@ from typing import Any, Generic, TypeVar
 import cloudpickle
 import torch
 
+from safer_gym.conformance.orphans import end_with_parent
+
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -91,6 +93,7 @@ class Pool(Generic[J, R]):
 
 
 def _start(payload: bytes | None) -> None:
+    end_with_parent()
     torch.set_num_threads(1)
     if payload is not None:
         _WORLD["now"] = cloudpickle.loads(payload)

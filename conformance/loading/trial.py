@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from safer_gym.conformance.orphans import end_with_parent
+
 CPU_SECONDS = 60
 WALL_SECONDS = 600.0
 """For what waits without computing, and on machines that are busy."""
@@ -86,6 +88,7 @@ def act_once(policy: Any) -> None:
 def _limited(pipe: Connection, attempt: Callable[[], Any]) -> None:
     import resource
 
+    end_with_parent()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # they come again where the file is opened in earnest
     pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from threading import Thread
 from typing import Any, NamedTuple
 
 from experiments.harness.cells import Cell
 from experiments.harness.progress_file import LOG, ProgressFile
 from experiments.harness.work import work
+from safer_gym.conformance.orphans import end_with_parent
 
 GRACE = 120.0
 """Seconds that a run has for its last checkpoint when it is stopped."""
@@ -75,17 +75,9 @@ def _verdict(running: _Running) -> str:
 
 def _alone(cell: Cell, says: Connection) -> None:
     """The process: output goes to the run's log."""
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()  # or it would hold its lock against the command that is started again
     cell.folder.mkdir(parents=True, exist_ok=True)
     log = (cell.folder / LOG).open("a", buffering=1)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log.fileno(), stream.fileno())
     says.send(work(cell, ProgressFile(cell.folder)))
-
-
-def _end_with_parent() -> None:
-    """A run without a parent would hold its lock against the command that is started again."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

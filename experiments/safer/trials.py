@@ -18,9 +18,10 @@ from experiments.harness.work import SEED
 from safer_gym.agents import SAFER
 from safer_gym.agents.training.averaging import average_actor
 from safer_gym.agents.training.checkpoint import latest_checkpoint
+from safer_gym.agents.training.claim import POLICIES
 from safer_gym.agents.training.curve import read_curve
 from safer_gym.agents.training.recipes import RECIPES
-from safer_gym.agents.training.run import POLICIES, Run, planned
+from safer_gym.agents.training.run import Run, planned
 from safer_gym.agents.training.snapshots import snapshots
 from safer_gym.choices import choose
 from safer_gym.conformance import provenance

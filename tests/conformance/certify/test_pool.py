@@ -1,0 +1,59 @@
+"""Workers: results in order, and no worker that outlives the process that started it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from safer_gym.conformance.certify.pool import Pool
+
+SCRIPT = """
+import sys, time
+from safer_gym.conformance.certify import pool
+
+def work(world, job):
+    print("job", job, flush=True)
+    time.sleep(10_000)
+
+if sys.argv[1] == "spawn":
+    pool.multiprocessing.get_all_start_methods = lambda: ["spawn"]
+if __name__ == "__main__":
+    with pool.Pool(work, None, 2) as two:
+        list(two.run([0, 1, 2]))
+"""
+
+
+def add(world: int, job: int) -> int:
+    return world + job
+
+
+def test_results_come_in_the_order_of_the_jobs() -> None:
+    for workers in (1, 2):
+        with Pool(add, 10, workers) as pool:
+            assert list(pool.run(range(7))) == list(range(10, 17))
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("fork", signal.SIGKILL), ("fork", signal.SIGTERM), ("spawn", signal.SIGKILL)],
+)
+def test_workers_end_with_the_process_that_started_them(
+    start: str, end: signal.Signals, tmp_path: Path
+) -> None:
+    """They hold the other end of its output, which ends when the last of them does."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(script), start]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as parent:
+        assert parent.stdout is not None
+        assert {parent.stdout.readline() for _ in range(2)} == {"job 0\n", "job 1\n"}
+        parent.send_signal(end)
+        rest, _ = parent.communicate(timeout=120)
+    assert rest == ""
+    assert parent.returncode == -end
