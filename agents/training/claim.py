@@ -58,7 +58,8 @@ def _check(folder: Path, identity: Mapping[str, Any]) -> None:
     path = folder / IDENTITY
     if path.exists():
         there = json.loads(path.read_text())
-        there.setdefault("version", identity.get("version"))  # older runs do not say theirs
+        if "version" not in there:  # a run of before runs said it
+            identity = {key: value for key, value in identity.items() if key != "version"}
         found = differences(there, identity)
         what = f"a run with other settings: {'; '.join(found[:SHOWN])}" if found else ""
     else:
