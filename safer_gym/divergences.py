@@ -7,11 +7,39 @@ Every function accepts either kind for either argument and broadcasts over leadi
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from safer_gym.types import Gaussian
+
+class Gaussian(NamedTuple):
+    """A batch of Gaussian action distributions."""
+
+    mean: Tensor
+    """[..., A]"""
+    scale: Tensor
+    """Standard deviations [..., A], or a lower Cholesky factor [..., A, A]."""
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """What tells two of them apart, by name."""
+        return {"mean": self.mean, "deviation": self.scale}
+
+    def detach(self) -> Gaussian:
+        """The same without gradients."""
+        return Gaussian(self.mean.detach(), self.scale.detach())
+
+    def difference(self, other: Gaussian) -> Tensor:
+        """KL(self || other) [...] in nats."""
+        return gaussian_kl(self, other)
+
+    def fault(self) -> str:
+        """What is wrong with the numbers; "" where nothing is."""
+        if not bool(torch.isfinite(self.mean).all()):
+            return "the mean holds NaN or infinity"
+        diagonal = _factor_diagonal(self)
+        return "" if bool((diagonal > 0).all()) else "standard deviations must be > 0"
 
 
 def gaussian_kl(p: Gaussian, q: Gaussian) -> Tensor:
@@ -87,8 +115,11 @@ def _factor(g: Gaussian) -> Tensor:
 
 def _log_det(g: Gaussian) -> Tensor:
     """log det of the Cholesky factor: half the log determinant of the covariance."""
-    diagonal = g.scale if _is_diagonal(g) else g.scale.diagonal(dim1=-2, dim2=-1)
-    return diagonal.log().sum(-1)
+    return _factor_diagonal(g).log().sum(-1)
+
+
+def _factor_diagonal(g: Gaussian) -> Tensor:
+    return g.scale if _is_diagonal(g) else g.scale.diagonal(dim1=-2, dim2=-1)
 
 
 def _mean_term(difference: Tensor, g: Gaussian) -> Tensor:

@@ -13,15 +13,33 @@ import torch
 from torch import Tensor
 
 from safer_gym.balls import LpBall
+from safer_gym.divergences import Gaussian
+
+__all__ = [
+    "CHANNELS", "ActionFn", "Attack", "AttackResult", "Channel", "Distribution", "DistributionFn",
+    "DisturbedQFn", "Gaussian", "QFn", "Victim",
+]  # fmt: skip
 
 
-class Gaussian(NamedTuple):
-    """A batch of Gaussian action distributions."""
+class Distribution(Protocol):
+    """How a batch of policies draws: a `Gaussian`, a `Categorical`, or surely, as a `Greedy`."""
 
-    mean: Tensor
-    """[..., A]"""
-    scale: Tensor
-    """Standard deviations [..., A], or a lower Cholesky factor [..., A, A]."""
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """What tells two of them apart, by name; the batch comes first."""
+        ...
+
+    def detach(self) -> Any:
+        """The same without gradients."""
+        ...
+
+    def difference(self, other: Any) -> Tensor:
+        """How unlike this another one of its kind is [B]; MAD makes it large."""
+        ...
+
+    def fault(self) -> str:
+        """What is wrong with the numbers; "" where nothing is."""
+        ...
 
 
 Channel = Literal["observation", "action", "disturbance"]
@@ -29,7 +47,7 @@ CHANNELS: tuple[Channel, ...] = ("observation", "action", "disturbance")
 """What an adversary may move: what the policy observes, what it does, what the world adds."""
 
 ActionFn = Callable[[Tensor], Tensor]
-"""Observations [B, *O] to deterministic actions [B, A]."""
+"""Observations [B, *O] to deterministic actions [B, A]; discrete ones as rows of zeros and ones."""
 
 QFn = Callable[[Tensor, Tensor], Tensor]
 """Observations [B, *O] and actions [B, A] to expected discounted sums [B]."""
@@ -37,8 +55,8 @@ QFn = Callable[[Tensor, Tensor], Tensor]
 DisturbedQFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Observations [B, *O], actions [B, A] and disturbances [B, D] to expected discounted sums [B]."""
 
-DistributionFn = Callable[[Tensor], Gaussian]
-"""Observations [B, *O] to the policy's action distribution."""
+DistributionFn = Callable[[Tensor], Any]
+"""Observations [B, *O] to the policy's action distribution, a `Distribution`."""
 
 
 class Victim(NamedTuple):
@@ -55,6 +73,15 @@ class Victim(NamedTuple):
     q_reward_disturbed: DisturbedQFn | None = None
     q_cost_disturbed: DisturbedQFn | None = None
     """Critics that also see the disturbance, for attacks on that channel."""
+    leaning: ActionFn | None = None
+    """Of discrete actions: what critics are asked about, as a differentiable function. Of a policy
+    that draws the probabilities, of a greedy one the action itself. None: the action is no choice.
+    """
+
+    @property
+    def judged(self) -> ActionFn:
+        """What critics are asked about: differentiable where the policy is."""
+        return self.leaning or self.action
 
     def seen_as(self, view: Callable[[Any], Any]) -> Victim:
         """The victim as a function of other observations, which `view` turns into its own."""

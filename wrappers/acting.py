@@ -9,6 +9,7 @@ from gymnasium.utils import RecordConstructorArgs
 from typing_extensions import Unpack
 
 from safer_gym.types import Attack, Channel
+from safer_gym.wrappers.action_rows import moved_actions
 from safer_gym.wrappers.adversary import peek, victim_of
 from safer_gym.wrappers.disturbances import disturbance_space
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
@@ -99,7 +100,7 @@ class ActionAdversary(ActingAdversary):
     channel = "action"
 
     def _space(self) -> Any:
-        return self.env.action_space
+        return moved_actions(self.env.action_space)
 
     def _act(self, action: Any, moved: Any) -> Any:
         return moved

@@ -9,6 +9,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, unwrap_vec_n
 from typing_extensions import Unpack
 
 from safer_gym.types import Attack, Channel
+from safer_gym.wrappers.action_rows import moved_actions
 from safer_gym.wrappers.adversary import peek, victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
 from safer_gym.wrappers.options import AdversaryOptions, complete
@@ -106,7 +107,7 @@ class VecActionAdversary(VecActingAdversary):
     channel = "action"
 
     def _space(self) -> Any:
-        return self.action_space
+        return moved_actions(self.action_space)
 
     def _act(self, actions: Any, moved: Any) -> Any:
         return moved

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from typing_extensions import Unpack
 
 from safer_gym.types import Attack, Channel
+from safer_gym.wrappers.action_rows import moved_actions
 from safer_gym.wrappers.adversary import peek, victim_of
 from safer_gym.wrappers.disturbances import disturbance_space
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
@@ -127,7 +128,7 @@ class VectorActionAdversary(VectorActingAdversary):
     channel = "action"
 
     def _space(self) -> Any:
-        return self.env.single_action_space
+        return moved_actions(self.env.single_action_space)
 
     def _act(self, actions: Any, rows: Sequence[int], moved: Any) -> Any:
         return replace(actions, rows, moved)

@@ -40,7 +40,7 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
     Without any seed it begins from a look at the environment's generator, which is not advanced.
 
     Args:
-        env: environment with Box or Dict observations; a Box action space if a policy is given.
+        env: environment with Box or Dict observations; its actions are a Box or discrete.
         attack: a name of `safer_gym.attacks.ATTACKS`, or an `Attack`.
         policy: the victim, whatever `as_victim` takes. Not needed by null, uniform and gaussian.
         eps: radius >= 0: a number, an array with one radius for each entry, or for Dict
@@ -127,15 +127,11 @@ def victim_of(
         raw: whether the attack sees observations before the model's own VecNormalize.
 
     Raises:
-        ValueError: where the actions are not a Box, and for a policy that cannot be measured.
+        ValueError: for a policy that cannot be measured.
+        TypeError: actions that are neither a Box nor discrete.
     """
     if policy is None:
         return None
-    if not isinstance(action_space, gym.spaces.Box):
-        raise ValueError(
-            f"an attack on a policy needs a Box action space; got {action_space}. "
-            "Noise works with any: leave policy out and use 'uniform' or 'gaussian'."
-        )
     chosen = None if raw else False
     view = admit(policy, observation_space, action_space, vec_normalize=chosen, live=True)
     return Victim(*(_plain(function) for function in view.victim()))

@@ -22,6 +22,7 @@ from safer_gym.attacks.verify import verify_inside
 from safer_gym.balls import LpBall
 from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, AttackResult, Channel, Victim
+from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.environment import BatchGate
 from safer_gym.wrappers.gate.finite import check_finite
@@ -102,7 +103,8 @@ class AdversaryEngine:
         else:
             self.obs_layout = ObsLayout(self.around[0])
             shape = self.obs_layout.lay_out({}, 0.0).shape
-            sizes = (flatdim(self.around[1]), flatdim(self.layout.space))
+            self.action_rows = action_rows(self.around[1])
+            sizes = (self.action_rows.width, flatdim(self.layout.space))
             self.channel_rows = ChannelRows(self.channel, shape, *sizes)
             self.victim = self.channel_rows.view(through(self.obs_layout, victim))
 
@@ -219,7 +221,7 @@ class AdversaryEngine:
         if self.channel_rows.channel == "observation":
             return packed
         obs = self.obs_layout.pack(pick(situation.obs, chosen))
-        actions = torch.as_tensor(np.asarray(situation.actions)[chosen])
+        actions = self.action_rows.pack(np.asarray(situation.actions)[chosen])
         return self.channel_rows.pack(obs, actions.to(torch.promote_types(obs.dtype, packed.dtype)))
 
     def _unpacked(

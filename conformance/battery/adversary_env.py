@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safer_gym.balls import LpBall
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
 from safer_gym.types import ActionFn, Victim
+from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.gate.environment import EnvironmentGate
 from safer_gym.wrappers.gate.finite import check_finite
 
@@ -48,6 +49,7 @@ class AdversaryEnv(gym.Env):
         if not isinstance(space, gym.spaces.Box):
             raise TypeError(f"an adversary needs Box observations, the environment has {space}")
         self._gate = EnvironmentGate(space, bounded=False)
+        self._rows = action_rows(self.env.action_space)
         self.victim, self.ball, self.temptation = victim, ball, temptation
         self.seat, self.draw = seat, draw
         is_shown, rows = seat.channel == "observation", seat.rows
@@ -93,11 +95,9 @@ class AdversaryEnv(gym.Env):
         if answer.disturbance is not None:
             inner: Any = self.env.unwrapped
             inner.disturb(answer.disturbance[0].numpy())
-        space: Any = self.env.action_space
         chosen = answer.action[0].cpu().numpy()
         check_finite(chosen, f" at the observation {answer.seen[0].numpy()!r}")
-        legal = np.clip(chosen.reshape(space.shape), space.low, space.high)
-        return legal.astype(space.dtype)
+        return self._rows.legal(chosen)
 
 
 def moved(ball: LpBall, rows: torch.Tensor, action: torch.Tensor) -> torch.Tensor:

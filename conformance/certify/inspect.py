@@ -128,7 +128,7 @@ def _contradictions(row: Row) -> Iterator[str]:
 
 def _blindness(victim: Victim, obs: torch.Tensor) -> list[Flag]:
     with torch.no_grad():
-        actions = victim.action(obs)
+        actions = victim.judged(obs)
     if float((actions - actions[:1]).abs().max()) > 1e-6:
         return []
     return [
@@ -144,7 +144,10 @@ def _blindness(victim: Victim, obs: torch.Tensor) -> list[Flag]:
 def _flatness(victim: Victim, obs: torch.Tensor) -> list[Flag]:
     with torch.enable_grad():
         leaf = obs.clone().requires_grad_(True)
-        (slope,) = torch.autograd.grad(victim.action(leaf).sum(), leaf)
+        actions = victim.judged(leaf)
+        # The entries have weights: probabilities sum to one wherever they are.
+        weighted = (actions / torch.arange(1, actions.shape[1] + 1).to(actions)).sum()
+        (slope,) = torch.autograd.grad(weighted, leaf)
     flat = float((slope == 0).flatten(1).all(1).float().mean())
     if flat < 0.5:
         return []

@@ -83,5 +83,5 @@ def _probed(victim: Victim, space: gym.spaces.Box) -> np.ndarray:
     with torch.no_grad():
         parts = [victim.action(seen)]
         if victim.distribution is not None:
-            parts += [part.flatten(1) for part in victim.distribution(seen)]
+            parts += [p.flatten(1) for p in victim.distribution(seen).parameters.values()]
     return torch.cat([part.cpu().double() for part in parts], dim=1).numpy()

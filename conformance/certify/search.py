@@ -14,7 +14,7 @@ import numpy as np
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.requirement import Metric, Mode
 from safer_gym.conformance.certify.compositions import compositions, promise
-from safer_gym.conformance.certify.divergence import Drawing, orders_of
+from safer_gym.conformance.certify.divergence import Drawing
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.plan import Plan
 from safer_gym.conformance.certify.world import Job, Result
@@ -107,7 +107,7 @@ def choose_compositions(
         benign: how many there may be.
     """
     metrics: tuple[Metric, ...] = ("rate",) if ledger.high is None else ("rate", "mean")
-    costs, orders = pilot.result.costs, orders_of(policy)
+    costs, orders = pilot.result.costs, policy.orders
     # Between what the fewest episodes can show and what the most can.
     room = SURE / (SURE + math.sqrt(fewest * benign))
     for column, eps in enumerate(pilot.job.radii):

@@ -30,7 +30,12 @@ from safer_gym.wrappers.gate.visited import check_visited
 from safer_gym.wrappers.policies.noisy_actions import NoisyActions
 from safer_gym.wrappers.policies.normaliser import deviations
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
-from safer_gym.wrappers.policies.stochastic import StochasticPolicy, noisy_policy, stochastic_policy
+from safer_gym.wrappers.policies.stochastic import (
+    EnclosedPolicy,
+    StochasticPolicy,
+    noisy_policy,
+    stochastic_policy,
+)
 from safer_gym.wrappers.policies.view import PolicyView
 from safer_gym.wrappers.units import UNITS
 
@@ -152,7 +157,7 @@ def make_subject(
         env.close()
     noise = _own_noise(policy, noise)
     victim, stochastic, why = _deployed(policy, view, noise, space, actions, channel)
-    if isinstance(stochastic, StochasticPolicy):
+    if isinstance(stochastic, EnclosedPolicy):
         check_network(Questions.of(view), stochastic, near(space, obs))
         check_draws(Questions.of(view), stochastic, near(space, obs))
     why_no_bound = UNDECLARED.format(stack=stack) if stack and scale is None else ""
@@ -181,7 +186,7 @@ def _moved(stochastic: Drawing | None, channel: Channel) -> tuple[Drawing | None
     bound over every adversary is known; "" where one is."""
     if channel == "disturbance":
         return stochastic, NO_DISTURBANCE
-    own = stochastic.on_actions() if isinstance(stochastic, StochasticPolicy) else stochastic
+    own = stochastic.on_actions() if isinstance(stochastic, EnclosedPolicy) else stochastic
     if isinstance(own, NoisyActions):
         return own, ""
     return stochastic, NOT_ON_ACTIONS

@@ -18,6 +18,7 @@ from safer_gym.conformance.evaluate.attacked_policy import ROWS, Actor
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
+from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.gate.environment import EnvironmentGate
 from safer_gym.wrappers.gate.global_streams import GlobalStream, drawn_since, restore, states
 
@@ -46,6 +47,7 @@ class Episode:
             start = self.env.reset(seed=seed)
         self.limits = Limits.declared(self.env) if limits is None else limits
         self._gate = EnvironmentGate(self.env.observation_space, bounded=True)
+        self._rows = action_rows(self.env.action_space)
         self.obs, _ = self._gate.reset(start, seed)
         self._digest = hashlib.blake2b(np.asarray(self.obs).tobytes(), digest_size=8)
         self.reward = 0.0
@@ -68,7 +70,7 @@ class Episode:
             if disturbance is not None:
                 inner: Any = self.env.unwrapped
                 inner.disturb(disturbance)
-            answer = self.env.step(self._legal(action))
+            answer = self.env.step(self._rows.legal(action))
         obs, reward, terminated, truncated, info = self._gate.step(answer)
         cost = self._gate.cost(info)
         if self._records is not None:
@@ -87,12 +89,6 @@ class Episode:
     def digest(self) -> int:
         """Equal for episodes whose observations, rewards and costs are equal at every step."""
         return int.from_bytes(self._digest.digest(), "little")
-
-    def _legal(self, action: NDArray) -> NDArray:
-        space = self.env.action_space
-        if isinstance(space, gym.spaces.Box):
-            return np.clip(action.reshape(space.shape), space.low, space.high).astype(space.dtype)
-        return action
 
     def _finish(self) -> None:
         if self._records is not None:

@@ -17,6 +17,7 @@ from safer_gym.attacks.channels import ChannelRows
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
 from safer_gym.types import CHANNELS, ActionFn, Channel, Victim
+from safer_gym.wrappers.action_rows import action_rows, moved_actions
 from safer_gym.wrappers.disturbances import disturbance_space
 
 
@@ -100,27 +101,26 @@ def moved_space(env: Any, channel: Channel) -> gym.spaces.Box:
 
     Raises:
         ValueError: an unknown channel, or an environment that cannot be disturbed.
-        TypeError: observations or actions that are not a Box.
+        TypeError: observations, or actions to be moved, that are not a Box.
     """
     if choose("channel", channel, CHANNELS) == "disturbance":
         return disturbance_space(env)
-    space = env.observation_space if channel == "observation" else env.action_space
+    if channel == "action":
+        return moved_actions(env.action_space)
+    space = env.observation_space
     if not isinstance(space, gym.spaces.Box):
-        raise TypeError(f"attacks move a Box {channel}, the environment has {space}")
+        raise TypeError(f"attacks move Box observations, the environment has {space}")
     return space
 
 
 def seat_in(env: Any, channel: Channel) -> Seat:
-    """The adversary's seat in an environment like `env`, with Box observations and actions."""
+    """The adversary's seat in an environment like `env`, with Box observations."""
     if channel == "observation":
         return OBSERVATION
-    space, actions = moved_space(env, channel), env.action_space
-    if not isinstance(actions, gym.spaces.Box):
-        raise TypeError(f"attacks on the {channel} need Box actions, the environment has {actions}")
-    sizes = (gym.spaces.flatdim(actions), gym.spaces.flatdim(space))
+    space, actions = moved_space(env, channel), action_rows(env.action_space)
+    sizes = (actions.width, gym.spaces.flatdim(space))
     rows = ChannelRows(channel, tuple(env.observation_space.shape), *sizes)
-    low, high = (torch.as_tensor(end).flatten() for end in (actions.low, actions.high))
-    return Seat(rows, low, high)
+    return Seat(rows, actions.low, actions.high)
 
 
 def ball_in(env: Any, seat: Seat, norm: str, eps: Any) -> LpBall:

@@ -19,13 +19,15 @@ from safer_gym.types import Channel, Victim
 
 CRITICS = ("q_reward", "q_cost")
 GRADIENT = "gradient"
+CHOICE = "discrete action"
 
 
 class Traits(NamedTuple):
     """The declared properties, with the defaults of those that an attack does not declare."""
 
     needs: tuple[str, ...] = ()
-    """What the victim must have: some of CRITICS, and GRADIENT for a differentiable action."""
+    """What the victim must have: some of CRITICS, GRADIENT for a differentiable action, CHOICE for
+    one with options."""
     cost_directed: bool = False
     """Seeks cost: climbs a cost critic, searches by one, or learned from cost. An evaluation
     without such an attack says nothing of the worst case."""
@@ -63,6 +65,8 @@ def lacking(attack: Any, victim: Victim, *, has_gradient: bool = True) -> tuple[
     absent = {name for name in CRITICS if getattr(victim, name) is None}
     if not has_gradient:
         absent.add(GRADIENT)
+    if victim.leaning is None:
+        absent.add(CHOICE)
     return tuple(name for name in traits_of(attack).needs if name in absent)
 
 
@@ -71,7 +75,7 @@ def has_gradient(victim: Victim, obs: Tensor) -> bool:
     with torch.enable_grad():
         leaf = obs.detach().clone().requires_grad_(True)
         try:
-            return bool(victim.action(leaf).requires_grad)
+            return bool(victim.judged(leaf).requires_grad)
         except RuntimeError:  # numpy of a tensor that needs gradients
             return False
 

@@ -41,6 +41,8 @@ from safer_gym.bounds.shift import (
     tv_shift,
 )
 from safer_gym.bounds.smoothing import smoothing_bound, smoothing_budget_bound, smoothing_shift
+from safer_gym.bounds.softmax import OptionLayers, certified_radius, option_steps, surely_taken
+from safer_gym.bounds.steps import Steps, shifted
 from safer_gym.bounds.theorems import (
     additive_bound,
     additive_mean,
@@ -64,9 +66,12 @@ __all__ = [
     "GaussianEnclosure",
     "Layers",
     "NotCoveredError",
+    "OptionLayers",
     "PolicyLayers",
+    "Steps",
     "additive_bound",
     "additive_mean",
+    "certified_radius",
     "coupled_rate",
     "coupling_bound",
     "direct_bound",
@@ -85,6 +90,7 @@ __all__ = [
     "literal_theorem_2",
     "mean_shift",
     "moment_mean",
+    "option_steps",
     "paper_theorem_1",
     "paper_theorem_2",
     "renyi_filter",
@@ -92,10 +98,12 @@ __all__ = [
     "renyi_shift",
     "renyi_steps",
     "sequential_layers",
+    "shifted",
     "smoothing_bound",
     "smoothing_budget_bound",
     "smoothing_shift",
     "step_hazard",
+    "surely_taken",
     "theorem_1",
     "theorem_2",
     "tv_shift",

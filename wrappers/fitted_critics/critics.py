@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from safer_gym.attacks import WithCritics, make_attack
+from safer_gym.categorical import ExpectedValue, Sizes
 from safer_gym.types import ActionFn, Attack, QFn
+from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.fitted_critics.fqe import QPair
-from safer_gym.wrappers.fitted_critics.rollouts import MakeEnv, action_box, collect
+from safer_gym.wrappers.fitted_critics.rollouts import MakeEnv, collect
 from safer_gym.wrappers.fitted_critics.training import (
     Diagnostics,
     as_batch,
@@ -30,7 +32,7 @@ from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.victims import through
-from safer_gym.wrappers.policies.view import view_of
+from safer_gym.wrappers.policies.view import PolicyView, view_of
 from safer_gym.wrappers.units import make_ball, radius
 
 FRESH = 100_000
@@ -76,7 +78,8 @@ def fit_critics(
         n_envs: environments stepped together.
         gamma: discount, below 1. The default looks some 30 steps ahead and is learned well from few
             transitions; 0.99 takes many more.
-        noise: largest exploration noise, a standard deviation in halves of the action range.
+        noise: largest exploration noise, a standard deviation in halves of the action range; of
+            discrete actions twice the largest share that is replaced by random ones.
         hidden: widths of both networks.
         updates: gradient steps; the first quarter fits observed sums, the rest TD targets.
         attack, eps, norm: evaluate the policy under this attack instead of the policy alone.
@@ -87,8 +90,8 @@ def fit_critics(
         ValueError: for arguments out of range, and for a step without cost.
     """
     _check(gamma, noise, n_steps=n_steps, n_envs=n_envs, updates=updates, batch_size=batch_size)
-    view = view_of(policy, vec_normalize)
-    acting = _acting(view, make_env, attack, eps, norm, seed)
+    view, layout = _admitted(view_of(policy, vec_normalize), make_env, seed)
+    acting = _acting(view, layout, attack, eps, norm, seed)
     steps = math.ceil(n_steps / n_envs)
     data = collect(acting, make_env, steps=steps, n_envs=n_envs, noise=noise, seed=seed)
     if not bool(data.signals[1].any()):
@@ -110,7 +113,8 @@ def fit_critics(
     fresh = collect(acting, make_env, steps=steps, n_envs=n_envs, noise=0.0, seed=seed + FRESH)
     rate = float(data.signals[1].mean())
     diagnostics = diagnose(pair, as_batch(fresh, acting, gamma), gamma, rate)
-    return _heads(pair, diagnostics)
+    assert view.actions is not None
+    return _heads(pair, diagnostics, action_rows(view.actions).sizes)
 
 
 def iterate_mc(
@@ -152,6 +156,7 @@ def critics_state(critics: FittedCritics) -> dict[str, Any]:
         "parameters": dict(pair.state_dict()),
         "hidden": [bias.shape[-1] for bias in pair.net.biases][:-1],
         "diagnostics": list(critics.diagnostics),
+        "sizes": critics.q_reward.sizes,  # type: ignore[attr-defined]
     }
 
 
@@ -163,45 +168,62 @@ def critics_from_state(state: dict[str, Any]) -> FittedCritics:
     pair = QPair(inputs, returns, state["hidden"], torch.Generator())
     pair.load_state_dict(parameters)
     pair.requires_grad_(False)
-    return _heads(pair, Diagnostics(*state["diagnostics"]))
+    return _heads(pair, Diagnostics(*state["diagnostics"]), state.get("sizes"))
 
 
-def _heads(pair: QPair, diagnostics: Diagnostics) -> FittedCritics:
-    q_cost = _Head(pair, 1, is_flat=diagnostics.cost_rate == 0.0)
-    return FittedCritics(_Head(pair, 0), q_cost, diagnostics)
+def _heads(pair: QPair, diagnostics: Diagnostics, sizes: Sizes | None) -> FittedCritics:
+    q_cost = _Head(pair, 1, sizes, is_flat=diagnostics.cost_rate == 0.0)
+    return FittedCritics(_Head(pair, 0, sizes), q_cost, diagnostics)
 
 
 class _Head:
-    """One of two critics as a function of observations (tensor or dict) and actions [B, A]."""
+    """One of two critics as a function of observations (tensor or dict) and actions [B, A].
 
-    def __init__(self, pair: QPair, index: int, *, is_flat: bool = False) -> None:
-        self.pair, self.index, self.is_flat = pair, index, is_flat
+    Of discrete actions, in choices of these sizes, it also takes their probabilities.
+    """
+
+    takes_probabilities = True
+
+    def __init__(
+        self, pair: QPair, index: int, sizes: Sizes | None, *, is_flat: bool = False
+    ) -> None:
+        self.pair, self.index, self.sizes, self.is_flat = pair, index, sizes, is_flat
 
     def __call__(self, obs: Any, action: Tensor) -> Tensor:
+        if self.sizes is None:
+            return self._of_actions(obs, action)
+        return ExpectedValue(self._of_actions, self.sizes)(obs, action)
+
+    def _of_actions(self, obs: Any, action: Tensor) -> Tensor:
         inputs = network_inputs(obs, action).to(self.pair.mean.device)
         return self.pair(inputs)[self.index].to(action)
 
 
-def _acting(
-    policy: Any, make_env: MakeEnv, attack: str | Attack | None, eps: Any, norm: str, seed: int
-) -> ActionFn:
-    """The policy, or the policy under attack, as a function of packed observations."""
+def _admitted(policy: Any, make_env: MakeEnv, seed: int) -> tuple[PolicyView, ObsLayout]:
     env = make_env()
     try:
-        layout, (low, high) = ObsLayout(env.observation_space), action_box(env.action_space)
-        view = admit(policy, layout.space, env.action_space, around=first_observation(env, seed))
+        layout, actions = ObsLayout(env.observation_space), env.action_space
+        return admit(policy, layout.space, actions, around=first_observation(env, seed)), layout
     finally:
         env.close()
+
+
+def _acting(
+    view: PolicyView, layout: ObsLayout, attack: str | Attack | None, eps: Any, norm: str, seed: int
+) -> ActionFn:
+    """The policy, or the policy under attack, as a function of packed observations."""
     victim = through(layout, view.victim())
     ball = make_ball(layout, norm, radius(layout, eps, np.ones(())))
     rule = None if attack is None else gated(attack)
     generator = torch.Generator().manual_seed(seed)
+    assert view.actions is not None
+    clipped = action_rows(view.actions).clipped
 
     def action(packed: Tensor) -> Tensor:
         seen = packed if rule is None else rule(victim, packed, ball, generator).obs
         with torch.no_grad():
             wanted = victim.action(seen)
-            return torch.clamp(wanted, torch.tensor(low).to(wanted), torch.tensor(high).to(wanted))
+            return clipped(wanted).to(wanted)
 
     return action
 

@@ -14,13 +14,12 @@ import torch
 from torch import Tensor
 
 from safer_gym.types import ActionFn
+from safer_gym.wrappers.action_rows import action_rows
+from safer_gym.wrappers.fitted_critics.exploration import explorer
 from safer_gym.wrappers.gate.environment import EnvironmentGate
 from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.gate.global_streams import GlobalStream
 from safer_gym.wrappers.obs_layout import ObsLayout, stack
-
-MEMORY = 0.9
-"""Correlation of exploration noise from step to step: about ten steps in one direction."""
 
 MakeEnv = Callable[[], gym.Env]
 
@@ -50,11 +49,13 @@ def collect(
     Every episode draws a noise level between 0 and `noise`, a standard deviation in halves of the
     action range (a quarter of the episodes are free of noise), so that a critic learns what
     other actions do. The noise is slow, an AR(1) process: white noise averages out, and a safe
-    policy would never show what is costly. Environment i starts with the seed seed + i.
+    policy would never show what is costly. Discrete actions are replaced by random ones as slowly,
+    for a share of the steps that is drawn anew for every episode, up to half of `noise`.
+    Environment i starts with the seed seed + i.
 
     Raises:
-        ValueError: for a step without `info["cost"]`, values that are not finite, or actions that
-            are not a Box.
+        ValueError: for a step without `info["cost"]`, or values that are not finite.
+        TypeError: actions that are neither a Box nor discrete.
     """
     envs = [make_env() for _ in range(n_envs)]
     try:
@@ -70,23 +71,23 @@ def _collect(
     action: ActionFn, envs: list[gym.Env], steps: int, noise: float, seed: int
 ) -> Transitions:
     layout, rng = ObsLayout(envs[0].observation_space), np.random.default_rng(seed)
-    low, high = action_box(envs[0].action_space)
-    spread = np.where(np.isfinite(high - low), (high - low) / 2, 1.0)
+    codec = action_rows(envs[0].action_space)
     gates = [EnvironmentGate(env.observation_space, bounded=False) for env in envs]
     starts = [env.reset(seed=seed + i) for i, env in enumerate(envs)]
     obs = [
         gate.reset(start, seed + i)[0]
         for i, (gate, start) in enumerate(zip(gates, starts, strict=True))
     ]
-    wobble = [_Wobble(noise, spread, rng) for _ in envs]
+    explorers = [explorer(codec, noise, rng) for _ in envs]
     rows: list[tuple[Any, ...]] = []
     for step in range(steps):
         packed = layout.pack(stack(obs))
         with torch.no_grad():
             mean = action(packed).numpy()
         check_finite(mean, f" at step {step} of the rollouts")
-        done_actions = np.clip(mean + np.stack([w.draw() for w in wobble]), low, high)
-        answers = [_step(*row) for row in zip(envs, gates, done_actions, strict=True)]
+        done_actions = np.stack([e.act(row) for e, row in zip(explorers, mean, strict=True)])
+        legal = [codec.legal(row) for row in done_actions]
+        answers = [_step(*row) for row in zip(envs, gates, legal, strict=True)]
         reached, signals, terminated, done = zip(*answers, strict=True)
         rows.append(
             (packed, done_actions, signals, layout.pack(stack(list(reached))), terminated, done)
@@ -94,7 +95,7 @@ def _collect(
         obs = list(reached)
         for i in np.flatnonzero(done):
             obs[i] = gates[i].reset(envs[i].reset())[0]
-            wobble[i] = _Wobble(noise, spread, rng)
+            explorers[i] = explorer(codec, noise, rng)
     return _as_tensors(rows)
 
 
@@ -111,29 +112,7 @@ def _as_tensors(rows: list[tuple[Any, ...]]) -> Transitions:
 
 
 def _step(
-    env: gym.Env, gate: EnvironmentGate, action: np.ndarray
+    env: gym.Env, gate: EnvironmentGate, action: Any
 ) -> tuple[Any, tuple[float, float], bool, bool]:
-    space: Any = env.action_space
-    legal = action.reshape(space.shape).astype(space.dtype)
-    obs, reward, terminated, truncated, info = gate.step(env.step(legal))
+    obs, reward, terminated, truncated, info = gate.step(env.step(action))
     return obs, (reward, gate.cost(info)), terminated, terminated or truncated
-
-
-class _Wobble:
-    """Exploration noise [A] of one episode."""
-
-    def __init__(self, noise: float, spread: np.ndarray, rng: np.random.Generator) -> None:
-        self.scale = noise * max(0.0, (4 * rng.random() - 1) / 3) * spread
-        self.rng, self.state = rng, rng.standard_normal(spread.shape)
-
-    def draw(self) -> np.ndarray:
-        fresh = self.rng.standard_normal(self.state.shape)
-        self.state = MEMORY * self.state + np.sqrt(1 - MEMORY**2) * fresh
-        return self.scale * self.state
-
-
-def action_box(space: gym.Space) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds [A] of the actions."""
-    if not isinstance(space, gym.spaces.Box):
-        raise ValueError(f"critics of actions need a Box action space; got {space}")
-    return space.low.reshape(-1).astype(float), space.high.reshape(-1).astype(float)

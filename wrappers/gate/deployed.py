@@ -43,10 +43,10 @@ def check_deployed(questions: Questions, rows: Any) -> None:
         return
     told, read = questions.deployed(rows), questions.measured(rows).cpu()
     what = "`predict(deterministic=True)`"
-    compare(what, questions.clipped(told), questions.clipped(read), rows)
+    clipped = questions.rows.clipped
+    compare(what, clipped(told), questions.told_apart(rows, told, clipped(read)), rows)
     if view.is_sb3:
-        one, _ = view.predict(pick(rows, 0))
-        alone = told.new_tensor(one).reshape(1, -1)
+        alone = questions.rows.pack(view.predict(pick(rows, 0))[0][None])
         compare("`predict` of a single observation", alone, told[:1], rows)
         _check_unclipped(questions, rows)
 
@@ -85,6 +85,8 @@ def _check_unclipped(questions: Questions, rows: Any) -> None:
     view = questions.view
     policy, distribution = getattr(view.inner, "policy", view.inner), view.victim().distribution
     if not isinstance(policy, BasePolicy) or policy.squash_output or distribution is None:
+        return
+    if questions.rows.sizes is not None:
         return
     raw = view.raw_action(rows, deterministic=True).reshape(count(rows), -1)
     shown: Any = questions.layout.unpack(questions.packed(rows))

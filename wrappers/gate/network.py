@@ -15,7 +15,7 @@ from torch import Tensor
 from safer_gym.wrappers.gate.deployed import compare
 from safer_gym.wrappers.gate.questions import Questions
 from safer_gym.wrappers.obs_layout import pick
-from safer_gym.wrappers.policies.stochastic import StochasticPolicy
+from safer_gym.wrappers.policies.stochastic import EnclosedPolicy
 
 DRAWS = 2000
 """At each of PROBES observations."""
@@ -25,7 +25,7 @@ DEVIATIONS = 7.0
 SEED = 1
 
 
-def check_network(questions: Questions, network: StochasticPolicy, rows: Any) -> None:
+def check_network(questions: Questions, network: EnclosedPolicy, rows: Any) -> None:
     """Hold the enclosed network against the policy, at a batch of observations.
 
     Raises:
@@ -33,18 +33,17 @@ def check_network(questions: Questions, network: StochasticPolicy, rows: Any) ->
     """
     packed = questions.packed(rows)
     with torch.no_grad():
-        action = network.finish(network.layers.mean(packed))
-        compare("the policy", questions.measured(rows), action, rows)
+        told, read = questions.measured(rows), network.victim().action(packed)
+        compare("the policy", told, questions.told_apart(rows, told, read), rows)
         own = questions.view.victim().distribution
         if own is None or network.makes_noise:
             return
-        for name, told, read in zip(
-            ("mean", "deviation"), own(packed), network.layers.distribution(packed), strict=True
-        ):
-            compare(f"the {name} of the policy", told.flatten(1), read.flatten(1), rows)
+        parts = network.layers.distribution(packed).parameters
+        for name, part in own(packed).parameters.items():
+            compare(f"the {name} of the policy", part.flatten(1), parts[name].flatten(1), rows)
 
 
-def check_draws(questions: Questions, network: StochasticPolicy, rows: Any) -> None:
+def check_draws(questions: Questions, network: EnclosedPolicy, rows: Any) -> None:
     """Hold draws of the policy against draws of the enclosed network.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from gymnasium import spaces
 
+from safer_gym.wrappers.action_rows import options_of
 from safer_gym.wrappers.gate.deployed import (
     check_deployed,
     check_unaltered,
@@ -46,19 +47,16 @@ def admit(
     view = view_of(policy, vec_normalize, live=live)
     if view.admitted == (observation_space, action_space):
         return view
-    view = replace(view, device=device)
+    view = replace(view, device=device, actions=action_space)
     check_spaces(view, observation_space, action_space)
-    if not isinstance(action_space, spaces.Box):
-        view.victim()
-    else:
-        questions = Questions(view, observation_space, action_space)
-        rows = anywhere(observation_space) if around is None else near(observation_space, around)
-        check_no_memory(questions, rows)
-        check_written_out(questions, rows)
-        check_deployed(questions, rows)
-        check_unaltered(view)
-        if view.has_parts:  # a network answers anywhere; functions may not
-            check_deployed(questions, anywhere(observation_space))
+    questions = Questions(view, observation_space, action_space)
+    rows = anywhere(observation_space) if around is None else near(observation_space, around)
+    check_no_memory(questions, rows)
+    check_written_out(questions, rows)
+    check_deployed(questions, rows)
+    check_unaltered(view)
+    if view.has_parts:  # a network answers anywhere; functions may not
+        check_deployed(questions, anywhere(observation_space))
     return replace(view, admitted=(observation_space, action_space))
 
 
@@ -91,4 +89,4 @@ def _alike(own: spaces.Space, given: spaces.Space) -> bool:
     # Images: Stable-Baselines3 turns channels to the front.
     shapes = (own.shape, (own.shape or ())[1:] + (own.shape or ())[:1])
     kinds = isinstance(given, type(own)) or isinstance(own, type(given))
-    return kinds and given.shape in shapes
+    return kinds and given.shape in shapes and options_of(own) == options_of(given)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from safer_gym.categorical import Greedy
+from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.obs_layout import ObsLayout, batch_of, pick
 from safer_gym.wrappers.policies.view import PolicyView
+
+TIED = 1e-4
+"""Scores of two options closer than this, relative to the largest, may go either way."""
 
 
 class Questions:
@@ -26,19 +30,17 @@ class Questions:
     """
 
     def __init__(
-        self, view: PolicyView, observation_space: spaces.Space, action_space: spaces.Box
+        self, view: PolicyView, observation_space: spaces.Space, action_space: spaces.Space
     ) -> None:
-        self.view, self.action_space = view, action_space
-        self.actions = int(np.prod(action_space.shape))
+        self.view, self.rows = view, action_rows(action_space)
+        self.actions = self.rows.width
         self.layout = ObsLayout(observation_space)
 
     @classmethod
     def of(cls, view: PolicyView) -> Questions:
-        """Of an admitted policy with Box actions."""
+        """Of an admitted policy."""
         assert view.admitted is not None
-        observations, actions = view.admitted
-        assert isinstance(actions, spaces.Box)
-        return cls(view, observations, actions)
+        return cls(view, *view.admitted)
 
     def measured(self, rows: Any) -> Tensor:
         """What attacks and evaluations read at a batch of observations, [B, A]."""
@@ -69,11 +71,16 @@ class Questions:
         """A batch of observations as attacks see it."""
         return self.layout.pack(rows).to(self.view.device)
 
-    def clipped(self, actions: Tensor) -> Tensor:
-        """Actions [B, A] as the environment takes them: every door cuts them to its box."""
-        box: Any = self.action_space
-        low, high = (torch.as_tensor(np.array(end)).reshape(-1) for end in (box.low, box.high))
-        return torch.clamp(actions.double(), low.double(), high.double())
+    def told_apart(self, rows: Any, told: Tensor, read: Tensor) -> Tensor:
+        """Actions `read` [B, A], or `told` where two options are too close to tell who is right."""
+        distribution = self.view.victim().distribution
+        if self.rows.sizes is None or distribution is None:
+            return read
+        with torch.no_grad():
+            shown: Any = self.layout.unpack(self.packed(rows))
+            scores, sizes = distribution(shown)
+        close = Greedy(scores, sizes).lead <= TIED * scores.abs().amax(-1).clamp(min=1.0)
+        return torch.where(close.to(read.device)[:, None], told.to(read), read)
 
     def alone(self, rows: Any) -> Tensor:
         """`measured`, one observation at a time."""
@@ -82,8 +89,7 @@ class Questions:
 
     def deployed(self, rows: Any, *, deterministic: bool = True) -> Tensor:
         """What the policy's own `predict` answers, [B, A]."""
-        answer, _ = self.view.predict(rows, deterministic=deterministic)
-        return torch.as_tensor(np.asarray(answer, dtype=np.float64)).reshape(count(rows), -1)
+        return self.rows.pack(self.view.predict(rows, deterministic=deterministic)[0])
 
 
 def count(rows: Any) -> int:

@@ -15,7 +15,7 @@ from safer_gym.wrappers.gate.deployed import check_deployed
 from safer_gym.wrappers.gate.memory import AGAIN, memory_error
 from safer_gym.wrappers.gate.network import check_network
 from safer_gym.wrappers.gate.questions import Questions, apart
-from safer_gym.wrappers.policies.stochastic import StochasticPolicy
+from safer_gym.wrappers.policies.stochastic import EnclosedPolicy
 from safer_gym.wrappers.policies.view import PolicyView
 
 MOST = 1000
@@ -56,5 +56,5 @@ def check_visited(view: PolicyView, visited: Sequence[NDArray], network: Any = N
     rows = rows[:: max(1, -(-len(rows) // MOST))]
     questions = Questions.of(view)
     check_deployed(questions, rows)
-    if isinstance(network, StochasticPolicy):
+    if isinstance(network, EnclosedPolicy):
         check_network(questions, network, rows)

@@ -7,6 +7,7 @@ policy needs to be known.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds.smoothing import noise_shift
+from safer_gym.bounds.steps import Steps, shifted
 from safer_gym.types import ActionFn
 
 Deviations = Callable[[Tensor], Tensor]
@@ -49,6 +51,15 @@ class NoisyActions:
         else:
             noise = scale * noise
         return mean + noise.to(mean)
+
+    @property
+    def orders(self) -> tuple[float, ...]:
+        """Constant noise: budgets of squared shifts."""
+        return (math.inf,)
+
+    def steps(self, obs: Tensor, ball: LpBall) -> Steps:
+        """What an adversary can do at each of `obs` [T, *O]."""
+        return shifted(self.shift(ball, obs))
 
     def shift(self, ball: LpBall, obs: Tensor) -> Tensor:
         """How far an adversary moves the mean, in deviations, at each of `obs` [T, *O]: [T].

@@ -6,6 +6,8 @@ Critics speak of actions scaled to [-1, 1]; victims of actions in the environmen
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from stable_baselines3.common.preprocessing import is_image_space
 from torch import Tensor
 
 from safer_gym.types import Gaussian, QFn, Victim
+from safer_gym.wrappers.action_rows import action_rows
+from safer_gym.wrappers.policies.choosing import choosing_victim
 from safer_gym.wrappers.policies.modes import as_found
 
 
@@ -26,22 +30,26 @@ def sb3_victim(model: Any) -> Victim | None:
     is cut has no gradient: gradient attacks then try random points, and "random_search" is worth
     a try. ARS: the same, without noise. Off-policy (SAC, TD3, DDPG, TQC, CrossQ): q_reward is the
     least of the critics, for TQC the mean of all quantiles. The distribution of a squashed policy
-    is the one before squashing.
+    is the one before squashing. Of discrete actions: on-policy models draw by the softmax of their
+    logits; DQN and QR-DQN take the action of the largest value, and their values are q_reward.
 
     Raises:
-        ValueError: for an action space other than Box, and for recurrent policies.
+        ValueError: for recurrent policies, and for policies that need action masks.
     """
     policy = getattr(model, "policy", model)
-    if not isinstance(policy.action_space, spaces.Box):
+    if _takes_masks(policy):
         raise ValueError(
-            f"attacks need a policy with continuous actions (Box); {type(model).__name__} has "
-            f"{policy.action_space}"
+            f"{type(model).__name__} chooses among the actions that the environment's masks allow: "
+            "attacks and bounds ask a policy by its observation alone. To measure it without "
+            "masks, pass lambda obs: model.predict(obs, deterministic=True)[0]"
         )
     if returns_state(policy):
         raise ValueError(
             f"{type(model).__name__} is recurrent, its `predict` returns a state: attacks are on "
             "policies whose action depends on the present observation alone"
         )
+    if not isinstance(policy.action_space, spaces.Box):
+        return _choosing(policy)
     if isinstance(policy, ActorCriticPolicy):
         return _on_policy(policy)
     actor = getattr(policy, "actor", None)
@@ -60,20 +68,59 @@ def returns_state(policy: BasePolicy) -> bool:
         return policy.predict(_blank(policy.observation_space), deterministic=True)[1] is not None
 
 
+def _takes_masks(policy: BasePolicy) -> bool:
+    return "action_masks" in inspect.signature(policy.predict).parameters
+
+
 def _blank(space: spaces.Space) -> Any:
     if isinstance(space, spaces.Dict):
         return {key: _blank(part) for key, part in space.spaces.items()}
     return np.zeros(space.shape or (), space.dtype)
 
 
+def _choosing(policy: BasePolicy) -> Victim | None:
+    """Logits, or values, of discrete actions."""
+    rows = action_rows(policy.action_space)
+    if np.any(getattr(policy.action_space, "start", 0)):
+        raise ValueError(
+            f"Stable-Baselines3 answers with options counted from 0, and {policy.action_space} "
+            "starts elsewhere: shift the actions by a wrapper of the environment"
+        )
+    draws = isinstance(policy, ActorCriticPolicy)
+    values = getattr(policy, "q_net", None) or getattr(policy, "quantile_net", None)
+    give: Callable[[Any], Tensor]
+    if values is not None:
+        give = lambda obs: values(_prepared(policy, obs))  # noqa: E731
+    elif hasattr(policy, "action_net"):
+        give = lambda obs: policy.action_net(_latent(policy, obs))  # noqa: E731
+    else:
+        return None
+
+    def scores(obs: Any) -> Tensor:
+        with as_found(policy):
+            found = give(obs)
+        # Of quantiles [B, N, A] the mean counts.
+        return rows.scores(found.mean(1) if found.dim() == 3 else found).to(_any_tensor(obs))
+
+    assert rows.sizes is not None
+    return choosing_victim(scores, rows.sizes, draws=draws, are_values=values is not None)
+
+
+def _latent(policy: Any, obs: Any) -> Tensor:
+    """What the last layer reads; ARS has no other one."""
+    if not isinstance(policy, ActorCriticPolicy):
+        return policy.extract_features(_prepared(policy, obs), policy.features_extractor)
+    features = BaseModel.extract_features(
+        policy, _prepared(policy, obs), policy.pi_features_extractor
+    )
+    return policy.mlp_extractor.forward_actor(features)
+
+
 def _on_policy(policy: ActorCriticPolicy) -> Victim:
     def distribution(obs: Any) -> Gaussian:
         like = _any_tensor(obs)
         with as_found(policy):
-            features = BaseModel.extract_features(
-                policy, _prepared(policy, obs), policy.pi_features_extractor
-            )
-            latent = policy.mlp_extractor.forward_actor(features)
+            latent = _latent(policy, obs)
             mean = policy.action_net(latent)
             scale = _deviation(policy.action_dist, policy.log_std, mean, latent)
         return Gaussian(mean.to(like), scale.to(like))
@@ -116,8 +163,7 @@ def _direct(policy: Any) -> Victim:
 
     def action(obs: Any) -> Tensor:
         with as_found(policy):
-            features = policy.extract_features(_prepared(policy, obs), policy.features_extractor)
-            found = policy.action_net(features).to(_any_tensor(obs))
+            found = policy.action_net(_latent(policy, obs)).to(_any_tensor(obs))
         if policy.squash_output:
             return _unscaled(policy, found)
         low, high = _bounds(policy, found)

@@ -7,6 +7,7 @@ one inside: its benign episodes have to be run with the noise, and it has to be 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds.smoothing import smoothing_bound, smoothing_shift
+from safer_gym.bounds.steps import Steps, shifted
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.view import PolicyView, view_of
 
@@ -71,6 +73,16 @@ class SmoothedPolicy:
         with torch.no_grad():
             actions = self.draw(torch.as_tensor(np.asarray(observation)), self._generator)
         return actions.cpu().numpy(), state
+
+    @property
+    def orders(self) -> tuple[float, ...]:
+        """Constant noise: budgets of squared shifts."""
+        return (math.inf,)
+
+    def steps(self, obs: Tensor, ball: LpBall) -> Steps:
+        """What an adversary can do at each of `obs` [T, *O]."""
+        size = self.shift(ball, tuple(obs.shape[1:]))
+        return shifted(torch.full((len(obs),), size).double())
 
     def shift(self, ball: LpBall, shape: tuple[int, ...]) -> float:
         """The size of one step of the attack on observations of this shape."""

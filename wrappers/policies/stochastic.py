@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,26 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BaseModel
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor, nn
 
-from safer_gym.bounds import Affine, Layers, NotCoveredError, PolicyLayers, with_constant_noise
+from safer_gym.balls import LpBall
+from safer_gym.bounds import (
+    ORDERS,
+    Affine,
+    Enclosure,
+    GaussianEnclosure,
+    Layers,
+    NotCoveredError,
+    OptionLayers,
+    PolicyLayers,
+    Steps,
+    enclose_mean,
+    enclose_policy,
+    mean_shift,
+    renyi_shift,
+    tv_shift,
+    with_constant_noise,
+)
 from safer_gym.types import Victim
+from safer_gym.wrappers.policies.choosing import ChoosingPolicy
 from safer_gym.wrappers.policies.layers import policy_layers
 from safer_gym.wrappers.policies.noisy_actions import NoisyActions
 from safer_gym.wrappers.policies.normaliser import Normaliser
@@ -98,6 +117,22 @@ class StochasticPolicy:
 
         return NoisyActions(mean, deviation)
 
+    @property
+    def orders(self) -> tuple[float, ...]:
+        """Of Renyi divergences; with constant noise one column of squared shifts."""
+        return (math.inf,) if self.layers.has_constant_noise else ORDERS
+
+    def steps(self, obs: Tensor, ball: LpBall) -> Steps:
+        """What an adversary can do at each of `obs` [T, *O]."""
+        benign = self.layers.distribution(obs)
+        if not self.layers.has_constant_noise:
+            enclosure = enclose_policy(self.layers, obs, ball)
+            return Steps(renyi_shift(enclosure, benign), tv_shift(enclosure, benign))
+        mean, scale = enclose_mean(self.layers, obs, ball), benign.scale.double()
+        shift = mean_shift(mean, benign.mean, benign.scale)
+        still = GaussianEnclosure(mean, Enclosure(scale, scale))
+        return Steps(shift.square().unsqueeze(-1), tv_shift(still, benign))
+
     def draw(self, obs: Tensor, generator: torch.Generator) -> Tensor:
         """Actions [B, A] in the environment's units at `obs` [B, *O]."""
         mean, scale = self.layers.distribution(obs)
@@ -116,26 +151,32 @@ class StochasticPolicy:
         )
 
 
+EnclosedPolicy = StochasticPolicy | ChoosingPolicy
+"""Policies that draw by a network which bounds enclose."""
+
+
 def stochastic_policy(
     policy: Any, *, vec_normalize: VecNormalize | Normaliser | None = None
-) -> StochasticPolicy:
+) -> EnclosedPolicy:
     """The stochastic policy of a model of this package or of Stable-Baselines3.
 
     It draws what `model.predict(obs, deterministic=False)` draws.
 
     Args:
-        policy: a model or its policy, or a `StochasticPolicy`, returned as it is.
+        policy: a model or its policy, or a policy of this kind, returned as it is.
         vec_normalize: frozen statistics that raw observations go through first.
 
     Raises:
         NotCoveredError: deterministic policies (see `noisy_policy`), and whatever `policy_layers`
             refuses.
     """
-    if isinstance(policy, PolicyView) and isinstance(policy.inner, StochasticPolicy):
+    if isinstance(policy, PolicyView) and isinstance(policy.inner, EnclosedPolicy):
         policy = policy.inner
-    if isinstance(policy, StochasticPolicy):
+    if isinstance(policy, EnclosedPolicy):
         return policy
     layers = policy_layers(policy, vec_normalize=vec_normalize)
+    if isinstance(layers, OptionLayers):
+        return ChoosingPolicy.drawing(layers)
     policy = policy.inner if isinstance(policy, PolicyView) else policy
     if layers.is_deterministic:
         raise NotCoveredError(
@@ -172,6 +213,10 @@ def noisy_policy(
         NotCoveredError: whatever `policy_layers` refuses.
     """
     layers = policy_layers(policy, vec_normalize=vec_normalize)
+    if isinstance(layers, OptionLayers):
+        raise NotCoveredError(
+            f"action noise on {layers.describe}", "Gaussian noise is added to continuous actions"
+        )
     policy = policy.inner if isinstance(policy, PolicyView) else policy
     model = getattr(policy, "policy", policy)
     if not isinstance(model, BaseModel):
@@ -191,6 +236,41 @@ def noisy_policy(
         layers = replace(layers, layers=_in_units(layers.layers, middle, half))
     squash = "tanh" if layers.squash == "tanh" or _draws_before_tanh(model) else "clip"
     return StochasticPolicy(replace(layers, squash=squash), Unscaled(low, high), True)
+
+
+def softmax_policy(
+    policy: Any,
+    temperature: float = 1.0,
+    *,
+    vec_normalize: VecNormalize | Normaliser | None = None,
+) -> ChoosingPolicy:
+    """The policy that draws options by the softmax of its scores over `temperature` (Boltzmann).
+
+    Of a greedy policy, such as a DQN, it is another policy, for which there are bounds over every
+    adversary; it has to be deployed as it was certified, with a fresh draw at every step.
+
+    Args:
+        policy: a model of Stable-Baselines3 with discrete actions, a view of a module that gives
+            scores, or `OptionLayers`.
+        temperature: scores are divided by it.
+        vec_normalize: as `stochastic_policy`.
+
+    Raises:
+        ValueError: a temperature that is not positive.
+        NotCoveredError: continuous actions, and whatever `policy_layers` refuses.
+    """
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be finite and > 0; got {temperature!r}")
+    layers = policy_layers(policy, vec_normalize=vec_normalize)
+    if not isinstance(layers, OptionLayers):
+        raise NotCoveredError(f"{layers.describe} by a softmax", "its actions are continuous")
+    *first, last = layers.layers
+    assert isinstance(last, Affine)
+    scaled = Affine(last.weight / temperature, last.bias / temperature)
+    describe = f"{layers.describe}, drawn at temperature {temperature:g}"
+    return ChoosingPolicy(
+        replace(layers, layers=(*first, scaled), draws=True, describe=describe)
+    )
 
 
 def _finish(policy: BaseModel) -> Finish:

@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor, nn
 
-from safer_gym.types import ActionFn, QFn, Victim
+from safer_gym.categorical import expected
+from safer_gym.types import QFn, Victim
+from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.obs_layout import ObsLayout
+from safer_gym.wrappers.policies.choosing import choosing_victim
 from safer_gym.wrappers.policies.modes import as_found
 from safer_gym.wrappers.policies.normaliser import Normaliser, behind
 from safer_gym.wrappers.policies.sb3 import sb3_victim
@@ -31,27 +35,39 @@ def as_victim(
     q_cost: QFn | None = None,
     vec_normalize: VecNormalize | Normaliser | None = None,
     device: str | torch.device = "cpu",
+    action_space: spaces.Space | None = None,
 ) -> Victim:
     """The differentiable functions that an attack may use of `policy`.
 
     Args:
         policy: a `Victim`; anything with a method `victim()`; a Stable-Baselines3 or sb3-contrib
-            model with a Box action space, or its policy; a torch module [B, *O] -> [B, A]; an
-            object with SB3's `predict(obs, deterministic=True)`, asked with batches; or a
-            callable from ONE numpy observation to one action. The last two give no gradients.
-        q_reward, q_cost: critics to use instead of the policy's own, e.g. from `fit_critics`.
+            model, or its policy; a torch module [B, *O] -> [B, A]; an object with SB3's
+            `predict(obs, deterministic=True)`, asked with batches; or a callable from ONE numpy
+            observation to one action. The last two give no gradients. With discrete actions a
+            module may return a float for each option, logits or values of which the largest is
+            taken, or the actions themselves.
+        q_reward, q_cost: critics to use instead of the policy's own, e.g. from `fit_critics`. Those
+            of discrete actions take rows of zeros and ones, an option each (`safer_gym.categorical`
+            has `OptionValues` for a network with one output an option).
         vec_normalize: the VecNormalize a model was trained with, where the attack sees raw
             observations and the model normalised ones. Its statistics are read at each call and
             never updated.
         device: where the observations will be. The policy computes where it lives; only tensors
             travel.
+        action_space: of the environment, where the policy states none: without it a policy that is
+            no model is taken for one of continuous actions.
 
     Raises:
-        ValueError: for discrete actions and for recurrent policies.
+        ValueError: for recurrent policies, and for policies that need action masks.
         TypeError: for an object that is none of the above.
     """
     torch.device(device)
-    victim = _as_victim(policy)
+    stated = getattr(policy, "action_space", None)
+    space = stated if isinstance(stated, spaces.Space) else action_space
+    sizes = None if space is None else action_rows(space).sizes
+    victim = _as_victim(policy, space)
+    if sizes is not None:
+        q_reward, q_cost = expected(q_reward, sizes), expected(q_cost, sizes)
     if vec_normalize is not None:
         victim = behind(vec_normalize, victim)
     if q_reward is not None:
@@ -66,64 +82,76 @@ def through(layout: ObsLayout, victim: Victim) -> Victim:
     return victim.seen_as(layout.unpack) if layout.parts else victim
 
 
-def _as_victim(policy: Any) -> Victim:
+def _as_victim(policy: Any, space: spaces.Space | None) -> Victim:
     if isinstance(policy, Victim):
         return policy
     if callable(getattr(policy, "victim", None)):
         return policy.victim()
-    if isinstance(policy, (BaseAlgorithm, BasePolicy)):
-        made = sb3_victim(policy)
-        return made if made is not None else Victim(_predicted(policy))
-    if isinstance(policy, nn.Module):
-        return Victim(_module_action(policy))
+    if isinstance(policy, (BaseAlgorithm, BasePolicy)) and (made := sb3_victim(policy)) is not None:
+        return made
+    if isinstance(policy, nn.Module) and not isinstance(policy, BasePolicy):
+        return _read_as(_module_answer(policy), space)
     if callable(getattr(policy, "predict", None)):
-        return Victim(_predicted(policy))
+        return _read_as(_predicted(policy), space)
     if callable(policy):
-        return Victim(_called_one_by_one(policy))
+        return _read_as(_called_one_by_one(policy), space)
     raise TypeError(
         "policy must be a Victim, an SB3 model, a torch module, a callable, or have a method "
         f"victim() or predict(); got {type(policy).__name__}"
     )
 
 
-def _module_action(module: nn.Module) -> ActionFn:
-    def action(obs: Any) -> Tensor:
+def _read_as(answer: Callable[[Any], Tensor], space: spaces.Space | None) -> Victim:
+    """A policy by what it answers: continuous actions, or scores of options, or options."""
+    if space is None or (sizes := (rows := action_rows(space)).sizes) is None:
+        return Victim(lambda obs: _as_rows(answer(obs), _any_tensor(obs)))
+    return choosing_victim(lambda obs: rows.scores(answer(obs)).to(_any_tensor(obs)), sizes)
+
+
+def _module_answer(module: nn.Module) -> Callable[[Any], Any]:
+    def answer(obs: Any) -> Any:
         like = _any_tensor(obs)
         own = next(module.parameters(), like)
         with as_found(module):
             result = module(_map(obs, lambda value: value.to(own.device, own.dtype)))
-        if not isinstance(result, Tensor) or result.dim() != 2 or len(result) != len(like):
+        is_batch = isinstance(result, Tensor) and 0 < result.dim() <= 2
+        if not is_batch or len(result) != len(like):
             got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
             raise ValueError(f"a torch policy must return actions [{len(like)}, A]; got {got}")
-        return result.to(like)
+        return result
 
-    return action
+    return answer
 
 
-def _predicted(policy: Any) -> ActionFn:
-    def action(obs: Any) -> Tensor:
+def _predicted(policy: Any) -> Callable[[Any], Any]:
+    def answer(obs: Any) -> Any:
         modules = [m for m in (policy, getattr(policy, "policy", None)) if isinstance(m, nn.Module)]
         with as_found(*modules):
-            actions, _ = policy.predict(_numpy(obs), deterministic=True)
-        return _as_rows(actions, _any_tensor(obs))
+            return policy.predict(_numpy(obs), deterministic=True)[0]
 
-    return action
+    return answer
 
 
-def _called_one_by_one(function: Callable[[Any], Any]) -> ActionFn:
-    def action(obs: Any) -> Tensor:
+def _called_one_by_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def answer(obs: Any) -> Any:
         arrays, like = _numpy(obs), _any_tensor(obs)
         rows = range(len(like))
         if isinstance(arrays, dict):
             answers = [function({key: a[row] for key, a in arrays.items()}) for row in rows]
         else:
             answers = [function(arrays[row]) for row in rows]
-        return _as_rows(np.stack([np.asarray(answer) for answer in answers]), like)
+        return np.stack([np.asarray(answer) for answer in answers])
 
-    return action
+    return answer
 
 
 def _as_rows(actions: Any, like: Tensor) -> Tensor:
+    if isinstance(actions, Tensor):
+        if actions.dim() != 2:
+            raise ValueError(
+                f"a torch policy must return actions [{len(like)}, A]; got {tuple(actions.shape)}"
+            )
+        return actions.to(like)
     array = np.asarray(actions)
     if array.shape[:1] != (len(like),) or not np.issubdtype(array.dtype, np.number):
         raise ValueError(

@@ -40,6 +40,7 @@ class PolicyView:
             then the policy without it.
         admitted: the spaces for which `wrappers.gate` has admitted it.
         device: where the observations are that it is asked about.
+        actions: the environment's action space, where it is known.
     """
 
     inner: Any
@@ -47,6 +48,7 @@ class PolicyView:
     draw: Callable[[Tensor, torch.Generator], Tensor] | None = None
     admitted: tuple[spaces.Space, spaces.Space] | None = None
     device: str | torch.device = "cpu"
+    actions: spaces.Space | None = None
 
     def victim(self) -> Victim:
         """Differentiable functions of raw observations."""
@@ -54,7 +56,7 @@ class PolicyView:
 
     @cached_property
     def _victim(self) -> Victim:
-        victim = as_victim(self.inner)
+        victim = as_victim(self.inner, action_space=self.actions)
         return victim if self.normaliser is None else behind(self.normaliser, victim)
 
     @property

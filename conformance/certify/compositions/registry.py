@@ -59,7 +59,7 @@ def compositions(
 
     Args:
         spent: of search episodes.
-        orders: see `orders_of`.
+        orders: of the policy's Renyi divergences.
         metric: what is to be bounded.
     """
     sums = Sums(_budgets(spent), orders)
