@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.balls import LpBall
+from safer_gym.categorical import Greedy
 from safer_gym.divergences import Gaussian
 
 __all__ = [
@@ -77,6 +78,18 @@ class Victim(NamedTuple):
     """Of discrete actions: what critics are asked about, as a differentiable function. Of a policy
     that draws the probabilities, of a greedy one the action itself. None: the action is no choice.
     """
+
+    @property
+    def deterministic(self) -> Victim:
+        """The policy as it acts without drawing: of discrete actions the best option."""
+        distribution = self.distribution
+        if self.leaning is None or distribution is None:
+            return self
+
+        def greedy(obs: Tensor) -> Greedy:
+            return Greedy(*distribution(obs))
+
+        return self._replace(distribution=greedy, leaning=lambda obs: greedy(obs).leaning)
 
     @property
     def judged(self) -> ActionFn:

@@ -113,7 +113,8 @@ class ChoiceRows:
         wrong = ~((chosen == chosen.round()) & (chosen >= 0) & (chosen < sizes))
         if bool(wrong.any()):
             raise ValueError(
-                f"{actions[wrong.any(1).nonzero()[0, 0]].tolist()} is no action of {self.space}"
+                f"a policy returned {actions[wrong.any(1).nonzero()[0, 0]].tolist()}, which is no "
+                f"action of {self.space}, nor a logit for each of its {self.width} options"
             )
         columns = zip(chosen.long().unbind(1), self.sizes, strict=True)
         rows = [torch.nn.functional.one_hot(column, size) for column, size in columns]

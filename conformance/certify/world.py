@@ -102,7 +102,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
     if job.mode == "stochastic" and stochastic is None:
         raise ValueError("this policy has no stochastic mode")
     actor = AttackedPolicy(
-        world.victim,
+        world.victim if stochastic else world.victim.deterministic,
         gated(member.attack, job.attack),
         world.ball.scaled(job.eps),
         seed=noise_seed(world.start, job.phase),

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from safer_gym.attacks import ATTACKS, has_gradient, lacking, make_attack
-from safer_gym.attacks.traits import CRITICS
+from safer_gym.attacks.traits import GRADIENT
 from safer_gym.choices import choose
 from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
@@ -117,8 +117,9 @@ def evaluate(
             if isinstance(attack, str):
                 attack = learn_attack(attack, view, make_env, eps=raw, norm=norm, seed=seed)
             rule = gated(attack, label)
+            victim = view.victim() if view.draw else view.victim().deterministic
             actor = AttackedPolicy(
-                view.victim(), rule, ball, seed=seed, device=device, draw=view.draw, seat=seat
+                victim, rule, ball, seed=seed, device=device, draw=view.draw, seat=seat
             )
             episodes = run_episodes(
                 actor,
@@ -180,7 +181,7 @@ def _check_runnable(
             raise ValueError(f"{attack} moves observations; it is no attack on the {seat.channel}")
         asks = LEARNED[attack] if isinstance(attack, str) else attack
         missing = lacking(asks, victim, has_gradient=climbs)
-        if missing and not (by_name and set(missing) <= set(CRITICS)):
+        if missing and not (by_name and GRADIENT not in missing):
             raise ValueError(
                 f"attack {label!r} needs the policy's {' and '.join(missing)}, which it does not "
                 "have; missing critics are learned for attacks by name, and 'random_search' needs "

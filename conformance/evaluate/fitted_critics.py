@@ -9,7 +9,6 @@ import gymnasium as gym
 
 from safer_gym.attacks import WithCritics, lacking
 from safer_gym.attacks.channels import ChannelRows
-from safer_gym.attacks.traits import CRITICS
 from safer_gym.conformance.evaluate.learned_attacks import APART
 from safer_gym.conformance.evaluate.seat import OBSERVATION
 from safer_gym.types import Attack
@@ -51,8 +50,7 @@ class CriticFitter:
         """
         ready: dict[str, Attack | str] = {}
         for name, attack in named.items():
-            missing = () if isinstance(attack, str) else lacking(attack, self._victim)
-            if isinstance(attack, str) or not missing or not set(missing) <= set(CRITICS):
+            if isinstance(attack, str) or not (missing := lacking(attack, self._victim)):
                 ready[name] = attack
             elif self._rows.channel == "disturbance":
                 needed = " and ".join(f"{critic}_disturbed" for critic in missing)

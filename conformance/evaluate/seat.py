@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import gymnasium as gym
-import torch
 from torch import Tensor
 
 from safer_gym.attacks.channels import ChannelRows

@@ -15,7 +15,6 @@ from safer_gym.attacks.gradient import GradientAttack
 from safer_gym.attacks.maximise import maximise
 from safer_gym.attacks.noise import GaussianNoise, NullAttack, UniformNoise
 from safer_gym.attacks.objectives import (
-    Margin,
     MaxActionDifference,
     MaxCost,
     MaxReward,
@@ -42,7 +41,6 @@ __all__ = [
     "Ensemble",
     "GaussianNoise",
     "GradientAttack",
-    "Margin",
     "MaxActionDifference",
     "MaxCost",
     "MaxReward",

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.attacks.analytic import analytic_score
-from safer_gym.attacks.traits import CHOICE, CRITICS
-from safer_gym.categorical import Greedy
+from safer_gym.attacks.traits import CRITICS
 from safer_gym.types import Gaussian, QFn, Victim
 
 Score = Callable[[Tensor], Tensor]
@@ -106,8 +105,8 @@ class MaxActionDifference:
     """MAD: ascend KL(pi(.|s) || pi(.|s~)); needs no critic.
 
     A victim without a distribution counts as a Gaussian of unit variance around its action: the
-    score is 0.5 ||mu(s) - mu(s~)||^2, in squared action units. Of a greedy victim the margin loss
-    is ascended.
+    score is 0.5 ||mu(s) - mu(s~)||^2, in squared action units. Of a victim that takes the best
+    option the margin loss is ascended: the lead, at s~, of an option not taken at s.
     """
 
     title: ClassVar = "MAD, maximum action difference"
@@ -120,32 +119,6 @@ class MaxActionDifference:
         with torch.no_grad():
             clean = distribution(obs).detach()
         return lambda points: clean.difference(distribution(points))
-
-
-@dataclass(frozen=True)
-class Margin:
-    """Margin loss: ascend the lead, at s~, of the best option that is not taken at s.
-
-    Of discrete actions alone, and of the deterministic policy: positive once its action changes.
-    """
-
-    needs: ClassVar = (CHOICE,)
-    title: ClassVar = "margin"
-    words: ClassVar = (
-        "The attack moves to where an option that the policy does not take leads most over the one "
-        "that it takes. Needs no critic."
-    )
-
-    def __call__(self, victim: Victim, obs: Tensor) -> Score:
-        if victim.leaning is None or victim.distribution is None:
-            raise ValueError(
-                "the margin is one between the options of a discrete action, and this policy's "
-                "actions are continuous: 'mad' is the attack that needs no critic"
-            )
-        distribution = victim.distribution
-        with torch.no_grad():
-            clean = Greedy(*distribution(obs)).detach()
-        return lambda points: clean.difference(Greedy(*distribution(points)))
 
 
 def _weighted(victim: Victim, obs: Tensor, *terms: tuple[float, QFn]) -> Score:

@@ -11,7 +11,6 @@ from safer_gym.attacks.ensemble import Ensemble
 from safer_gym.attacks.gradient import GradientAttack
 from safer_gym.attacks.noise import GaussianNoise, NullAttack, UniformNoise
 from safer_gym.attacks.objectives import (
-    Margin,
     MaxActionDifference,
     MaxCost,
     MaxReward,
@@ -30,7 +29,6 @@ OBJECTIVES: dict[str, Any] = {
     "mixture": Mixture,
     "min_reward": MinReward,
     "mad": MaxActionDifference,
-    "margin": Margin,
 }
 
 

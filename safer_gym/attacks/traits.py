@@ -19,15 +19,13 @@ from safer_gym.types import Channel, Victim
 
 CRITICS = ("q_reward", "q_cost")
 GRADIENT = "gradient"
-CHOICE = "discrete action"
 
 
 class Traits(NamedTuple):
     """The declared properties, with the defaults of those that an attack does not declare."""
 
     needs: tuple[str, ...] = ()
-    """What the victim must have: some of CRITICS, GRADIENT for a differentiable action, CHOICE for
-    one with options."""
+    """What the victim must have: some of CRITICS, and GRADIENT for a differentiable action."""
     cost_directed: bool = False
     """Seeks cost: climbs a cost critic, searches by one, or learned from cost. An evaluation
     without such an attack says nothing of the worst case."""
@@ -65,8 +63,6 @@ def lacking(attack: Any, victim: Victim, *, has_gradient: bool = True) -> tuple[
     absent = {name for name in CRITICS if getattr(victim, name) is None}
     if not has_gradient:
         absent.add(GRADIENT)
-    if victim.leaning is None:
-        absent.add(CHOICE)
     return tuple(name for name in traits_of(attack).needs if name in absent)
 
 

@@ -284,9 +284,9 @@ class Discrete(gym.Wrapper):
         self.action_space = spaces.Discrete(2)
 
 
-def test_discrete_actions_refuse_a_policy_but_not_noise():
-    with pytest.raises(ValueError, match=r"Box action space; got Discrete\(2\)"):
-        ObservationAdversary(Discrete(), "mc", policy=Tanh(), eps=0.1)
+def test_a_policy_of_other_actions_is_refused():
+    with pytest.raises(ValueError, match=r"no action of Discrete\(2\), nor a logit"):
+        ObservationAdversary(Discrete(), "mc", policy=lambda obs: obs[:1] + 0.5, eps=0.1)
     ObservationAdversary(Discrete(), "uniform", eps=0.1).reset(seed=0)
 
 

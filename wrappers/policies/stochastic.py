@@ -268,9 +268,7 @@ def softmax_policy(
     assert isinstance(last, Affine)
     scaled = Affine(last.weight / temperature, last.bias / temperature)
     describe = f"{layers.describe}, drawn at temperature {temperature:g}"
-    return ChoosingPolicy(
-        replace(layers, layers=(*first, scaled), draws=True, describe=describe)
-    )
+    return ChoosingPolicy(replace(layers, layers=(*first, scaled), draws=True, describe=describe))
 
 
 def _finish(policy: BaseModel) -> Finish:

@@ -224,7 +224,6 @@ class Recurrent(PPO.policy_aliases["MlpPolicy"]):
     [
         (lambda: model(SAC, use_sde=True), "gSDE"),
         (lambda: model(PPO, use_sde=True), "StateDependentNoise"),
-        (lambda: PPO("MlpPolicy", Still(spaces.Discrete(3))), "continuous"),
         (lambda: PPO("MultiInputPolicy", DictEnv()), "only a Box"),
         (lambda: PPO("CnnPolicy", ImageEnv()), "images"),
         (lambda: PPO(Recurrent, Still()), "method 'predict' of its own"),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from adversary_toys import DictEnv, ImageEnv, PointEnv, Tanh
 from gymnasium import spaces
-from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
+from stable_baselines3 import A2C, DDPG, PPO, SAC, TD3
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -249,10 +249,6 @@ def test_a_vecnormalize_in_front_is_applied_to_policy_and_critic_but_not_to_give
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match=r"continuous actions.*DQN has Discrete\(2\)"):
-        as_victim(DQN("MlpPolicy", "CartPole-v1", buffer_size=10))
-    with pytest.raises(ValueError, match="continuous actions"):
-        as_victim(PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8))
     with pytest.raises(ValueError, match="recurrent"):
         as_victim(contrib.RecurrentPPO("MlpLstmPolicy", PointEnv(), n_steps=8, batch_size=8))
     with pytest.raises(TypeError, match=r"policy must be.*int"):
