@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -17,6 +19,7 @@ from safer_gym.conformance.contracts.contract import (
     require,
 )
 from safer_gym.types import Victim
+from safer_gym.wrappers.action_rows import ActionRows, action_rows
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.policies.view import view_of
 
@@ -44,7 +47,8 @@ class _Trial(NamedTuple):
     victim: Victim
     obs: Tensor
     """Observations of random episodes [B, *O]."""
-    space: gym.spaces.Box
+    rows: ActionRows
+    """How actions are written."""
 
     def act(self, obs: Tensor) -> Tensor:
         """Deterministic actions [B, A] for a copy of `obs`."""
@@ -57,7 +61,7 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
 
     Args:
         policy: whatever `safer_gym.wrappers.as_victim` takes.
-        make_env: makes an environment with Box observations and actions.
+        make_env: makes an environment with Box observations; its actions are a Box or discrete.
         seed: of the random episode whose observations are used.
         rows: number of observations.
 
@@ -65,11 +69,10 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
         ContractError: names the first clause that is broken, and how.
     """
     with refusals_named("readable", "safer_gym.wrappers.as_victim"):
-        view = view_of(policy)
+        obs, spaces = _observations(make_env, seed, rows)
+        view = replace(view_of(policy), actions=spaces[1])
         victim = view.victim()
-    obs, spaces = _observations(make_env, seed, rows)
-    space = spaces[1]
-    trial = _Trial(policy, victim, obs, space)
+    trial = _Trial(policy, victim, obs, action_rows(spaces[1]))
     for clause, check in _CLAUSES.items():
         with refusals_named(clause, "the policy"):
             check(trial, clause)
@@ -83,22 +86,21 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
         q_cost=victim.q_cost is not None,
         gradients=gradients,
         looks=bool((actions - actions[:1]).abs().max() > 0),
-        outside=_outside(actions, space),
+        outside=_outside(actions, trial.rows),
         clauses=("readable", *_CLAUSES, "admitted"),
     )
 
 
 def _observations(
     make_env: MakeEnv, seed: int, rows: int
-) -> tuple[Tensor, tuple[gym.spaces.Box, gym.spaces.Box]]:
+) -> tuple[Tensor, tuple[gym.spaces.Box, gym.Space]]:
     env = make_env()
-    space = env.action_space
-    for name, found in (("observation", env.observation_space), ("action", space)):
-        require(
-            isinstance(found, gym.spaces.Box),
-            "readable",
-            f"the {name} space must be a Box: {found}",
-        )
+    space, shown = env.action_space, env.observation_space
+    require(
+        isinstance(shown, gym.spaces.Box),
+        "readable",
+        f"the observation space must be a Box: {shown}",
+    )
     actions = copy.deepcopy(space)
     actions.seed(seed)
     obs, _ = env.reset(seed=seed)
@@ -116,7 +118,7 @@ def _observations(
 def _well_formed(trial: _Trial, clause: str) -> None:
     for obs in (trial.obs, trial.obs[:1]):
         actions = trial.act(obs)
-        wanted = (len(obs), int(np.prod(trial.space.shape)))
+        wanted = (len(obs), trial.rows.width)
         require(
             tuple(actions.shape) == wanted,
             clause,
@@ -173,10 +175,7 @@ def _one_policy(trial: _Trial, clause: str) -> None:
     if not callable(predict):
         return
     told, _ = predict(trial.obs.numpy(), deterministic=True)
-    low, high = (torch.as_tensor(b).flatten() for b in (trial.space.low, trial.space.high))
-    told = torch.as_tensor(np.asarray(told)).reshape(len(trial.obs), -1)
-    own = trial.act(trial.obs)
-    clipped = [torch.clamp(actions.double(), low, high) for actions in (told, own)]
+    clipped = [trial.rows.clipped(a) for a in (trial.rows.pack(told), trial.act(trial.obs))]
     error = float((clipped[0] - clipped[1]).abs().max())
     require(
         _close(*clipped),
@@ -188,10 +187,8 @@ def _one_policy(trial: _Trial, clause: str) -> None:
 def _distribution(trial: _Trial, clause: str) -> None:
     if trial.victim.distribution is None:
         return
-    mean, scale = trial.victim.distribution(trial.obs)
-    require(torch.isfinite(mean).all(), clause, "the mean holds NaN or infinity")
-    diagonal = scale if scale.dim() == mean.dim() else scale.diagonal(dim1=-2, dim2=-1)
-    require((diagonal > 0).all(), clause, "standard deviations must be > 0")
+    fault = trial.victim.distribution(trial.obs).fault()
+    require(not fault, clause, fault)
 
 
 def _critics(trial: _Trial, clause: str) -> None:
@@ -219,9 +216,11 @@ def _modules(policy: Any) -> list[nn.Module]:
 
 
 def _gradients(victim: Victim, obs: Tensor, step: float = 1e-2) -> str:
-    """Do gradients of the actions agree with differences along random directions?"""
+    """Do gradients of the actions, or of the options' scores, agree with differences along random
+    directions?"""
     leaf = obs.clone().requires_grad_()
-    actions = victim.action(leaf)
+    smooth = victim.action if victim.leaning is None else partial(_scores, victim)
+    actions = smooth(leaf)
     if not actions.requires_grad:
         return "none"
     generator = torch.Generator().manual_seed(0)
@@ -232,17 +231,23 @@ def _gradients(victim: Victim, obs: Tensor, step: float = 1e-2) -> str:
     along = torch.randn(obs.shape, generator=generator)
     along = along / along.flatten(1).norm(dim=1).view(-1, *[1] * (obs.dim() - 1))
     with torch.no_grad():
-        ends = [(victim.action(obs + sign * step * along) * weight).sum(1) for sign in (1, -1)]
+        ends = [(smooth(obs + sign * step * along) * weight).sum(1) for sign in (1, -1)]
     difference = (ends[0] - ends[1]) / (2 * step)
     slope = (gradient * along).flatten(1).sum(1)
     error = (difference - slope).norm() / torch.maximum(difference.norm(), slope.norm())
     return "honest" if error < 0.3 else "misleading"
 
 
-def _outside(actions: Tensor, space: gym.spaces.Box) -> float:
-    low, high = (torch.as_tensor(b).flatten() for b in (space.low, space.high))
-    slack = 1e-5 * (high - low).nan_to_num(posinf=0.0)
-    return float(((actions < low - slack) | (actions > high + slack)).any(1).float().mean())
+def _scores(victim: Victim, obs: Tensor) -> Tensor:
+    assert victim.distribution is not None
+    found: Tensor = next(iter(victim.distribution(obs).parameters.values()))
+    return found
+
+
+def _outside(actions: Tensor, rows: ActionRows) -> float:
+    slack = 1e-5 * (rows.high - rows.low).nan_to_num(posinf=0.0)
+    wrong = (actions < rows.low - slack) | (actions > rows.high + slack)
+    return float(wrong.any(1).float().mean())
 
 
 _CLAUSES: dict[str, Callable[[_Trial, str], None]] = {
