@@ -18,7 +18,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from torch import Tensor
 
 from safer_gym.types import Gaussian, QFn, Victim
-from safer_gym.wrappers.action_rows import action_rows
+from safer_gym.wrappers.action_rows import ChoiceRows
 from safer_gym.wrappers.policies.choosing import choosing_victim
 from safer_gym.wrappers.policies.modes import as_found
 
@@ -80,7 +80,7 @@ def _blank(space: spaces.Space) -> Any:
 
 def _choosing(policy: BasePolicy) -> Victim | None:
     """Logits, or values, of discrete actions."""
-    rows = action_rows(policy.action_space)
+    rows = ChoiceRows(policy.action_space)  # type: ignore[arg-type]
     if np.any(getattr(policy.action_space, "start", 0)):
         raise ValueError(
             f"Stable-Baselines3 answers with options counted from 0, and {policy.action_space} "
@@ -92,7 +92,8 @@ def _choosing(policy: BasePolicy) -> Victim | None:
     if values is not None:
         give = lambda obs: values(_prepared(policy, obs))  # noqa: E731
     elif hasattr(policy, "action_net"):
-        give = lambda obs: policy.action_net(_latent(policy, obs))  # noqa: E731
+        network: Any = policy.action_net
+        give = lambda obs: network(_latent(policy, obs))  # noqa: E731
     else:
         return None
 
@@ -102,7 +103,6 @@ def _choosing(policy: BasePolicy) -> Victim | None:
         # Of quantiles [B, N, A] the mean counts.
         return rows.scores(found.mean(1) if found.dim() == 3 else found).to(_any_tensor(obs))
 
-    assert rows.sizes is not None
     return choosing_victim(scores, rows.sizes, draws=draws, are_values=values is not None)
 
 

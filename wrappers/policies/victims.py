@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from safer_gym.categorical import expected
 from safer_gym.types import QFn, Victim
-from safer_gym.wrappers.action_rows import action_rows
+from safer_gym.wrappers.action_rows import ChoiceRows, action_rows
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.choosing import choosing_victim
 from safer_gym.wrappers.policies.modes import as_found
@@ -103,9 +103,10 @@ def _as_victim(policy: Any, space: spaces.Space | None) -> Victim:
 
 def _read_as(answer: Callable[[Any], Tensor], space: spaces.Space | None) -> Victim:
     """A policy by what it answers: continuous actions, or scores of options, or options."""
-    if space is None or (sizes := (rows := action_rows(space)).sizes) is None:
+    rows = None if space is None else action_rows(space)
+    if not isinstance(rows, ChoiceRows):
         return Victim(lambda obs: _as_rows(answer(obs), _any_tensor(obs)))
-    return choosing_victim(lambda obs: rows.scores(answer(obs)).to(_any_tensor(obs)), sizes)
+    return choosing_victim(lambda obs: rows.scores(answer(obs)).to(_any_tensor(obs)), rows.sizes)
 
 
 def _module_answer(module: nn.Module) -> Callable[[Any], Any]:

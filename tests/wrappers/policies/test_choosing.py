@@ -25,16 +25,20 @@ from safer_gym.wrappers.policies.stochastic import noisy_policy, softmax_policy,
 from safer_gym.wrappers.policies.victims import as_victim
 from safer_gym.wrappers.policies.view import view_of
 
-SMALL: dict[str, Any] = {"seed": 0, "device": "cpu", "policy_kwargs": {"net_arch": [8]}}
 OBS = np.random.default_rng(0).uniform(-2, 2, (40, 2)).astype(np.float32)
 
 
+def small() -> dict[str, Any]:
+    """Anew at each call: A2C writes into its policy_kwargs."""
+    return {"seed": 0, "device": "cpu", "policy_kwargs": {"net_arch": [8]}}
+
+
 def on_policy(kind: Any = PPO, space: str = "Discrete") -> Any:
-    return kind("MlpPolicy", Drift(SPACES[space]), n_steps=128, **SMALL)
+    return kind("MlpPolicy", Drift(SPACES[space]), n_steps=128, **small())
 
 
 def valued(kind: Any = DQN) -> Any:
-    return kind("MlpPolicy", Drift(), buffer_size=10, **SMALL)
+    return kind("MlpPolicy", Drift(), buffer_size=10, **small())
 
 
 MODELS = {
@@ -43,6 +47,7 @@ MODELS = {
     "TRPO": lambda: on_policy(contrib.TRPO),
     "DQN": valued,
     "QRDQN": lambda: valued(contrib.QRDQN),
+    "ARS": lambda: contrib.ARS("MlpPolicy", Drift(), **small()),
 }
 every_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 
@@ -180,10 +185,10 @@ def test_noise_on_options_is_refused() -> None:
 
 
 def test_masks_and_other_counting_are_refused_in_a_line() -> None:
-    masked = contrib.MaskablePPO("MlpPolicy", Drift(), n_steps=64, **SMALL)
+    masked = contrib.MaskablePPO("MlpPolicy", Drift(), n_steps=64, **small())
     with pytest.raises(ValueError, match=r"MaskablePPO chooses among.*masks.*lambda obs"):
         as_victim(masked)
-    late = PPO("MlpPolicy", Drift(spaces.Discrete(3, start=1)), n_steps=64, **SMALL)
+    late = PPO("MlpPolicy", Drift(spaces.Discrete(3, start=1)), n_steps=64, **small())
     with pytest.raises(ValueError, match=r"counted from 0.*starts elsewhere"):
         as_victim(late)
 
