@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from safer_gym.agents.networks.ensemble import ACTIVATIONS
 from safer_gym.bounds.heads import SigmoidStd
-from safer_gym.bounds.network import Affine, sequential_layers
+from safer_gym.bounds.modules import sequential_layers
+from safer_gym.bounds.network import Affine
 from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.choices import choose
 from safer_gym.networks import Layer, mlp

@@ -24,7 +24,8 @@ from safer_gym.bounds.filters import (
     renyi_filter,
     renyi_mean,
 )
-from safer_gym.bounds.network import Activation, Affine, Layers, evaluate, sequential_layers
+from safer_gym.bounds.modules import MODULES, sequential_layers
+from safer_gym.bounds.network import Activation, Affine, Layers, evaluate
 from safer_gym.bounds.policy import (
     GaussianEnclosure,
     PolicyLayers,
@@ -59,6 +60,7 @@ from safer_gym.bounds.theorems import (
 )
 
 __all__ = [
+    "MODULES",
     "ORDERS",
     "Activation",
     "Affine",

@@ -27,7 +27,7 @@ def meet(a: Enclosure, b: Enclosure) -> Enclosure:
 def interval_step(layer: Layer, box: Enclosure) -> Enclosure:
     """The image of a box [B, I] under one layer, as a box [B, O]. Tight for one layer."""
     if not isinstance(layer, Affine):
-        return Enclosure(layer(box.lower), layer(box.upper))
+        return Enclosure(*layer.image(*box))
     middle, half = (box.lower + box.upper) / 2, (box.upper - box.lower) / 2
     centre = middle @ layer.weight.mT + layer.bias
     spread = half @ layer.weight.abs().mT

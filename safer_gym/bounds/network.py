@@ -1,4 +1,4 @@
-"""Feed-forward networks as plain data: affine maps and elementwise functions in a row.
+"""Feed-forward networks as plain data: affine maps and functions of their outputs in a row.
 
 Shapes: B batch, I inputs, O outputs of a layer. Bounds are computed in float64, whatever the
 dtype of the policy; `unit_roundoff` remembers what the policy itself computes in.
@@ -6,18 +6,17 @@ dtype of the policy; `unit_roundoff` remembers what the policy itself computes i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules import module as torch_module
+from torch import Tensor
 
-from safer_gym.bounds.errors import NotCoveredError
+from safer_gym.bounds.curves import ULPS, Curve
+from safer_gym.bounds.standardise import Standardise
 from safer_gym.choices import choose
 
-_GLOBAL_HOOKS = (torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks)
 ACTIVATIONS = ("relu", "tanh", "leaky_relu")
 
 
@@ -42,74 +41,19 @@ class Activation(NamedTuple):
     def __call__(self, x: Tensor) -> Tensor:
         return torch.tanh(x) if self.name == "tanh" else torch.maximum(x, self.slope * x)
 
+    def image(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """The ends of its values over boxes."""
+        return self(low), self(high)
 
-Layer = Affine | Activation
+    def error(self, low: Tensor, high: Tensor, unit: float) -> Tensor:
+        """|computed - exact| of each value over boxes."""
+        size = torch.maximum(low.abs(), high.abs())
+        is_exact = self.name != "tanh" and self.slope == 0
+        return torch.zeros_like(size) if is_exact else ULPS * unit * size
+
+
+Layer = Affine | Activation | Curve | Standardise
 Layers = Sequence[Layer]
-
-
-def sequential_layers(modules: nn.Module | Iterable[nn.Module]) -> tuple[Layer, ...]:
-    """The layers of a torch module, or of several in a row.
-
-    Understands Sequential, Linear, ReLU, LeakyReLU, Tanh, Flatten and Identity; outside of training
-    also Dropout, which does nothing there, and CrossQ's BatchRenorm1d, which is affine.
-
-    Raises:
-        NotCoveredError: any other module; names it.
-    """
-    if isinstance(modules, nn.Module):
-        modules = [modules]
-    return tuple(layer for module in modules for layer in _layers_of(module))
-
-
-def _layers_of(module: nn.Module) -> tuple[Layer, ...]:
-    _check_plain(module)
-    if type(module) is nn.Sequential:
-        return sequential_layers(module.children())
-    if type(module) is nn.Linear:
-        weight = module.weight.detach()
-        bias = torch.zeros_like(weight[:, 0]) if module.bias is None else module.bias.detach()
-        return (Affine(weight, bias),)
-    if type(module) is nn.LeakyReLU:
-        return (checked(Activation("leaky_relu", module.negative_slope)),)
-    if type(module) is nn.ReLU:
-        return (Activation("relu"),)
-    if type(module) is nn.Tanh:
-        return (Activation("tanh"),)
-    if type(module) in (nn.Identity, nn.Flatten):
-        return ()
-    if type(module) is nn.Dropout and not module.training:
-        return ()
-    if type(module).__name__ == "BatchRenorm1d" and type(module).__module__.startswith("sb3_"):
-        if module.training:
-            raise NotCoveredError(
-                "a BatchRenorm1d in training", "call policy.set_training_mode(False) first"
-            )
-        return _normalisation(module)
-    raise NotCoveredError(
-        f"the layer {type(module).__name__}",
-        "networks may consist of Linear, ReLU, LeakyReLU, Tanh, Flatten and Identity",
-    )
-
-
-def _check_plain(module: nn.Module) -> None:
-    """A hook, or a `forward` of its own, may do anything."""
-    hooks = [module._forward_hooks, module._forward_pre_hooks, *_GLOBAL_HOOKS]
-    if any(hooks) or "forward" in vars(module):
-        raise NotCoveredError(
-            f"a {type(module).__name__} with hooks, or with a forward of its own",
-            "what they do is not known",
-        )
-
-
-def _normalisation(module: Any) -> tuple[Layer, ...]:
-    """(x - mean) / deviation * scale + bias, one affine layer an operation: each bounds the
-    round-off of its own."""
-    mean, deviation = module.ra_mean.detach(), (module.ra_var.detach() + module.eps).sqrt()
-    none = torch.zeros_like(mean)
-    layers = (Affine(torch.ones_like(mean), -mean), Affine(1 / deviation, none))
-    if module.affine:
-        layers += (Affine(module.scale.detach(), module.bias.detach()),)  # type: ignore[assignment]
-    return tuple(Affine(torch.diag(layer.weight), layer.bias) for layer in layers)
 
 
 def checked(layer: Layer) -> Layer:
@@ -118,6 +62,8 @@ def checked(layer: Layer) -> Layer:
     Raises:
         ValueError: unknown activation, slope outside [0, 1], shapes that do not fit, NaN.
     """
+    if isinstance(layer, (Curve, Standardise)):
+        return layer
     if isinstance(layer, Activation):
         choose("activation", layer.name, ACTIVATIONS)
         if not 0.0 <= layer.slope <= 1.0:
@@ -151,9 +97,9 @@ def in_float64(layers: Layers) -> tuple[Layer, ...]:
         ValueError: see `checked`; no affine layer; sizes of neighbours that do not fit.
     """
     converted = tuple(
-        checked(layer)
-        if isinstance(layer, Activation)
-        else checked(Affine(layer.weight.detach().double(), layer.bias.detach().double()))
+        checked(Affine(layer.weight.detach().double(), layer.bias.detach().double()))
+        if isinstance(layer, Affine)
+        else checked(layer)
         for layer in layers
     )
     affine = affine_layers(converted)

@@ -5,7 +5,7 @@ On [lower, upper] each function f satisfies
 ReLU and its leaky form: the chord above; below, any line through zero between the two pieces,
 first the better piece. Tanh is convex left
 of zero and concave right of it: a chord, or of the tangents on the right side the one that leaves
-the smallest area.
+the smallest area. Other curves: see `supports`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from safer_gym.bounds.curves import Curve
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.bounds.network import Activation
+from safer_gym.bounds.standardise import Standardise
 
 _BISECTIONS = 20
 _PAD = 1e-14
@@ -24,7 +26,7 @@ _PAD = 1e-14
 
 
 class Relaxation(NamedTuple):
-    """Slopes and offsets [B, O] of the two lines; no slope is negative."""
+    """Slopes and offsets [B, O] of the two lines."""
 
     lower_slope: Tensor
     lower_offset: Tensor
@@ -33,7 +35,7 @@ class Relaxation(NamedTuple):
     least_slope: Tensor
     """With the same offset every lower slope from here ..."""
     most_slope: Tensor
-    """... to here holds too."""
+    """... to here holds too. None of them is larger in size."""
 
 
 def widened(lines: Relaxation, before: Tensor | float, after: Tensor) -> Relaxation:
@@ -42,13 +44,16 @@ def widened(lines: Relaxation, before: Tensor | float, after: Tensor) -> Relaxat
     The interval they hold on is that of x + e.
     """
     return lines._replace(
-        lower_offset=lines.lower_offset - lines.most_slope * before - after,
-        upper_offset=lines.upper_offset + lines.upper_slope * before + after,
+        lower_offset=lines.lower_offset - lines.most_slope.abs() * before - after,
+        upper_offset=lines.upper_offset + lines.upper_slope.abs() * before + after,
     )
 
 
-def relax(activation: Activation, box: Enclosure) -> Relaxation:
+def relax(activation: Activation | Curve | Standardise, box: Enclosure) -> Relaxation:
     """The lines for `activation` over each interval of `box`."""
+    if not isinstance(activation, Activation):
+        below, offset = activation.below(*box)
+        return Relaxation(below, offset, *activation.above(*box), below, below)
     if activation.name == "tanh":
         slope, offset = _tanh_above(box.lower, box.upper)
         # tanh is odd: what lies above it, mirrored at the origin, lies below it.

@@ -15,9 +15,6 @@ from torch import Tensor
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.bounds.network import Affine, Layer
 
-_ULPS = 4.0
-"""Errors of elementary functions, in units of round-off; libraries promise one or two."""
-
 
 def layer_error(layer: Layer, box: Enclosure, unit: float) -> Tensor:
     """A bound [B, O] of |computed - exact| of one layer, for every input in its box [B, I].
@@ -27,11 +24,9 @@ def layer_error(layer: Layer, box: Enclosure, unit: float) -> Tensor:
         box: what the layer's computed input lies in.
         unit: unit roundoff of the dtype that the layer is computed in.
     """
-    size = torch.maximum(box.lower.abs(), box.upper.abs())
     if not isinstance(layer, Affine):
-        return (
-            _ULPS * unit * size if layer.name == "tanh" or layer.slope else torch.zeros_like(size)
-        )
+        return layer.error(*box, unit)
+    size = torch.maximum(box.lower.abs(), box.upper.abs())
     terms = (size > 0).sum(-1, keepdim=True) + 1
     gamma = terms * unit / (1 - terms * unit)
     return gamma * (size @ layer.weight.abs().mT + layer.bias.abs())

@@ -21,14 +21,8 @@ from torch import Tensor, nn
 
 from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.bounds.heads import ExpStd
-from safer_gym.bounds.network import (
-    Activation,
-    Affine,
-    Layer,
-    Layers,
-    affine_layers,
-    sequential_layers,
-)
+from safer_gym.bounds.modules import sequential_layers
+from safer_gym.bounds.network import Activation, Affine, Layer, Layers, affine_layers
 from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.bounds.softmax import OptionLayers
 from safer_gym.networks import MlpAction
@@ -45,11 +39,11 @@ def policy_layers(
     """The network behind a policy, as `safer_gym.bounds` takes it.
 
     Covered: CVPO and SAFER; SAC, SAC-Lagrangian, TQC and CrossQ; PPO, A2C and TRPO; TD3, DDPG and
-    ARS (deterministic); the mean of a `Victim` made of a plain network; a torch module of Linear,
-    ReLU, LeakyReLU and Tanh (deterministic). Means are in the units in which the policy adds its
-    noise: before tanh for SAC and its kin, in [-1, 1] for CVPO and SAFER, in the environment's for
-    PPO. With discrete actions PPO, A2C and TRPO, which draw options, and DQN, QR-DQN and modules,
-    which take the best.
+    ARS (deterministic); the mean of a `Victim` made of a plain network; a torch module of the
+    layers in `safer_gym.bounds.MODULES` (deterministic). Means are in the units in which the policy
+    adds its noise: before tanh for SAC and its kin, in [-1, 1] for CVPO and SAFER, in the
+    environment's for PPO. With discrete actions PPO, A2C and TRPO, which draw options, and DQN,
+    QR-DQN and modules, which take the best.
 
     Args:
         policy: a model, its policy, a `Victim`, a module, or layers, returned as they are.

@@ -33,6 +33,7 @@ LIMITS = "tests/conformance/certify/test_limits.py"
 THREATS = "tests/conformance/certify/test_threats.py"
 ROUND_OFF = "tests/core/bounds/test_roundoff_laws.py"
 ENCLOSURE = "tests/core/bounds/test_enclosure.py"
+CURVES = "tests/core/bounds/test_curves.py"
 RELAXATIONS = "tests/core/bounds/test_relaxations.py"
 FILTERS = "tests/core/bounds/test_filters.py"
 SHIFT = "tests/core/bounds/test_shift.py"
@@ -589,9 +590,9 @@ MUTANTS = {
         ),
     ),
     "enclosure: round-off of tanh is left out": Mutant(
-        BOUNDS + "rounding.py",
-        "_ULPS = 4.0",
-        "_ULPS = 0.0",
+        BOUNDS + "curves.py",
+        "ULPS = 4.0",
+        "ULPS = 0.0",
         (
             ROUND_OFF,
             ENCLOSURE,
@@ -674,6 +675,30 @@ MUTANTS = {
         "return slope, offset + _PAD * (1 + low.abs() + high.abs())",
         "return slope, offset",
         (RELAXATIONS,),
+    ),
+    "curves: the dip is forgotten": Mutant(
+        BOUNDS + "curves.py",
+        "return torch.where((low < at) & (at < high), self(at), least), most",
+        "return least, most",
+        (CURVES,),
+    ),
+    "supports: a tangent ends where it touches": Mutant(
+        BOUNDS + "supports.py",
+        "[tangent(left, a), tangent(left, right), tangent(right, right), tangent(right, b)]",
+        "[tangent(left, left), tangent(right, right)]",
+        (CURVES,),
+    ),
+    "standardise: the other inputs by their largest squares": Mutant(
+        BOUNDS + "standardise.py",
+        "torch.where(x >= 0, r_least, r_most)",
+        "torch.where(x >= 0, r_most, r_most)",
+        (CURVES,),
+    ),
+    "modules: a shared module counts once": Mutant(
+        BOUNDS + "modules.py",
+        "sequential_layers(iter(module))",
+        "sequential_layers(module.children())",
+        (CURVES,),
     ),
     "cuts: pieces are averaged": Mutant(
         BOUNDS + "cuts.py",

@@ -227,7 +227,7 @@ class Recurrent(PPO.policy_aliases["MlpPolicy"]):
         (lambda: PPO("MultiInputPolicy", DictEnv()), "only a Box"),
         (lambda: PPO("CnnPolicy", ImageEnv()), "images"),
         (lambda: PPO(Recurrent, Still()), "method 'predict' of its own"),
-        (lambda: model(SAC, policy_kwargs={"activation_fn": nn.GELU}), "GELU"),
+        (lambda: model(SAC, policy_kwargs={"activation_fn": nn.Hardswish}), "Hardswish"),
         (lambda: in_training(model(contrib.CrossQ)), "BatchRenorm"),
         (lambda: nn.Sequential(nn.Conv1d(1, 1, 1)), "Conv1d"),
         (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout()), "Dropout"),
