@@ -1,0 +1,7 @@
+"""Safe skill priors (Slack et al., 2022), whose method the paper calls SAFER; here SkillSAFER."""
+
+from safer_gym.agents.skills.latent_bound import exact_bound, sampled_bound
+from safer_gym.agents.skills.losses import contrastive_loss
+from safer_gym.agents.skills.prior import PriorShape, SkillPrior
+
+__all__ = ["PriorShape", "SkillPrior", "contrastive_loss", "exact_bound", "sampled_bound"]

@@ -1,0 +1,72 @@
+"""Batches of safe and unsafe steps with their windows, as training of a prior wants them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from safer_gym.agents.data.offline import OfflineData
+from safer_gym.choices import choose
+
+LABELS = ("every", "onset")
+
+
+class Steps(NamedTuple):
+    """B steps, and where the window of each lies."""
+
+    rows: Tensor
+    """[B]"""
+    window: Tensor
+    """Rows of the last W observations, the oldest first [B, W]."""
+    length: Tensor
+    """How many of them belong to the episode [B]."""
+
+
+class SkillData:
+    """Offline data as tensors, with the rows that count as safe and as unsafe.
+
+    Safe is a step without cost in an episode that succeeds; unsafe is one with cost, in any.
+
+    Args:
+        data: actions in [-1, 1].
+        window: observations W.
+        labels: which steps with cost are unsafe: "every" one (the paper's), or the "onset", the
+            first after a step without; the others are neither.
+
+    Raises:
+        ValueError: no safe steps, or actions outside of [-1, 1].
+    """
+
+    def __init__(self, data: OfflineData, window: int, labels: str = "every") -> None:
+        choose("labels", labels, LABELS)
+        most = float(np.abs(data.actions).max())
+        if most > 1 + 1e-5:
+            raise ValueError(f"actions must lie in [-1, 1]; got one of {most:g}")
+        costly = data.costs > 0
+        first = data.first
+        unsafe = costly
+        if labels == "onset":
+            before = np.concatenate([[False], costly[:-1]])
+            unsafe = costly & ~(before & (np.arange(len(costly)) > first))
+        self.window = window
+        self.observations = torch.as_tensor(data.observations)
+        self.actions = torch.as_tensor(data.actions)
+        self._first = torch.as_tensor(first)
+        self.safe = torch.as_tensor(np.flatnonzero(~costly & data.success))
+        self.unsafe = torch.as_tensor(np.flatnonzero(unsafe))
+        if not len(self.safe):
+            raise ValueError("the data has no step without cost in an episode that succeeds")
+
+    def steps(self, rows: Tensor) -> Steps:
+        """Rows [B] with their windows."""
+        back = torch.arange(self.window - 1, -1, -1)
+        first = self._first[rows]
+        window = torch.maximum(rows[:, None] - back, first[:, None])
+        return Steps(rows, window, (rows - first + 1).clamp(max=self.window))
+
+    def draw(self, rows: Tensor, count: int, generator: torch.Generator) -> Steps:
+        """`count` of the rows, with replacement."""
+        return self.steps(rows[torch.randint(len(rows), (count,), generator=generator)])

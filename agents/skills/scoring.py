@@ -1,0 +1,60 @@
+"""How a prior rates data: likelihoods, latent actions, and how well it tells unsafe from safe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+
+from safer_gym.agents.skills.dataset import SkillData
+from safer_gym.agents.skills.prior import SkillPrior
+
+ROWS = 4096
+
+
+@torch.no_grad()
+def log_likelihoods(prior: SkillPrior, data: SkillData, rows: Tensor) -> Tensor:
+    """log p(a | s, E[c]) of rows, in nats [B]."""
+    parts = [prior.log_prob(a, features, c) for a, features, c in _with_context(prior, data, rows)]
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def latent_norms(prior: SkillPrior, data: SkillData, rows: Tensor) -> Tensor:
+    """The largest absolute entry of z = f^-1(a; s, E[c]) of rows [B]; see `latent_bound`."""
+    parts = [prior.encode(a, features, c) for a, features, c in _with_context(prior, data, rows)]
+    return torch.cat(parts).abs().amax(dim=1)
+
+
+def auc(safe: Tensor, unsafe: Tensor) -> float:
+    """Probability that a safe action is likelier than an unsafe one; ties count half."""
+    ranks = rankdata(np.concatenate([safe.numpy(), unsafe.numpy()]))
+    n, m = len(safe), len(unsafe)
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def unsafe_among_likely(safe: Tensor, unsafe: Tensor, top: float) -> float:
+    """Share of unsafe steps among the `top` share of all by likelihood; Figure 1."""
+    both = torch.cat([safe, unsafe])
+    is_unsafe = torch.cat([torch.zeros(len(safe)), torch.ones(len(unsafe))])
+    count = max(1, round(top * len(both)))
+    return float(is_unsafe[both.argsort(descending=True)[:count]].mean())
+
+
+def _with_context(
+    prior: SkillPrior, data: SkillData, rows: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Actions, features and the mean of the safety variable, a part of the rows at a time."""
+    for part in rows.split(ROWS):
+        steps = data.steps(part)
+        if prior.safety is None:
+            yield data.actions[part], prior.features(data.observations[part].float()), None
+            continue
+        pixels = data.observations[steps.window].float()
+        window = prior.features(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        q = prior.posterior(window, steps.length)
+        assert q is not None
+        yield data.actions[part], window[:, -1], q.mean

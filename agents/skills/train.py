@@ -1,0 +1,216 @@
+"""Training of a skill prior from offline data; Algorithm 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from safer_gym.agents.data.offline import OfflineData
+from safer_gym.agents.model_file import replacing
+from safer_gym.agents.skills.dataset import LABELS, SkillData, Steps
+from safer_gym.agents.skills.losses import (
+    UNSAFE_TERMS,
+    PriorLoss,
+    contrastive_loss,
+    kl_to_standard,
+)
+from safer_gym.agents.skills.prior import PriorShape, SkillPrior
+from safer_gym.choices import choose
+
+CHECKPOINT = "prior.checkpoint"
+
+
+@dataclass(frozen=True)
+class PriorTraining:
+    """How a prior is trained. The paper's values differ where it is said.
+
+    Args:
+        updates: of the weights (the paper: 500,000).
+        batch_size: safe steps of an update, and as many unsafe ones.
+        learning_rate: of Adam (the paper: 1e-4, SGD with momentum).
+        unsafe_weight: lambda; 0 trains on safe data alone (the paper: 1e-4 or 1e-5).
+        unsafe_term: "floor" (ours) or "freeze" (the paper's); see `contrastive_loss`.
+        floor: see `contrastive_loss`.
+        labels: "every" or "onset"; see `SkillData`.
+        blur: half-width of the uniform noise on actions, so that clipped ones are no point masses.
+        clip: largest norm of the gradient.
+        seed: of weights, batches and noise.
+    """
+
+    updates: int = 5000
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    unsafe_weight: float = 1.0
+    unsafe_term: str = "floor"
+    floor: float = -10.0
+    labels: str = "every"
+    blur: float = 0.05
+    clip: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        choose("unsafe_term", self.unsafe_term, UNSAFE_TERMS)
+        choose("labels", self.labels, LABELS)
+        for name, value, least in (
+            ("updates", self.updates, 1), ("batch_size", self.batch_size, 2),
+            ("learning_rate", self.learning_rate, 0), ("unsafe_weight", self.unsafe_weight, 0),
+            ("blur", self.blur, 0), ("clip", self.clip, 0), ("seed", self.seed, 0),
+        ):  # fmt: skip
+            if not least <= value < float("inf"):
+                raise ValueError(f"{name} must be a finite number >= {least}; got {value!r}")
+
+
+class Progress(NamedTuple):
+    """After an update."""
+
+    update: int
+    loss: PriorLoss
+
+
+class PriorTrainer:
+    """Weights, optimiser and generator: all that an interrupted training needs to go on.
+
+    Args:
+        data: see `SkillData`.
+        shape: of the prior.
+        training: how.
+
+    Raises:
+        ValueError: unsafe steps are wanted, and the data has none.
+    """
+
+    def __init__(self, data: OfflineData, shape: PriorShape, training: PriorTraining) -> None:
+        self.data = SkillData(data, shape.window, training.labels)
+        self.training = training
+        if training.unsafe_weight > 0 and not len(self.data.unsafe):
+            raise ValueError("the data has no unsafe step; unsafe_weight=0 does without")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(training.seed)
+            self.prior = SkillPrior(shape)
+        self.prior.encoder.fit(self.data.observations.float())
+        self.optimizer = torch.optim.Adam(
+            self.prior.parameters(), lr=training.learning_rate, fused=True
+        )
+        self.generator = torch.Generator().manual_seed(training.seed)
+        self.done = 0
+
+    def update(self) -> PriorLoss:
+        """One step of the optimiser."""
+        found = self.loss()
+        self.optimizer.zero_grad(set_to_none=True)
+        found.total.backward()
+        torch.nn.utils.clip_grad_norm_(self.prior.parameters(), self.training.clip)
+        self.optimizer.step()
+        self.done += 1
+        return found
+
+    def loss(self) -> PriorLoss:
+        """Of fresh batches."""
+        options = self.training
+        safe, kl = self._likelihood(self.data.safe)
+        unsafe: Tensor | None = None
+        if options.unsafe_weight > 0:
+            unsafe, kl_unsafe = self._likelihood(self.data.unsafe)
+            kl = kl + kl_unsafe
+        return contrastive_loss(
+            safe, unsafe, kl, options.unsafe_weight, options.floor, options.unsafe_term
+        )
+
+    def _likelihood(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """log p(a | s, c) with c ~ q(. | window) [B], and the mean KL(q || p) []."""
+        steps = self.data.draw(rows, self.training.batch_size, self.generator)
+        actions = self.data.actions[steps.rows]
+        noise = torch.rand(actions.shape, generator=self.generator)
+        actions = (actions + self.training.blur * (2 * noise - 1)).clamp(-1, 1)
+        features, c, kl = self._sampled(steps)
+        return self.prior.log_prob(actions, features, c), kl
+
+    def _sampled(self, steps: Steps) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Features, a reparametrised sample of the safety variable, and its mean KL."""
+        if self.prior.safety is None:
+            features = self.prior.features(self.data.observations[steps.rows].float())
+            return features, None, features.new_zeros(())
+        pixels = self.data.observations[steps.window].float()
+        window = self.prior.features(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        q = self.prior.posterior(window, steps.length)
+        assert q is not None
+        noise = torch.randn(q.mean.shape, generator=self.generator)
+        return window[:, -1], q.mean + q.scale * noise, kl_to_standard(q).mean()
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as data."""
+        return {
+            "shape": asdict(self.prior.shape),
+            "training": asdict(self.training),
+            "done": self.done,
+            "weights": self.prior.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`.
+
+        Raises:
+            ValueError: it is that of another training; names what differs.
+        """
+        mine = {"shape": asdict(self.prior.shape), "training": asdict(self.training)}
+        for part, wanted in mine.items():
+            for name, value in wanted.items():
+                if part == "training" and name == "updates":
+                    continue  # a longer training goes on from a shorter one
+                found = state[part].get(name)
+                if found != value and list(found or ()) != list(value):
+                    raise ValueError(f"the checkpoint is of a training with {name} = {found!r}, "
+                                     f"not {value!r}")  # fmt: skip
+        self.prior.load_state_dict(state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self.done = int(state["done"])
+
+
+def train_prior(
+    data: OfflineData,
+    shape: PriorShape,
+    training: PriorTraining | None = None,
+    *,
+    folder: str | Path | None = None,
+    checkpoint_every: int = 1000,
+    progress: Callable[[Progress], None] | None = None,
+) -> SkillPrior:
+    """Train a prior, or go on with one.
+
+    Args:
+        data: actions in [-1, 1].
+        shape: of the prior.
+        training: how; the defaults of `PriorTraining`.
+        folder: where a checkpoint is kept. A training that was killed goes on from it and ends as
+            an unbroken one would.
+        checkpoint_every: updates between checkpoints.
+        progress: called after each update.
+
+    Raises:
+        ValueError: data, shape or training do not fit, or the folder's checkpoint is another's.
+        FloatingPointError: the loss is not finite; the last checkpoint stays.
+    """
+    training = training or PriorTraining()
+    trainer = PriorTrainer(data, shape, training)
+    checkpoint = None if folder is None else Path(folder) / CHECKPOINT
+    if checkpoint is not None and checkpoint.exists():
+        trainer.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    while trainer.done < training.updates:
+        found = trainer.update()
+        if not found.total.isfinite():
+            raise FloatingPointError(f"the loss is {found.total.item()} at update {trainer.done}")
+        if progress is not None:
+            progress(Progress(trainer.done, found))
+        ended = trainer.done == training.updates
+        if checkpoint is not None and (ended or trainer.done % checkpoint_every == 0):
+            with replacing(checkpoint, "checkpoint") as file:
+                torch.save(trainer.state(), file)
+    return trainer.prior.eval().requires_grad_(False)
