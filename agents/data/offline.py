@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +63,7 @@ def offline_data(columns: Mapping[str, NDArray], source: str = "data") -> Offlin
     """
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
-        raise ValueError(
-            f"{source} has no {', '.join(missing)}; needed are {', '.join(REQUIRED)}"
-        )
+        raise ValueError(f"{source} has no {', '.join(missing)}; needed are {', '.join(REQUIRED)}")
     found = {name: np.asarray(columns[name]) for name in OfflineData._fields if name in columns}
     n = len(found["observations"])
     if n == 0:
@@ -128,7 +127,7 @@ def read_offline(path: str | Path) -> OfflineData:
         raise FileNotFoundError(f"{path} does not exist")
     try:
         columns = _npz(path) if suffix == ".npz" else _hdf5(path)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path} is broken, or no {suffix} file: {error}") from error
     return offline_data(columns, str(path))
 
@@ -152,7 +151,9 @@ def write_offline(data: OfflineData, path: str | Path) -> None:
 
 
 def _npz(path: Path) -> dict[str, NDArray]:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
         return {name: archive[name] for name in archive.files if name in OfflineData._fields}
 
 

@@ -45,7 +45,9 @@ class Coupling(nn.Module):
             nn.Linear(hidden, 2 * len(moved)),
         )
 
-    def forward(self, x: Tensor, context: Tensor, *, inverse: bool = False) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, context: Tensor, *, inverse: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """The image [B, A] of x [B, A], and log |det| of the map at x [B]."""
         shift, raw = self.net(torch.cat([x[:, self.kept], context], dim=1)).chunk(2, dim=1)
         log_scale = raw.tanh()

@@ -1,4 +1,4 @@
-"""The bound eta on latent actions, |z| < eta, within which a share of the data is safe; Algorithm 3.
+"""The bound eta on latent actions within which a share of the data is safe; Algorithm 3.
 
 A point of the data lies within the bound where every entry of z = f^-1(a; s, c) does, so all that
 counts of it is its largest absolute entry.

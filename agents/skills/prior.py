@@ -103,6 +103,14 @@ class SkillPrior(nn.Module):
         """The action f(z; s, c) [B, A]."""
         return self.flow(z, self.context(features, c))[0]
 
+    def act(self, z: Tensor, window: Tensor, length: Tensor) -> Tensor:
+        """The action f(z; s, E[c | window]) [B, A], s being the newest row; Algorithm 1.
+
+        Args: z [B, A]; the others as those of `posterior`.
+        """
+        q = self.posterior(window, length)
+        return self.decode(z, window[:, -1], None if q is None else q.mean)
+
     def encode(self, actions: Tensor, features: Tensor, c: Tensor | None) -> Tensor:
         """The latent action f^-1(a; s, c) [B, A]."""
         return self.flow.inverse(actions, self.context(features, c))[0]

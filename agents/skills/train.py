@@ -165,9 +165,10 @@ class PriorTrainer:
                 if part == "training" and name == "updates":
                     continue  # a longer training goes on from a shorter one
                 found = state[part].get(name)
-                if found != value and list(found or ()) != list(value):
-                    raise ValueError(f"the checkpoint is of a training with {name} = {found!r}, "
-                                     f"not {value!r}")  # fmt: skip
+                if found != value:
+                    raise ValueError(
+                        f"the checkpoint is of a training with {name} = {found!r}, not {value!r}"
+                    )
         self.prior.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from safer_gym.wrappers.adapters.bullet_tasks import BULLET_TASKS
-from safer_gym.wrappers.worlds.tasks import WORLDS
+from safer_gym.wrappers.worlds.tasks import OPERATIONS, WORLDS
 
 
 def register_envs() -> None:
@@ -30,12 +30,13 @@ def register_envs() -> None:
                 max_episode_steps=spec.horizon,
                 kwargs={"task": spec.name},
             )
-    for world in WORLDS:
+    for world in (*WORLDS, *OPERATIONS):
         if world.task.env_id not in registry:
             register(
                 id=world.task.env_id,
                 entry_point=world.entry_point,
                 max_episode_steps=world.task.horizon,
+                kwargs=dict(world.options),
             )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from safer_gym.wrappers.tasks import Task, register_task
+from safer_gym.wrappers.worlds.operation.tasks import EVALUATION
 
 
 class WorldSpec(NamedTuple):
@@ -12,6 +15,7 @@ class WorldSpec(NamedTuple):
 
     task: Task
     entry_point: str
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 def _world(
@@ -38,5 +42,25 @@ WORLDS = (
 )
 """One step outside of the safe set is a violation, so their cost limit is 0."""
 
-for _spec in WORLDS:
+OPERATIONS = tuple(
+    WorldSpec(
+        Task(
+            f"operation-{number}",
+            f"SaferGym/Operation{number}-v0",
+            f"Operation {number}",
+            eps=0.005,
+            cost_limit=0.0,
+            horizon=40,
+            obs_size=14,
+            action_size=5,
+        ),
+        "safer_gym.wrappers.worlds.operation.operation:Operation",
+        {"task": number},
+    )
+    for number in EVALUATION
+)
+"""The grasping tasks for evaluation, which need the extra `bullet`; `Operation(task=...)` makes the
+others too."""
+
+for _spec in (*WORLDS, *OPERATIONS):
     register_task(_spec.task)

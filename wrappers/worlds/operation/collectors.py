@@ -50,7 +50,9 @@ class Collector(NamedTuple):
         if closed:  # lift
             move, grip = np.array([0.0, 0.0, 0.1]), -1.0
         elif self.kind == "careful" and apart > CLOSELY:
-            move[2] = max(above - tip[2], 0.0) if tip[2] < above else min(above + 0.03 - tip[2], 0.0)
+            move[2] = (
+                max(above - tip[2], 0.0) if tip[2] < above else min(above + 0.03 - tip[2], 0.0)
+            )
             if tip[2] < height:  # rise first
                 move[:2] = 0.0
         elif self.kind == "naive" and apart > ROUGHLY:

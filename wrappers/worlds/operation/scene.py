@@ -50,8 +50,8 @@ class Scene:
     """
 
     def __init__(self, task: OperationTask) -> None:
-        self.client = BulletClient(pybullet.DIRECT)
-        client = self.client
+        with native_silence():
+            client = self.client = BulletClient(pybullet.DIRECT)
         client.setAdditionalSearchPath(pybullet_data.getDataPath())
         client.setGravity(0, 0, -9.8)
         client.setTimeStep(1 / 240)

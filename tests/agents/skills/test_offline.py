@@ -1,0 +1,79 @@
+"""Offline data: what was written is read, and broken data is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from safer_gym.agents.data.offline import offline_data, read_offline, write_offline
+
+N = 6
+
+
+def columns(**changes: Any) -> dict[str, Any]:
+    made = {
+        "observations": np.arange(2.0 * N).reshape(N, 2), "actions": np.zeros((N, 1)),
+        "rewards": np.ones(N), "costs": np.array([0, 0, 1, 0, 2, 0.5]),
+        "terminals": np.array([0, 0, 1, 0, 0, 0]), "timeouts": np.array([0, 0, 0, 0, 0, 1]),
+    } | changes  # fmt: skip
+    return {name: value for name, value in made.items() if value is not None}
+
+
+@pytest.mark.parametrize("name", ["data.npz", "data.h5", "data.hdf5"])
+def test_written_is_read(tmp_path: Path, name: str) -> None:
+    if not name.endswith("npz"):
+        pytest.importorskip("h5py")
+    data = offline_data(columns())
+    write_offline(data, tmp_path / name)
+    again = read_offline(tmp_path / name)
+    for field, a, b in zip(data._fields, data, again, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=field)
+        assert a.dtype == b.dtype
+
+
+def test_dsrls_columns_alone_are_enough() -> None:
+    data = offline_data(columns())
+    assert data.episode_id.tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.first.tolist() == [0, 0, 0, 3, 3, 3]
+    assert data.success.all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"costs": None}, "data has no costs; needed are observations"),
+        ({"rewards": np.ones(5)}, "rewards has 5 rows; observations has 6"),
+        ({"actions": np.zeros(N)}, "actions must have 2 axes"),
+        ({"costs": np.array([0, -1, 0, 0, 0, 0.0])}, "costs must be >= 0; row 1 has -1"),
+        ({"rewards": np.array([0, 0, np.nan, 0, 0, 0])}, "rewards is not finite in row 2"),
+        ({"observations": np.full((N, 2), "a")}, "observations must be numbers"),
+        ({"episode_id": np.array([0, 1, 0, 1, 1, 1])}, "keep the steps of an episode together"),
+        ({"observations": np.zeros((0, 2))}, "data has no steps"),
+    ],
+)
+def test_broken_columns_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        offline_data(columns(**changes))
+
+
+@pytest.mark.parametrize("name", ["data.npz", "data.h5"])
+@pytest.mark.parametrize("content", [b"", b"junk", b"PK\x03\x04broken"])
+def test_broken_files_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    if name.endswith("h5"):
+        pytest.importorskip("h5py")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match="is broken, or no"):
+        read_offline(tmp_path / name)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"must be a file of type \.npz, \.h5 or \.hdf5"):
+        read_offline(tmp_path / "data.csv")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        read_offline(tmp_path / "data.npz")
+    np.savez(tmp_path / "objects.npz", **columns(observations=np.array([{}] * N)))
+    with pytest.raises(ValueError, match="is broken"):
+        read_offline(tmp_path / "objects.npz")

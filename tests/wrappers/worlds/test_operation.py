@@ -1,0 +1,139 @@
+"""The grasping tasks keep Gymnasium's contract; careful hands succeed, careless ones touch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("pybullet")
+
+from safer_gym.wrappers.tasks import find_task
+from safer_gym.wrappers.worlds.operation.arm import (
+    FOREARM,
+    HAND,
+    SHOULDER,
+    UPPER,
+    Pose,
+    joint_angles,
+    tip_of,
+)
+from safer_gym.wrappers.worlds.operation.collect import collect
+from safer_gym.wrappers.worlds.operation.collectors import Collector
+from safer_gym.wrappers.worlds.operation.operation import HIGH, LOW, Operation
+from safer_gym.wrappers.worlds.operation.tasks import operation_tasks
+
+
+@given(*(st.floats(float(a), float(b)) for a, b in zip(LOW, HIGH, strict=True)), st.floats(-3, 3))
+def test_joint_angles_reach_the_pose(x: float, y: float, z: float, yaw: float) -> None:
+    reach = np.hypot(np.hypot(x, y), z + HAND - SHOULDER)
+    if reach < UPPER + FOREARM - 1e-3:
+        np.testing.assert_allclose(
+            tip_of(joint_angles(Pose(x, y, z, yaw))), (x, y, z, yaw), atol=1e-9
+        )
+
+
+def test_the_simulated_tip_is_where_it_was_sent() -> None:
+    env = Operation(0)
+    obs, _ = env.reset(seed=0)
+    for _ in range(3):
+        obs, *_ = env.step(np.array([0.5, -0.5, 0.2, 0.3, 0.0]))
+    np.testing.assert_allclose(obs[:4], env._pose, atol=0.02)
+    env.close()
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_gymnasiums_contract(images: bool) -> None:
+    env = find_task("operation-4").make(images=images, render_mode="rgb_array")
+    check_env(env.unwrapped)
+    env.reset(seed=0)
+    picture = env.render()
+    assert picture is not None
+    assert picture.std() > 5
+    env.close()
+
+
+def test_the_same_seed_is_the_same_episode() -> None:
+    def episode() -> list[Any]:
+        env, rng = Operation(7, blur=0.01), np.random.default_rng(0)
+        seen = [env.reset(seed=3)[0]]
+        seen += [env.step(rng.uniform(-1, 1, 5))[0] for _ in range(8)]
+        again = [env.reset(seed=3)[0]]
+        env.close()
+        np.testing.assert_array_equal(again[0], seen[0])
+        return seen
+
+    np.testing.assert_array_equal(episode(), episode())
+
+
+def played(task: int, collector: Collector, seed: int) -> tuple[bool, float]:
+    env, rng, cost = Operation(task), np.random.default_rng(seed), 0.0
+    obs, info = env.reset(seed=seed)
+    for _ in range(40):
+        obs, reward, done, _, info = env.step(collector.act(obs, rng))
+        cost += info["cost"]
+        assert reward == (1.0 if done else -1.0)
+        if done:
+            break
+    env.close()
+    return bool(info["success"]), cost
+
+
+def test_a_careful_hand_succeeds_without_touching() -> None:
+    found = [played(task, Collector("careful", 0.0), 1) for task in range(0, 40, 8)]
+    assert sum(success for success, _ in found) >= 4
+    assert sum(cost == 0 for _, cost in found) >= 4
+
+
+def test_pressing_on_a_wall_costs() -> None:
+    env = Operation(0)
+    env.reset(seed=0)
+    wall = np.add([*env._centre, 0.0], [env.scene.container.half, 0.0, 0.02])
+    costs = []
+    for _ in range(15):
+        move = np.clip((wall - env._pose[:3]) / 0.03, -1, 1)
+        costs.append(env.step(np.array([*move, 0.0, -1.0]))[4]["cost"])
+    env.close()
+    assert costs[0] == 0.0
+    assert costs[-3:] != [0.0, 0.0, 0.0]
+
+
+def test_the_tasks_are_forty_and_always_the_same() -> None:
+    tasks = operation_tasks()
+    assert len({task.object_file for task in tasks}) == len(tasks) == 40
+    assert tasks == operation_tasks()
+
+
+def test_blur_hides_the_size_of_the_container() -> None:
+    env = Operation(0, blur=0.015)
+    halves = [env.reset(seed=k)[0][12] for k in range(20)]
+    assert np.std(halves) == pytest.approx(0.015, rel=0.5)
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": 40}, r"task must be an integer in \[0, 40\)"),
+        ({"task": 1.5}, "task must be an integer"),
+        ({"blur": -1.0}, "blur must be a finite number >= 0"),
+        ({"render_mode": "human"}, "render_mode must be one of 'rgb_array'"),
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Operation(**options)
+
+
+def test_collected_data_is_whole_episodes_with_seeds() -> None:
+    data, again = collect(60, seed=4), collect(60, seed=4)
+    assert all((data[name] == again[name]).all() for name in data)
+    ends = data["terminals"] | data["timeouts"]
+    assert ends[-1]
+    assert (np.flatnonzero(np.diff(data["episode_id"])) == np.flatnonzero(ends[:-1])).all()
+    assert (data["success"][ends] == data["terminals"][ends]).all()
+    assert np.abs(data["actions"]).max() <= 0.9

@@ -1,0 +1,69 @@
+"""What was learned on latent actions, as a policy of the environment itself."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from safer_gym.wrappers.skills.decoding import Decoder, Prior, Window
+
+
+class LatentPolicy(Protocol):
+    """A policy trained on `SkillActions`, such as a model of Stable-Baselines3."""
+
+    observation_space: gym.Space
+
+    def predict(self, observation: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """Latent actions [B, A] and a state, which is ignored."""
+
+
+class SkillPolicy:
+    """Chooses z by a latent policy, and does what the prior makes of it.
+
+    It has a memory, the last observations of each episode, which `predict` takes and returns.
+
+    Args:
+        latent: see `LatentPolicy`.
+        prior: the prior that it was trained with.
+        eta: the bound that it was trained with.
+        action_space: the environment's.
+
+    Raises:
+        ValueError: the bound, or a space that does not fit the prior.
+    """
+
+    def __init__(
+        self, latent: LatentPolicy, prior: Prior, eta: float, action_space: gym.spaces.Box
+    ) -> None:
+        self.decoder = Decoder(prior, eta, action_space)
+        self.decoder.check_observations(latent.observation_space)
+        self.latent = latent
+        self.observation_space, self.action_space = latent.observation_space, action_space
+
+    def predict(
+        self,
+        observation: NDArray,
+        state: Window | None = None,
+        episode_start: NDArray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[np.float32], Window]:
+        """Actions and the next state, in Stable-Baselines3's form, of one observation or of B.
+
+        Args:
+            state: what the last call returned; None at the beginning of all episodes.
+            episode_start: which of the episodes begin [B].
+        """
+        obs = np.asarray(observation)
+        single = obs.shape == self.observation_space.shape
+        obs = obs[None] if single else obs
+        if episode_start is None:
+            episode_start = np.full(len(obs), state is None)
+        window = self.decoder.push(
+            None if state is None else Window(*state), obs, np.asarray(episode_start, dtype=bool)
+        )
+        z, _ = self.latent.predict(obs, deterministic=deterministic)
+        actions = self.decoder.actions(z, window)
+        return (actions[0] if single else actions), window
