@@ -17,6 +17,9 @@ class StateEncoder(nn.Module):
         size: entries O.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self.features = size

@@ -30,6 +30,9 @@ class Coupling(nn.Module):
         flip: whether the first part moves, not the last.
     """
 
+    kept: Tensor
+    moved: Tensor
+
     def __init__(self, size: int, context: int, hidden: int, *, flip: bool) -> None:
         super().__init__()
         half = size // 2  # of a single entry none is left to condition on: the context alone does

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +119,7 @@ class SkillPrior(nn.Module):
         """Write shape and weights, whole or not at all."""
         content = {"format": FORMAT, "shape": asdict(self.shape), "weights": self.state_dict()}
         with replacing(Path(path), "pt") as file:
-            torch.save(content, file)
+            torch.save(content, cast(Any, file))
 
     @classmethod
     def load(cls, path: str | Path) -> SkillPrior:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -213,5 +213,5 @@ def train_prior(
         ended = trainer.done == training.updates
         if checkpoint is not None and (ended or trainer.done % checkpoint_every == 0):
             with replacing(checkpoint, "checkpoint") as file:
-                torch.save(trainer.state(), file)
+                torch.save(trainer.state(), cast(Any, file))
     return trainer.prior.eval().requires_grad_(False)

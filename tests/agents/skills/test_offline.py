@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
+from safer_gym.agents.data.minari_format import from_minari, to_minari
 from safer_gym.agents.data.offline import offline_data, read_offline, write_offline
 
 N = 6
@@ -77,3 +79,17 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", **columns(observations=np.array([{}] * N)))
     with pytest.raises(ValueError, match="is broken"):
         read_offline(tmp_path / "objects.npz")
+
+
+def test_minari_there_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    minari = pytest.importorskip("minari")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    spaces = gym.spaces.Box(-99, 99, (2,), np.float32), gym.spaces.Box(-1, 1, (1,), np.float32)
+    data = offline_data(columns(task_id=np.array([3, 3, 3, 8, 8, 8])))
+    to_minari(data, "toy/steps-v0", *spaces)
+    for given in ("toy/steps-v0", minari.load_dataset("toy/steps-v0")):
+        again = from_minari(given)
+        for name in set(data._fields) - {"next_observations"}:
+            np.testing.assert_array_equal(getattr(again, name), getattr(data, name), err_msg=name)
+    with pytest.raises(ValueError, match=r"has no infos\['costs'\]; it has 'cost'"):
+        from_minari("toy/steps-v0", cost_key="costs")

@@ -61,7 +61,10 @@ def _episode(world: Operation, rng: np.random.Generator) -> dict[str, NDArray]:
         str(rng.choice(KINDS)), float(rng.choice(NOISES)), (float(offset[0]), float(offset[1]))
     )
     obs, _ = world.reset(seed=int(rng.integers(2**31)))
-    seen, actions, rewards, costs = [obs], [], [], []
+    seen: list[NDArray] = [obs]
+    actions: list[NDArray] = []
+    rewards: list[float] = []
+    costs: list[float] = []
     success = False
     while len(actions) < HORIZON and not success:
         actions.append(collector.act(obs, rng))

@@ -100,7 +100,8 @@ class Operation(gym.Env):
         yaw = float(rng.uniform(-np.pi / 2, np.pi / 2))
         at = Pose(self._centre[0] + beside[0], self._centre[1] + beside[1], 0.0, yaw)
         start = rng.uniform([0.18, -0.15, 0.08], [0.34, 0.15, 0.18])
-        self._pose = Pose(*(float(v) for v in start), float(rng.uniform(-0.5, 0.5)))
+        x, y, z = map(float, start)
+        self._pose = Pose(x, y, z, float(rng.uniform(-0.5, 0.5)))
         self.scene.reset(self._pose, self._centre, at)
         return self._seen(), {"cost": 0.0, "success": False}
 
@@ -108,7 +109,8 @@ class Operation(gym.Env):
         """Move the tip; see the class."""
         used = np.clip(np.asarray(action, dtype=np.float64).reshape(5), -1.0, 1.0)
         place = np.clip(np.array(self._pose[:3]) + STEP * used[:3], LOW, HIGH)
-        self._pose = Pose(*(float(v) for v in place), self._pose.yaw + TURN * float(used[3]))
+        x, y, z = map(float, place)
+        self._pose = Pose(x, y, z, self._pose.yaw + TURN * float(used[3]))
         grip = self.scene.grip
         if abs(used[4]) > SWITCH:
             grip = OPEN if used[4] > 0 else CLOSED

@@ -145,9 +145,9 @@ class Scene:
             place, turn = np.array(state[4]), state[5]
             down = np.array(self.client.getMatrixFromQuaternion(turn)).reshape(3, 3)[:, 2]
             ends.append(place + 0.05 * down)
-        middle = (ends[0] + ends[1]) / 2
+        x, y, z = map(float, (ends[0] + ends[1]) / 2)
         angles = [s[0] for s in self.client.getJointStates(self.arm, (0, 4))]
-        return Pose(*(float(v) for v in middle), float(sum(angles)))
+        return Pose(x, y, z, float(sum(angles)))
 
     def opening(self) -> float:
         """Distance of the fingers from the middle, between 0 and about 0.04."""
@@ -156,7 +156,8 @@ class Scene:
     def object_pose(self) -> Pose:
         """Of the object's centre."""
         place, turn = self.client.getBasePositionAndOrientation(self.object)
-        return Pose(*place, self.client.getEulerFromQuaternion(turn)[2])
+        x, y, z = place
+        return Pose(x, y, z, float(self.client.getEulerFromQuaternion(turn)[2]))
 
     def image(self, size: tuple[int, int]) -> NDArray[np.uint8]:
         """The scene from a fixed camera [H, W, 3]."""
