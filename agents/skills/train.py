@@ -23,6 +23,8 @@ from safer_gym.agents.skills.prior import PriorShape, SkillPrior
 from safer_gym.choices import choose
 
 CHECKPOINT = "prior.checkpoint"
+LOG_EVERY = 20
+"""Updates between points of TensorBoard's curves."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def train_prior(
     folder: str | Path | None = None,
     checkpoint_every: int = 1000,
     progress: Callable[[Progress], None] | None = None,
+    tensorboard: str | Path | None = None,
 ) -> SkillPrior:
     """Train a prior, or go on with one.
 
@@ -194,6 +197,7 @@ def train_prior(
             an unbroken one would.
         checkpoint_every: updates between checkpoints.
         progress: called after each update.
+        tensorboard: folder for TensorBoard's log; needs the extra `tensorboard`.
 
     Raises:
         ValueError: data, shape or training do not fit, or the folder's checkpoint is another's.
@@ -204,10 +208,12 @@ def train_prior(
     checkpoint = None if folder is None else Path(folder) / CHECKPOINT
     if checkpoint is not None and checkpoint.exists():
         trainer.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    log = _log_to(tensorboard)
     while trainer.done < training.updates:
         found = trainer.update()
         if not found.total.isfinite():
             raise FloatingPointError(f"the loss is {found.total.item()} at update {trainer.done}")
+        log(trainer.done, found)
         if progress is not None:
             progress(Progress(trainer.done, found))
         ended = trainer.done == training.updates
@@ -215,3 +221,24 @@ def train_prior(
             with replacing(checkpoint, "checkpoint") as file:
                 torch.save(trainer.state(), cast(Any, file))
     return trainer.prior.eval().requires_grad_(False)
+
+
+def _log_to(folder: str | Path | None) -> Callable[[int, PriorLoss], None]:
+    """Writes the parts of the loss, at one update in `LOG_EVERY`."""
+    if folder is None:
+        return lambda update, loss: None
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "tensorboard= needs tensorboard: pip install 'safer-gym[tensorboard]'"
+        ) from error
+    writer = SummaryWriter(str(folder))
+
+    def log(update: int, loss: PriorLoss) -> None:
+        if update % LOG_EVERY == 0:
+            for name, value in loss._asdict().items():
+                writer.add_scalar(f"prior/{name}", value.item(), update)
+            writer.flush()
+
+    return log

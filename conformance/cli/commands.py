@@ -92,6 +92,44 @@ def train(
     )
 
 
+def prior(
+    data: Annotated[str, typer.Argument(help="Offline data in DSRL's columns: .npz or .hdf5.")],
+    out: Annotated[str, typer.Option(help="Folder for prior.pt and the checkpoint.")],
+    updates: Annotated[int, typer.Option(help="Steps of the optimiser.")] = 5000,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    unsafe_weight: Annotated[
+        float, typer.Option(help="Weight of unsafe actions in the loss; 0 is PARROT's loss.")
+    ] = 1.0,
+    safety_size: Annotated[
+        int, typer.Option(help="Size of the safety variable; 0 does without (PARROT).")
+    ] = 8,
+    labels: Annotated[
+        str, typer.Option(help="Steps with cost that count as unsafe: every, or the onset.")
+    ] = "every",
+    flow: Annotated[str, typer.Option(help="coupling, or zuko's realnvp or nsf.")] = "coupling",
+    safe_share: Annotated[
+        float, typer.Option(help="Share of safe data within the bound eta on latent actions.")
+    ] = 0.85,
+    tensorboard: Annotated[str, typer.Option(help="Folder for TensorBoard's log.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Train a skill prior on offline data; running it again resumes."""
+    from safer_gym.agents.skills.train import PriorTraining
+    from safer_gym.conformance.cli.prior import run_prior
+
+    run_prior(
+        Path(data),
+        Path(out),
+        options={"safety_size": safety_size, "flow": flow},
+        training=PriorTraining(
+            updates=updates, seed=seed, unsafe_weight=unsafe_weight, labels=labels
+        ),
+        safe_share=safe_share,
+        tensorboard=Path(tensorboard) if tensorboard else None,
+        as_json=as_json,
+    )
+
+
 def attack(
     model: Model,
     task: TaskOption = "",

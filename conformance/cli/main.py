@@ -1,4 +1,4 @@
-"""`safer-gym`: train, attack, evaluate, tasks, demo; certify, diff, verify, report, replay;
+"""`safer-gym`: train, prior, attack, evaluate, tasks, demo; certify, diff, verify, report, replay;
 selfcheck.
 
 Each command's module is imported when it runs, so that `--help` answers at once.
@@ -14,6 +14,7 @@ from safer_gym.conformance.cli.commands import (
     demo,
     diff,
     evaluate,
+    prior,
     replay,
     report,
     selfcheck,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(train)
+app.command()(prior)
 app.command()(attack)
 app.command()(evaluate)
 app.command()(tasks)

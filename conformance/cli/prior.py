@@ -1,0 +1,89 @@
+"""The command `prior`: a skill prior from offline data, and the bound on its latent actions."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from safer_gym.agents.data.offline import OfflineData, read_offline
+from safer_gym.agents.skills.dataset import SkillData
+from safer_gym.agents.skills.latent_bound import balanced, exact_bound, sampled_bound
+from safer_gym.agents.skills.prior import PriorShape, SkillPrior
+from safer_gym.agents.skills.scoring import auc, latent_norms, log_likelihoods
+from safer_gym.agents.skills.train import PriorTraining, train_prior
+from safer_gym.conformance.cli.output import print_json, stderr
+from safer_gym.conformance.cli.progress import Bar
+from safer_gym.conformance.cli.threads import one_thread
+
+
+def run_prior(
+    data: Path,
+    out: Path,
+    *,
+    options: dict[str, Any],
+    training: PriorTraining,
+    safe_share: float,
+    tensorboard: Path | None,
+    as_json: bool,
+) -> None:
+    """Train, or go on training; write `prior.pt` and say what it makes of the data."""
+    one_thread()
+    read = read_offline(data)
+    shape = PriorShape(read.observations.shape[1:], read.actions.shape[1], **options)
+    with Bar() as bar:
+
+        def tell(progress: Any) -> None:
+            note = f"log p safe {progress.loss.safe:.1f}, unsafe {progress.loss.unsafe:.1f}"
+            bar.update("training", progress.update / training.updates, note)
+
+        prior = train_prior(
+            read, shape, training, folder=out, progress=tell, tensorboard=tensorboard
+        )
+    prior.save(out / "prior.pt")
+    result = {
+        "prior": str(out / "prior.pt"),
+        **described(prior, read, training, safe_share),
+        "shape": asdict(shape),
+        "training": asdict(training),
+    }
+    if as_json:
+        print_json(result)
+    else:
+        shown = {k: v for k, v in result.items() if k not in ("shape", "training")}
+        print("  ".join(f"{key} {_short(value)}" for key, value in shown.items()))
+
+
+def described(
+    prior: SkillPrior, read: OfflineData, training: PriorTraining, safe_share: float
+) -> dict[str, Any]:
+    """How well it tells unsafe steps of its own data from safe ones, and the bound eta."""
+    data = SkillData(read, prior.shape.window, training.labels)
+    if not len(data.unsafe):
+        return {"safe_steps": len(data.safe), "unsafe_steps": 0}
+    safe, unsafe = (log_likelihoods(prior, data, rows) for rows in (data.safe, data.unsafe))
+    generator = torch.Generator().manual_seed(training.seed)
+    count = min(len(data.safe), len(data.unsafe))
+    norms = [
+        balanced(latent_norms(prior, data, rows), count, generator)
+        for rows in (data.safe, data.unsafe)
+    ]
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        eta = sampled_bound(*norms, safe_share, generator)
+    for warning in found:
+        stderr.print(f"eta is 0: {warning.message}")
+    return {
+        "safe_steps": len(data.safe),
+        "unsafe_steps": len(data.unsafe),
+        "auc": auc(safe, unsafe),
+        "eta": eta,
+        "eta_exact": exact_bound(*norms, safe_share),
+    }
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
