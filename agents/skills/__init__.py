@@ -3,5 +3,16 @@
 from safer_gym.agents.skills.latent_bound import exact_bound, sampled_bound
 from safer_gym.agents.skills.losses import contrastive_loss
 from safer_gym.agents.skills.prior import PriorShape, SkillPrior
+from safer_gym.agents.skills.prior_explore import PriorExplore
+from safer_gym.agents.skills.train import PriorTraining, train_prior
 
-__all__ = ["PriorShape", "SkillPrior", "contrastive_loss", "exact_bound", "sampled_bound"]
+__all__ = [
+    "PriorExplore",
+    "PriorShape",
+    "PriorTraining",
+    "SkillPrior",
+    "contrastive_loss",
+    "exact_bound",
+    "sampled_bound",
+    "train_prior",
+]
