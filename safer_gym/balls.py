@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.choices import choose
+from safer_gym.domains import NOT_NEGATIVE, require, require_array
 from safer_gym.projections import project_ellipsoid, project_l1, project_l2
 
 NORMS = ("l1", "l2", "linf")
@@ -33,6 +34,7 @@ class LpBall:
 
     Raises:
         ValueError: for another p, for eps negative or not finite, for low > high.
+        TypeError: for an eps that is no number and no array of numbers.
     """
 
     p: float
@@ -44,9 +46,8 @@ class LpBall:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "p", _order(self.p))
+        require_array(NOT_NEGATIVE, eps=self.eps)
         eps = torch.as_tensor(self.eps, dtype=torch.float64).detach().cpu()
-        if not bool(torch.isfinite(eps).all()) or bool((eps < 0).any()):
-            raise ValueError(f"eps must be finite and >= 0; got {self.eps!r}")
         object.__setattr__(self, "eps", eps)
         for name in ("low", "high"):
             value = getattr(self, name)
@@ -70,8 +71,7 @@ class LpBall:
 
     def scaled(self, fraction: float) -> LpBall:
         """The same ball with `fraction` >= 0 of the radius."""
-        if not fraction >= 0:
-            raise ValueError(f"fraction must be >= 0; got {fraction!r}")
+        require(NOT_NEGATIVE, fraction=fraction)
         return self if fraction == 1 else LpBall(self.p, self.eps * fraction, self.low, self.high)
 
     def norm(self, delta: Tensor) -> Tensor:

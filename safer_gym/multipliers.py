@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from safer_gym.domains import CAP, NOT_NEGATIVE, NUMBER, require
+
 
 def gradient_multiplier_step(
     value: float, slack: float, step_size: float, cap: float = math.inf
@@ -17,10 +19,9 @@ def gradient_multiplier_step(
     Raises:
         ValueError: if step_size < 0 or cap < 0.
     """
-    if not step_size >= 0:
-        raise ValueError(f"step_size must be >= 0; got {step_size!r}")
-    if not cap >= 0:
-        raise ValueError(f"cap must be >= 0; got {cap!r}")
+    require(NUMBER, value=value, slack=slack)
+    require(NOT_NEGATIVE, step_size=step_size)
+    require(CAP, cap=cap)
     return min(max(value - step_size * slack, 0.0), cap)
 
 
@@ -50,6 +51,8 @@ def pid_multiplier_step(
     Returns:
         The multiplier in [0, cap] and the next state.
     """
+    require(NUMBER, error=error)
+    require(CAP, cap=cap)
     gains = gains if gains is not None else PIDGains()
     integral = max(state.integral + error, 0.0)
     value = (

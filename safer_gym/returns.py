@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, SHARE, require
+
 
 def cost_threshold(cost_limit: float, horizon: int, gamma: float) -> float:
     """The bound on Q_c that stands for an undiscounted episodic limit (paper B.2.1, after Eq. 67).
@@ -50,12 +52,9 @@ COST_THRESHOLDS: dict[str, Callable[[float, int, float], float]] = {
 
 
 def _check(cost_limit: float, horizon: int, gamma: float) -> None:
-    if not cost_limit >= 0:
-        raise ValueError(f"cost_limit must be >= 0; got {cost_limit!r}")
-    if not horizon >= 1:
-        raise ValueError(f"horizon must be >= 1 step; got {horizon!r}")
-    if not 0 <= gamma <= 1:
-        raise ValueError(f"gamma must be in [0, 1]; got {gamma!r}")
+    require(NOT_NEGATIVE, cost_limit=cost_limit)
+    require(AT_LEAST_ONE, horizon=horizon)
+    require(SHARE, gamma=gamma)
 
 
 def discounted_sums(
@@ -65,6 +64,7 @@ def discounted_sums(
 
     `last_value` is what follows the last step, where that step did not end its episode.
     """
+    require(SHARE, gamma=gamma)
     result = torch.empty_like(rewards)
     following = torch.as_tensor(last_value, dtype=rewards.dtype, device=rewards.device)
     alive = 1 - done.to(rewards.dtype)
@@ -87,8 +87,8 @@ def n_step_returns(
     Raises:
         ValueError: if n < 1.
     """
-    if n < 1:
-        raise ValueError(f"n must be >= 1; got {n!r}")
+    require(SHARE, gamma=gamma)
+    require(AT_LEAST_ONE, n=n)
     alive = 1 - done.to(rewards.dtype)
     result = rewards + gamma * alive * next_values
     for _ in range(n - 1):
@@ -112,6 +112,7 @@ def generalised_advantages(
     `terminated` cuts the bootstrap from `next_values`; `done` (terminated or truncated) cuts the
     sum.
     """
+    require(SHARE, gamma=gamma, gae_lambda=gae_lambda)
     alive = 1 - terminated.to(rewards.dtype)
     errors = rewards + gamma * alive * next_values - values
     return discounted_sums(errors, done, gamma * gae_lambda)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from safer_gym.choices import choose
+from safer_gym.domains import AT_LEAST_ONE, NUMBER, POSITIVE, SHARE, require
 
 
 class EpsSchedule(Protocol):
@@ -21,8 +22,7 @@ class EpsSchedule(Protocol):
 
 def constant(progress: float, value: float = 1.0) -> float:
     """The same fraction throughout."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"value must be in [0, 1]; got {value!r}")
+    require(SHARE, value=value)
     _within(progress, 0.0, 1.0)
     return float(value)
 
@@ -37,15 +37,13 @@ def linear(progress: float, start: float = 0.0, end: float = 1.0) -> float:
 
 def exponential(progress: float, start: float = 0.0, end: float = 1.0, rate: float = 5.0) -> float:
     """1 - exp(-rate x), scaled to reach 1 at `end`; x goes from 0 to 1. Rises fast at first."""
-    if not rate > 0:
-        raise ValueError(f"rate must be > 0; got {rate!r}")
+    require(POSITIVE, rate=rate)
     return math.expm1(-rate * _within(progress, start, end)) / math.expm1(-rate)
 
 
 def step(progress: float, start: float = 0.0, end: float = 1.0, levels: int = 5) -> float:
     """`levels` equal stairs, the last one taken at `end`."""
-    if not levels >= 1:
-        raise ValueError(f"levels must be >= 1; got {levels!r}")
+    require(AT_LEAST_ONE, levels=levels)
     return math.floor(_within(progress, start, end) * levels) / levels
 
 
@@ -71,10 +69,10 @@ def make_schedule(name: str, **options: float) -> EpsSchedule:
 
 def _within(progress: float, start: float, end: float) -> float:
     """How far progress is on its way from start to end, in [0, 1]."""
-    if not 0 <= start <= end <= 1:
-        raise ValueError(f"need 0 <= start <= end <= 1; got start={start!r}, end={end!r}")
-    if math.isnan(progress):
-        raise ValueError("progress must be a number in [0, 1]; got NaN")
+    require(SHARE, start=start, end=end)
+    require(NUMBER, progress=progress)
+    if start > end:
+        raise ValueError(f"start must not be above end; got start={start!r}, end={end!r}")
     progress = min(max(progress, 0.0), 1.0)
     if progress >= end:
         return 1.0

@@ -14,6 +14,7 @@ from safer_gym.attacks.objectives import Objective
 from safer_gym.attacks.step_rules import Steepest, StepRule
 from safer_gym.attacks.traits import GRADIENT, traits_of
 from safer_gym.balls import LpBall
+from safer_gym.domains import AT_LEAST_ONE, FLAG, require
 from safer_gym.types import AttackResult, Victim
 
 
@@ -46,10 +47,8 @@ class GradientAttack:
     random_start: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "restarts"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer >= 1; got {value!r}")
+        require(AT_LEAST_ONE, steps=self.steps, restarts=self.restarts)
+        require(FLAG, random_start=self.random_start)
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from safer_gym.attacks.inputs import prepare, quiet_generator
 from safer_gym.balls import LpBall
+from safer_gym.domains import POSITIVE, require
 from safer_gym.types import AttackResult, Victim
 
 
@@ -70,8 +71,7 @@ class GaussianNoise:
     relative_std: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.relative_std > 0:
-            raise ValueError(f"relative_std must be > 0; got {self.relative_std!r}")
+        require(POSITIVE, relative_std=self.relative_std)
 
     def __call__(
         self,

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from safer_gym.attacks.analytic import analytic_score
 from safer_gym.attacks.traits import CRITICS
+from safer_gym.domains import NUMBER, require
 from safer_gym.types import Gaussian, QFn, Victim
 
 Score = Callable[[Tensor], Tensor]
@@ -88,6 +89,9 @@ class Mixture:
 
     reward_weight: float = 0.1
     cost_weight: float = 0.9
+
+    def __post_init__(self) -> None:
+        require(NUMBER, reward_weight=self.reward_weight, cost_weight=self.cost_weight)
 
     @property
     def cost_directed(self) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor
 from safer_gym.attacks.inputs import as_rows, checked_scores, prepare, quiet_generator
 from safer_gym.attacks.objectives import MaxCost, Objective, Score
 from safer_gym.balls import LpBall
+from safer_gym.domains import AT_LEAST_ONE, require
 from safer_gym.types import AttackResult, Victim
 
 
@@ -45,10 +46,7 @@ class RandomSearch:
     population: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "population"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer >= 1; got {value!r}")
+        require(AT_LEAST_ONE, rounds=self.rounds, population=self.population)
 
     @torch.no_grad()
     def __call__(

@@ -15,6 +15,7 @@ from torch import Tensor
 from safer_gym.attacks.inputs import as_rows
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
+from safer_gym.domains import POSITIVE, SHARE_ABOVE_ZERO, SHARE_BELOW_ONE, require
 
 
 class Visit(NamedTuple):
@@ -46,6 +47,10 @@ class Steepest:
     step_size: float = 1.0
     shrink: float = 0.7
 
+    def __post_init__(self) -> None:
+        require(POSITIVE, step_size=self.step_size)
+        require(SHARE_ABOVE_ZERO, shrink=self.shrink)
+
     def __call__(self, visit: Visit, ball: LpBall, state: Any) -> tuple[Tensor, Any]:
         if state is None:
             size = visit.gradient.new_full(visit.improved.shape, self.step_size)
@@ -63,6 +68,9 @@ class RawGradient:
     """
 
     step_size: float = 0.2
+
+    def __post_init__(self) -> None:
+        require(POSITIVE, step_size=self.step_size)
 
     def __call__(self, visit: Visit, ball: LpBall, state: Any) -> tuple[Tensor, Any]:
         return visit.points + self.step_size * visit.gradient, None
@@ -82,6 +90,10 @@ class AdamAscent:
     decay_first: float = 0.9
     decay_second: float = 0.999
     floor: float = 1e-8
+
+    def __post_init__(self) -> None:
+        require(POSITIVE, step_size=self.step_size, floor=self.floor)
+        require(SHARE_BELOW_ONE, decay_first=self.decay_first, decay_second=self.decay_second)
 
     def __call__(self, visit: Visit, ball: LpBall, state: Any) -> tuple[Tensor, Any]:
         g = visit.gradient
@@ -103,9 +115,8 @@ def make_step_rule(rule: str | StepRule, step_size: float | None = None) -> Step
     Raises:
         ValueError: for an unknown name or step_size <= 0.
     """
-    if step_size is not None and not step_size > 0:
-        raise ValueError(f"step_size must be > 0; got {step_size!r}")
-    if not isinstance(rule, str):
+    require(POSITIVE.or_none, step_size=step_size)
+    if callable(rule):
         return rule if step_size is None else replace(rule, step_size=step_size)  # type: ignore
     made = STEP_RULES[choose("step_rule", rule, STEP_RULES)]
     result: StepRule = made() if step_size is None else made(step_size)

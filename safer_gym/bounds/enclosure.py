@@ -12,6 +12,7 @@ from safer_gym.bounds.cuts import bend, crown_of_cuts
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.bounds.network import Layers, affine_layers, in_float64, unit_roundoff
 from safer_gym.bounds.region import region_of
+from safer_gym.domains import COUNT, require
 
 __all__ = ["Enclosure", "enclose"]
 
@@ -43,8 +44,7 @@ def enclose(layers: Layers, obs: Tensor, ball: LpBall, *, cuts: int | None = Non
     Raises:
         ValueError: layers or shapes that do not fit, observations that are not finite, cuts < 0.
     """
-    if cuts is not None and cuts < 0:
-        raise ValueError(f"cuts must be >= 0 or None; got {cuts!r}")
+    require(COUNT.or_none, cuts=cuts)
     unit = unit_roundoff(layers) + _OWN
     exact, region = in_float64(layers), region_of(obs, ball, unit)
     affine = affine_layers(exact)

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from safer_gym.domains import ABOVE_ONE, CAP, POSITIVE, SHARE, require_array
+
 Floats = NDArray[np.float64]
 ORDERS = (
     *(1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0),
@@ -123,9 +125,10 @@ def layer_cake(thresholds: Any, tails: Any, high: float) -> Any:
     points = np.asarray(thresholds, dtype=float)
     if points.ndim != 1 or (np.diff(points, prepend=0.0, append=high) < 0).any():
         raise ValueError(f"thresholds must rise within [0, {high}]; got {points}")
+    if not len(points):
+        return float(high)
     tails = np.minimum.accumulate(probability("tails", tails), axis=-1)
-    widths = np.diff(points, append=high)
-    return plain(points[0] + (tails * widths).sum(-1) if len(points) else np.asarray(high))
+    return plain(points[0] + (tails * np.diff(points, append=high)).sum(-1))
 
 
 def is_vacuous(bound: Any, cap: Any = 1.0) -> Any:
@@ -148,9 +151,8 @@ def _two_point(p: Floats, above: Floats, rho: Floats, alphas: Floats) -> Floats:
 
 
 def _share(mean: Any, high: Any) -> Floats:
+    require_array(POSITIVE, high=high)
     mean, high = np.asarray(mean, dtype=float), np.asarray(high, dtype=float)
-    if not (high > 0).all():
-        raise ValueError(f"high must be positive; got {high}")
     return probability("mean / high", mean / high)
 
 
@@ -160,10 +162,8 @@ def probability(name: str, p: Any) -> Floats:
     Raises:
         ValueError: a number outside [0, 1] or NaN.
     """
-    p = np.asarray(p, dtype=float)
-    if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"{name} must be in [0, 1]; got {p}")
-    return p
+    require_array(SHARE, **{name: p})
+    return np.asarray(p, dtype=float)
 
 
 def nonnegative(name: str, value: Any) -> Floats:
@@ -172,17 +172,13 @@ def nonnegative(name: str, value: Any) -> Floats:
     Raises:
         ValueError: a negative number or NaN.
     """
-    value = np.asarray(value, dtype=float)
-    if not (value >= 0).all():
-        raise ValueError(f"{name} must be >= 0; got {value}")
-    return value
+    require_array(CAP, **{name: value})
+    return np.asarray(value, dtype=float)
 
 
 def _orders(alphas: Any) -> Floats:
-    alphas = np.atleast_1d(np.asarray(alphas, dtype=float))
-    if not (alphas > 1).all() or not np.isfinite(alphas).all():
-        raise ValueError(f"alphas must be finite and > 1; got {alphas}")
-    return alphas
+    require_array(ABOVE_ONE, alphas=alphas)
+    return np.atleast_1d(np.asarray(alphas, dtype=float))
 
 
 def plain(value: Any) -> Any:

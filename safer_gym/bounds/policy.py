@@ -9,7 +9,6 @@ it never raises a divergence.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from safer_gym.bounds.heads import ScaleHead
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.bounds.network import Affine, Layers, affine_layers, evaluate, unit_roundoff
 from safer_gym.choices import choose
+from safer_gym.domains import POSITIVE, require_array
 from safer_gym.types import Gaussian
 
 SQUASHES = ("identity", "tanh", "clip")
@@ -143,9 +143,8 @@ def with_constant_noise(policy: PolicyLayers, std: Any) -> PolicyLayers:
     Raises:
         ValueError: std not positive, not finite, or of another shape.
     """
+    require_array(POSITIVE, std=std)
     deviations = torch.as_tensor(std, dtype=torch.float64).expand(policy.action_dim).clone()
-    if not bool((deviations > 0).all()) or not math.isfinite(float(deviations.sum())):
-        raise ValueError(f"std must be positive and finite; got {std!r}")
     return replace(
         policy,
         layers=_mean_layers(policy),

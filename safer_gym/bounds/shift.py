@@ -21,6 +21,7 @@ from safer_gym.bounds.filters import ORDERS
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.bounds.policy import GaussianEnclosure, PolicyLayers, enclose_mean, enclose_policy
 from safer_gym.divergences import tv_upper_bound
+from safer_gym.domains import ABOVE_ONE, require_array
 from safer_gym.types import Gaussian
 
 _VERTEX_DIMS = 6
@@ -93,9 +94,7 @@ def renyi_shift(
     Raises:
         ValueError: an order <= 1, shapes that do not fit.
     """
-    for alpha in alphas:
-        if not alpha > 1:
-            raise ValueError(f"alphas must be > 1; got {alpha!r}")
+    require_array(ABOVE_ONE, alphas=alphas)
     return torch.stack([_divergence(enclosure, benign, alpha) for alpha in alphas], dim=-1)
 
 

@@ -16,6 +16,7 @@ import torch
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds.filters import gaussian_filter
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, require, require_array
 
 _MARGIN = 1e-6
 """Relative growth of the radius: what `LpBall.contains` tolerates."""
@@ -34,9 +35,8 @@ def smoothing_shift(ball: LpBall, noise_std: Any, shape: Sequence[int]) -> float
         ValueError: negative noise, shapes that do not fit.
     """
     eps = ball.eps.expand(tuple(shape)).flatten()
+    require_array(NOT_NEGATIVE, noise_std=noise_std)
     std = torch.as_tensor(noise_std, dtype=torch.float64).expand(tuple(shape)).flatten()
-    if not bool((std >= 0).all()):
-        raise ValueError(f"noise_std must be >= 0; got {noise_std!r}")
     return float(noise_shift(ball.p, eps, std))
 
 
@@ -75,13 +75,12 @@ def smoothing_bound(p: Any, ball: LpBall, noise_std: Any, shape: Sequence[int], 
     Raises:
         ValueError: p outside [0, 1], no steps, shapes that do not fit.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be >= 1; got {steps!r}")
+    require(AT_LEAST_ONE, steps=steps)
     return gaussian_filter(p, math.sqrt(steps) * smoothing_shift(ball, noise_std, shape))
 
 
 def smoothing_budget_bound(p: Any, total: Any, noise_std: float) -> Any:
     """P'(E) where the adversary has sqrt(sum_t ||delta_t||_2^2) <= total for the whole episode."""
-    if not noise_std > 0:
-        raise ValueError(f"noise_std must be > 0; got {noise_std!r}")
+    require(POSITIVE, noise_std=noise_std)
+    require_array(NOT_NEGATIVE, total=total)
     return gaussian_filter(p, total / noise_std)

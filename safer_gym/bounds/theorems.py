@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from safer_gym.bounds.filters import nonnegative, plain
+from safer_gym.bounds.filters import nonnegative, plain, probability
+from safer_gym.domains import SHARE_BELOW_ONE, require_array
 
 
 def paper_theorem_1(
@@ -132,9 +133,7 @@ def coupling_bound(
     Raises:
         ValueError: tv outside [0, 1], gamma outside [0, 1), negative costs.
     """
-    tv = nonnegative("tv", tv)
-    if not (tv <= 1).all():
-        raise ValueError(f"tv must be in [0, 1]; got {tv}")
+    tv = probability("tv", tv)
     cap = value_cap(gamma=gamma, cost_max=cost_max, unsafe_probability=unsafe_probability)
     return plain(nonnegative("kappa", kappa) + tv * cap / (1 - np.asarray(gamma) * (1 - tv)))
 
@@ -155,9 +154,8 @@ def value_cap(*, gamma: Any, cost_max: Any, unsafe_probability: Any = 1.0) -> An
     Raises:
         ValueError: gamma outside [0, 1), negative cost_max or unsafe_probability.
     """
-    gamma = nonnegative("gamma", gamma)
-    if not (gamma < 1).all():
-        raise ValueError(f"gamma must be in [0, 1); got {gamma}")
+    require_array(SHARE_BELOW_ONE, gamma=gamma)
+    gamma = np.asarray(gamma, dtype=float)
     hazard = nonnegative("unsafe_probability", unsafe_probability)
     return plain(hazard * nonnegative("cost_max", cost_max) / (1 - gamma))
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from safer_gym.domains import POSITIVE, require
 from safer_gym.tabular.cmdp import CMDP, Floats, Ints
 from safer_gym.tabular.values import Values, expected_signal, policy_values, shown
 
@@ -74,6 +75,7 @@ def value_iteration(cmdp: CMDP, policy: Floats, accuracy: float = 1e-10) -> Floa
     """
     immediate = expected_signal(cmdp, cmdp.costs)
     gamma = cmdp.gamma[..., None, None]
+    require(POSITIVE, accuracy=accuracy)
     least = accuracy * (1 - cmdp.gamma)[..., None]
     v = np.zeros(cmdp.balls.shape[:-1])
     while True:

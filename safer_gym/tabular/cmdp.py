@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, require
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -111,6 +113,8 @@ def unattacked(cmdp: CMDP) -> CMDP:
 
 def line_balls(n_states: int, eps: float) -> Bools:
     """Perturbation sets [S, S] of states on a line: o in B(s) when |o - s| <= eps."""
+    require(AT_LEAST_ONE, n_states=n_states)
+    require(NOT_NEGATIVE, eps=eps)
     place = np.arange(n_states)
     return np.abs(place[:, None] - place) <= eps
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from safer_gym.domains import ABOVE_ONE, require
 from safer_gym.tabular.cmdp import CMDP, Floats
 
 
@@ -25,8 +26,7 @@ def renyi(p: Floats, q: Floats, order: float) -> Floats:
     Raises:
         ValueError: for order <= 1; use `kl` for the limit at 1.
     """
-    if not order > 1:
-        raise ValueError(f"order must be > 1; got {order!r}")
+    require(ABOVE_ONE, order=order)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.where(p > 0, order * np.log(p) - (order - 1) * np.log(q), -np.inf)
     top = logs.max(-1, keepdims=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, require
 from safer_gym.tabular.adversary import offers
 from safer_gym.tabular.cmdp import CMDP, Floats, Ints
 from safer_gym.tabular.values import expected_signal, state_kernel
@@ -98,12 +99,10 @@ def _cost_levels(cmdp: CMDP) -> list[int]:
 
 
 def _budget(limit: float) -> int:
-    if not (math.isfinite(limit) and limit >= 0):
-        raise ValueError(f"limit must be finite and >= 0; got {limit!r}")
+    require(NOT_NEGATIVE, limit=limit)
     return math.floor(limit)
 
 
 def _checked(horizon: int) -> int:
-    if horizon < 1:
-        raise ValueError(f"horizon must be >= 1; got {horizon!r}")
+    require(AT_LEAST_ONE, horizon=horizon)
     return horizon

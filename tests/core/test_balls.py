@@ -185,8 +185,8 @@ def test_images_and_widened_boxes() -> None:
     [
         ((3, 0.1), r"p \(the norm\) must be 1, 2 or inf; got 3"),
         (("linv", 0.1), "Did you mean 'linf'"),
-        ((2, -0.1), "eps must be finite and >= 0; got -0.1"),
-        ((2, math.nan), "eps must be finite"),
+        ((2, -0.1), "eps must be a finite number >= 0, or an array of such; got -0.1"),
+        ((2, math.nan), "eps must be a finite number"),
         ((2, 0.1, 1.0, 0.0), "low must not exceed high"),
     ],
 )

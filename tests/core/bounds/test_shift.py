@@ -216,7 +216,7 @@ def test_wrong_divergences_are_found(mutant, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda b, g: renyi_shift(b, g, [1.0]), "alphas must be > 1"),
+        (lambda b, g: renyi_shift(b, g, [1.0]), "alphas must be a finite number > 1"),
         (lambda b, g: mean_shift(b.mean, g.mean, g.scale[:, :2]), "scale must end in"),
         (lambda b, g: mean_shift(b.mean, g.mean, -g.scale), "positive"),
     ],

@@ -108,7 +108,7 @@ def test_additive_bounds() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: coupling_bound(0.0, 1.1, **BALL), "tv must be in"),
+        (lambda: coupling_bound(0.0, 1.1, **BALL), "tv must be a number in"),
         (lambda: coupling_bound(-1.0, 0.1, **BALL), "kappa"),
         (lambda: coupling_bound(0.0, 0.1, gamma=1.0, cost_max=1.0), "gamma"),
         (lambda: coupling_bound(0.0, 0.1, gamma=0.9, cost_max=-1.0), "cost_max"),
