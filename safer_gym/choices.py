@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TypeVar
 
+from safer_gym.domains import shown
+
 T = TypeVar("T", bound=str)
+LONGEST = 100
+"""Characters of a value that a near choice is sought for."""
 
 
 def choose(argument: str, value: object, options: Iterable[T]) -> T:
@@ -23,10 +27,11 @@ def choose(argument: str, value: object, options: Iterable[T]) -> T:
     """
     options = tuple(options)
     for option in options:
-        if value == option:
+        if isinstance(value, str) and value == option:
             return option
-    near = get_close_matches(str(value), options, n=1, cutoff=0.5)
+    text = value if isinstance(value, str) else ""
+    near = get_close_matches(text[:LONGEST], options, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(
-        f"{argument} must be one of {', '.join(map(repr, options))}; got {value!r}.{hint}"
+        f"{argument} must be one of {', '.join(map(repr, options))}; got {shown(value)}.{hint}"
     )

@@ -15,7 +15,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import torch
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class Domain:
 
 
 _END = float(np.finfo(float).max)
+ANY_NUMBER = Domain("a number or an infinity")
 NUMBER = Domain("a finite number", low=-_END, high=_END)
 POSITIVE = Domain("a finite number > 0", above=0.0, high=_END)
 NOT_NEGATIVE = Domain("a finite number >= 0", low=0.0, high=_END)
@@ -120,8 +120,9 @@ def _is_of(kind: type, value: Any) -> bool:
 
 def _array_of(value: Any) -> np.ndarray | None:
     """The numbers of a value; None where it holds something else."""
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().double().numpy() if value.dtype != torch.bool else None
+    if hasattr(value, "detach"):  # a tensor; this module does without torch
+        value = value.detach().cpu()
+        value = value.numpy() if str(value.dtype) == "torch.bool" else value.double().numpy()
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError):

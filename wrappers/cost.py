@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 
+from safer_gym.domains import FLAG, require
 from safer_gym.wrappers.adapters.safety_gymnasium import five_values
 from safer_gym.wrappers.cost_budget import CostBudget
 from safer_gym.wrappers.cost_source import Constraint, CostReading, CostSource, Reducer
@@ -78,6 +79,7 @@ class CostTracker(gym.Wrapper, RecordConstructorArgs):
         self._budget = CostBudget(budget, terminate=terminate_at_budget, observe=observe_budget)
         if observe_budget:
             self.observation_space = self._budget.extended_space(env.observation_space)
+        require(FLAG, record_episode=record_episode)
         self._record_episode = record_episode
         self._obs: Any = None
         self.episode_cost, self._return, self._length = 0.0, 0.0, 0

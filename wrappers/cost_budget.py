@@ -9,6 +9,8 @@ import numpy as np
 from gymnasium import Space, spaces
 from numpy.typing import NDArray
 
+from safer_gym.domains import FLAG, NOT_NEGATIVE, require
+
 
 class CostBudget:
     """How much an episode may cost.
@@ -24,8 +26,8 @@ class CostBudget:
     """
 
     def __init__(self, limit: float | None, *, terminate: bool, observe: bool) -> None:
-        if limit is not None and not (math.isfinite(limit) and limit >= 0):
-            raise ValueError(f"budget must be a finite number, at least 0; got {limit}.")
+        require(NOT_NEGATIVE.or_none, budget=limit)
+        require(FLAG, terminate_at_budget=terminate, observe_budget=observe)
         if limit is None and (terminate or observe):
             wish = "terminate_at_budget" if terminate else "observe_budget"
             raise ValueError(f"{wish}=True needs a budget; got budget=None.")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from safer_gym.choices import choose
+from safer_gym.domains import FLAG, require
 
 CostFunction = Callable[[Any, Any, Any, Mapping[str, Any]], Any]
 """(obs, action, next_obs, info) to a cost: a number, a vector, or a dict of numbers."""
@@ -73,6 +74,7 @@ class CostSource:
     ) -> None:
         self._constraints = _constraints(cost)
         self._reduce = _reducer(reduce)
+        require(FLAG, strict=strict)
         self._strict = strict
         self._warned = False
 

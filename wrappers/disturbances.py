@@ -13,6 +13,8 @@ import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import ArrayLike, NDArray
 
+from safer_gym.domains import NOT_NEGATIVE, require_array
+
 HINT = (
     "wrap it in safer_gym.wrappers.ActionDisturbance or ForceDisturbance, or give its class a Box "
     "disturbance_space and a method disturb(d)"
@@ -105,6 +107,7 @@ def box_of(bound: ArrayLike, shape: tuple[int, ...]) -> gym.spaces.Box:
     Raises:
         ValueError: a bound that is negative, not finite or of another shape.
     """
+    require_array(NOT_NEGATIVE, bound=bound)
     array = np.asarray(bound, dtype=np.float32)
     try:
         high = np.broadcast_to(array, shape).astype(np.float32)
@@ -112,6 +115,5 @@ def box_of(bound: ArrayLike, shape: tuple[int, ...]) -> gym.spaces.Box:
         raise ValueError(
             f"bound must be a number or have the shape {shape}; got shape {array.shape}"
         ) from None
-    if not (np.isfinite(high).all() and (high >= 0).all()):
-        raise ValueError(f"bound must be finite and >= 0; got {bound!r}")
+    require_array(NOT_NEGATIVE, bound=high)  # it may be too large for float32
     return gym.spaces.Box(-high, high, dtype=np.float32)

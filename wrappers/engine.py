@@ -20,6 +20,7 @@ from safer_gym.attacks import traits_of
 from safer_gym.attacks.channels import ChannelRows
 from safer_gym.attacks.verify import verify_inside
 from safer_gym.balls import LpBall
+from safer_gym.domains import AT_LEAST_ONE, SEED, SHARE, require
 from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, AttackResult, Channel, Victim
 from safer_gym.wrappers.action_rows import action_rows
@@ -82,10 +83,11 @@ class AdversaryEngine:
         self.largest = float((raw / self.unit).max())
         self.ball = make_ball(self.layout, options["norm"], raw)
         self.schedule = make_schedule(schedule) if isinstance(schedule, str) else schedule
-        self.every = _positive("every", options["every"])
+        require(AT_LEAST_ONE, every=options["every"])
+        require(AT_LEAST_ONE.or_none, total_steps=options["total_steps"])
+        require(SEED.or_none, seed=options["seed"])
+        self.every, self.total_steps = options["every"], options["total_steps"]
         self.mask, self.seed = options["mask"], options["seed"]
-        total = options["total_steps"]
-        self.total_steps = None if total is None else _positive("total_steps", total)
         self.steps_taken, self.n_envs = 0, n_envs
         self.progress = 0.0
         self.step_of_row = [0] * n_envs
@@ -110,8 +112,7 @@ class AdversaryEngine:
 
     def set_progress(self, progress: float) -> None:
         """Where the schedule stands, in [0, 1]; replaces counting towards `total_steps`."""
-        if not 0 <= progress <= 1:
-            raise ValueError(f"progress must lie in [0, 1]; got {progress!r}")
+        require(SHARE, progress=progress)
         self.progress, self.total_steps = float(progress), None
 
     def count_step(self) -> None:
@@ -316,9 +317,3 @@ def _absent(name: str) -> Victim:
 
 def _keys_of(eps: Any, keys: Iterable[str] | None) -> Iterable[str] | None:
     return list(eps) if keys is None and isinstance(eps, dict) else keys
-
-
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1; got {value!r}")
-    return int(value)

@@ -10,6 +10,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
+from safer_gym.domains import NOT_NEGATIVE, require_array
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.normaliser import Normaliser
 
@@ -36,7 +37,7 @@ def radius(layout: ObsLayout, eps: Any, unit: np.ndarray) -> np.ndarray:
     else:
         by_key = dict.fromkeys(attacked, eps)
     for value in by_key.values():
-        _check(value)
+        require_array(NOT_NEGATIVE, eps=value)
     return layout.lay_out(by_key, 0.0) * unit
 
 
@@ -65,15 +66,6 @@ def make_ball(layout: ObsLayout, norm: str, raw: np.ndarray) -> LpBall:
     high = layout.lay_out({key: box.high for key, box in spaces.items()}, np.inf)
     same = raw.size > 0 and bool((raw == raw.flat[0]).all())
     return LpBall.of(norm, float(raw.flat[0]) if same else raw, low.copy(), high.copy())
-
-
-def _check(value: Any) -> None:
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise TypeError(f"eps must be a number or an array of numbers; got {value!r}") from None
-    if not np.isfinite(array).all() or (array < 0).any():
-        raise ValueError(f"eps must be finite and >= 0; got {value!r}")
 
 
 def _range_of(layout: ObsLayout) -> dict[str, Any]:

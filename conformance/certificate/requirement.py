@@ -7,7 +7,6 @@ Requirement.parse("P(cost > 5) <= 0.1 at action eps = 0.1 under attacks")
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, cast
 
 from safer_gym.choices import choose
+from safer_gym.domains import NOT_NEGATIVE, PROBABILITY, SHARE, require
 from safer_gym.types import CHANNELS, Channel
 
 Scope = Literal["attacks", "every"]
@@ -88,24 +88,24 @@ class Requirement:
             default: Mode = "stochastic" if self.scope == "every" else "deterministic"
             object.__setattr__(self, "mode", default)
         choose("mode", self.mode, MODES)
-        _check("eps", self.eps, 0.0, math.inf)
-        _check("confidence", self.confidence, 0.0, 1.0, open_ends=True)
+        require(NOT_NEGATIVE, eps=self.eps)
+        require(PROBABILITY, confidence=self.confidence)
 
     def _settle_metric(self) -> None:
         if self.rate is not None and self.mean is not None:
             raise ValueError("a requirement bounds rate or mean, got both")
         if self.mean is not None:
-            _check("mean", self.mean, 0.0, math.inf)
+            require(NOT_NEGATIVE, mean=self.mean)
         elif self.limit is None:
             raise ValueError("a requirement needs a limit (with a rate), or a mean; got neither")
         elif self.rate is None:
             object.__setattr__(self, "rate", 0.05)
         if self.rate is not None:
-            _check("rate", self.rate, 0.0, 1.0)
+            require(SHARE, rate=self.rate)
             if self.limit is None:
                 raise ValueError("a requirement with a rate needs a limit; got None")
         if self.limit is not None:
-            _check("limit", self.limit, 0.0, math.inf)
+            require(NOT_NEGATIVE, limit=self.limit)
 
     @property
     def metric(self) -> Metric:
@@ -198,12 +198,3 @@ def _parts(text: str) -> dict[str, str] | None:
         found, rest = {**found, **match.groupdict()}, rest[match.end() :]
     told = {name: value for name, value in found.items() if value is not None}
     return told if "eps" in told else None
-
-
-def _check(name: str, value: Any, low: float, high: float, *, open_ends: bool = False) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    inside = low < value < high if open_ends else low <= value <= high
-    if not (inside and math.isfinite(value)):
-        ends = f"({low:g}, {high:g})" if open_ends else f"[{low:g}, {high:g}]"
-        raise ValueError(f"{name} must be in {ends}, got {value!r}")

@@ -22,6 +22,7 @@ from safer_gym.conformance.certify.run import Certification, Settings
 from safer_gym.conformance.certify.seeds import SPAN, start_of
 from safer_gym.conformance.certify.subject import make_subject
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
+from safer_gym.domains import AT_LEAST_ONE, NUMBER, require
 from safer_gym.types import Attack, Channel
 
 DEFAULT_EPISODES = 200
@@ -119,22 +120,22 @@ def certify(
         check_modes(requirements, modes)
         modes = ("stochastic",)
     plan = make_plan(requirements, eps=eps, limit=limit, modes=modes, delta=delta, channel=channel)
-    most = _count("episodes", episodes, DEFAULT_EPISODES, SPAN)
+    require(AT_LEAST_ONE, n_envs=n_envs, workers=workers)
+    require(NUMBER.or_none, limit=limit)
+    most = _count("episodes", episodes, DEFAULT_EPISODES)
     settings = Settings(
         battery=battery,
         seconds=seconds_of(budget),
         attack_episodes=most,
-        n_envs=min(_count("n_envs", n_envs, n_envs), ROWS),
-        workers=_count("workers", workers, workers),
+        n_envs=min(n_envs, ROWS),
+        workers=workers,
         seed=seed,
         start=start_of(seed),
         cache=None if cache is None else Path(cache),
         norm=norm,
         scale=None,
         device=device,
-        benign_episodes=_count(
-            "benign_episodes", benign_episodes, min(BENIGN_FACTOR * most, SPAN), SPAN
-        ),
+        benign_episodes=_count("benign_episodes", benign_episodes, min(BENIGN_FACTOR * most, SPAN)),
     )
     subject = make_subject(
         policy,
@@ -153,13 +154,11 @@ def certify(
     return Certification(plan, settings, subject, progress, started).run()
 
 
-def _count(name: str, value: int | None, default: int, most: int | None = None) -> int:
-    value = default if value is None else value
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
-    if most is not None and value > most:
+def _count(name: str, value: int | None, default: int) -> int:
+    require(AT_LEAST_ONE.or_none, **{name: value})
+    if value is not None and value > SPAN:
         raise ValueError(
-            f"{name} must be at most {most:,}, got {value!r}: a phase has so many seeds, and those "
+            f"{name} must be at most {SPAN:,}, got {value!r}: a phase has so many seeds, and those "
             "after them belong to another one"
         )
-    return value
+    return default if value is None else int(value)

@@ -7,12 +7,17 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
+import numpy as np
+
 from safer_gym.choices import choose
 from safer_gym.conformance.certificate.requirement import MODES, Metric, Mode, Requirement
+from safer_gym.domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, require, require_array, shown
 from safer_gym.types import CHANNELS, Channel
 
 DEFAULT_DELTA = 0.05
 DEFAULT_RATE = 0.05
+LONGEST = 40
+"""Characters of a budget in words."""
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -68,6 +73,8 @@ def make_plan(
     radii = tuple(sorted({*asked, *(r.eps for r in requirements)}))
     if not radii:
         raise ValueError("nothing to certify: pass a requirement, or eps and limit")
+    if isinstance(modes, str):
+        raise TypeError(f"modes must be a sequence of modes, got the str {modes!r}")
     wanted = cast(Any, modes) if modes is not None else {r.mode for r in requirements} or MODES
     chosen = tuple(mode for mode in MODES if mode in {choose("modes", m, MODES) for m in wanted})
     for r in requirements:
@@ -94,23 +101,22 @@ def seconds_of(budget: float | str | None) -> float:
     """
     if budget is None:
         return math.inf
+    seconds: Any = budget
     if isinstance(budget, str):
-        found = re.fullmatch(r"\s*([\d.]+)\s*(s|m|min|h|)\s*", budget)
-        try:
-            budget = float(found[1]) * _UNITS[found[2]] if found else math.nan
-        except ValueError:
-            budget = math.nan
-    if isinstance(budget, bool) or not budget > 0:
-        raise ValueError(f'budget must be seconds above 0, or a text like "120s"; got {budget!r}')
-    return float(budget)
+        found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(s|m|min|h|)\s*", budget[:LONGEST])
+        seconds = float(found[1]) * _UNITS[found[2]] if found else math.nan
+    try:
+        require(POSITIVE, budget=seconds)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f'budget must be seconds above 0, or a text like "120s"; got {shown(budget)}'
+        ) from None
+    return float(seconds)
 
 
 def _radii(eps: float | Sequence[float]) -> tuple[float, ...]:
-    values = (eps,) if isinstance(eps, (int, float)) else tuple(eps)
-    for value in values:
-        if isinstance(value, bool) or not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"eps must be finite numbers >= 0, got {value!r}")
-    return tuple(float(value) for value in values)
+    require_array(NOT_NEGATIVE, eps=eps)
+    return tuple(float(value) for value in np.ravel(eps))
 
 
 def _limit(requirements: Sequence[Requirement], limit: float | None) -> float:
@@ -144,8 +150,7 @@ def _delta(requirements: Sequence[Requirement], delta: float | None) -> float:
     allowed = min((r.delta for r in requirements), default=None)
     if delta is None:
         return DEFAULT_DELTA if allowed is None else allowed
-    if not 0.0 < delta < 1.0:
-        raise ValueError(f"delta must be in (0, 1), got {delta!r}")
+    require(PROBABILITY, delta=delta)
     if allowed is not None and delta > allowed * (1 + 1e-9):
         raise ValueError(
             f"delta {delta} is more than the requirements allow, {allowed:g}: their confidence "

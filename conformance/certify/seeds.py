@@ -14,6 +14,7 @@ import numpy as np
 
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.seal import UNSEALED
+from safer_gym.domains import COUNT, require
 
 Phase = Literal["search", "measure", "benign"]
 
@@ -33,8 +34,7 @@ def start_of(seed: int) -> int:
     Raises:
         ValueError: a seed that is not an integer >= 0.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be an integer >= 0, got {seed!r}")
+    require(COUNT, seed=seed)
     if seed == 0:
         return 0
     word = int(np.random.SeedSequence(int(seed)).generate_state(1, np.uint64)[0])

@@ -21,6 +21,7 @@ from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat, ball_in, moved_space, seat_in
 from safer_gym.conformance.loading.normaliser import as_normaliser
+from safer_gym.domains import NOT_NEGATIVE, require_array
 from safer_gym.types import Channel, Victim
 from safer_gym.wrappers.gate.network import check_draws, check_network
 from safer_gym.wrappers.gate.policy import admit
@@ -282,8 +283,9 @@ def _stochastic(view: PolicyView) -> tuple[Drawing | None, str]:
 def _radii(scale: Any, shape: tuple[int, ...], channel: Channel) -> Any:
     if scale is None:
         return 1.0
+    require_array(NOT_NEGATIVE, scale=scale)
     radii = np.asarray(scale, dtype=float)
-    if radii.shape != shape or not (np.isfinite(radii).all() and (radii >= 0).all()):
+    if radii.shape != shape:
         raise ValueError(
             f"scale must be {shape} numbers >= 0, one for each entry of the {channel}; got "
             f"{scale!r}"

@@ -22,6 +22,7 @@ from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import seat_in
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.loading.normaliser import normaliser_digest
+from safer_gym.domains import NOT_NEGATIVE, require_array
 from safer_gym.types import CHANNELS, Channel
 from safer_gym.wrappers.tasks import Task, find_task
 
@@ -135,8 +136,7 @@ def parse_radii(text: str) -> tuple[float, ...]:
         ValueError: not a number, or negative.
     """
     radii = parse_numbers("eps", text)
-    if any(not radius >= 0.0 for radius in radii):
-        raise ValueError(f"eps must be >= 0, got {text!r}")
+    require_array(NOT_NEGATIVE.or_none, eps=radii or None)
     return radii
 
 

@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils.env_checker import data_equivalence
 
+from safer_gym import domains
 from safer_gym.conformance.contracts.contract import refusals_named, require
 from safer_gym.wrappers.cost_source import LARGEST
 from safer_gym.wrappers.gate.global_streams import GlobalStream
@@ -56,6 +57,8 @@ def check_cost_env(
     Raises:
         ContractError: names the first clause that is broken, and how.
     """
+    domains.require(domains.SEED, seed=seed)
+    domains.require(domains.AT_LEAST_ONE, episodes=episodes, max_steps=max_steps)
     make = env if not isinstance(env, gym.Env) else lambda: env
     seeds = range(seed, seed + episodes)
     own = make()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from safer_gym import domains
 from safer_gym.conformance.contracts.contract import (
     global_randomness_untouched,
     refusals_named,
@@ -68,6 +69,8 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
     Raises:
         ContractError: names the first clause that is broken, and how.
     """
+    domains.require(domains.SEED, seed=seed)
+    domains.require(domains.AT_LEAST_ONE, rows=rows)
     with refusals_named("readable", "safer_gym.wrappers.as_victim"):
         obs, spaces = _observations(make_env, seed, rows)
         view = replace(view_of(policy), actions=spaces[1])

@@ -28,6 +28,7 @@ from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.conformance.evaluate.seat import Seat, seat_and_ball
 from safer_gym.conformance.loading.normaliser import as_normaliser
 from safer_gym.conformance.statistics import repeated_run
+from safer_gym.domains import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SEED, require, require_array
 from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.policy import admit
@@ -100,7 +101,10 @@ def evaluate(
             see `wrappers.gate.policy.admit`.
         TypeError: an observation space that is not a Box.
     """
-    _check_counts(n_episodes=n_episodes, n_envs=n_envs)
+    require(AT_LEAST_ONE, n_episodes=n_episodes, n_envs=n_envs)
+    require(AT_LEAST_ONE.or_none, max_steps=max_steps)
+    require(COUNT, traces=traces)
+    require(SEED, seed=seed)
     named = named_attacks(attacks)
     view = admitted(policy, make_env, vec_normalize, seed, device)
     assert view.admitted is not None
@@ -140,6 +144,7 @@ def evaluate(
 
 
 def _raw(eps: ArrayLike, units: str, channel: Channel, view: PolicyView) -> ArrayLike:
+    require_array(NOT_NEGATIVE, eps=eps)
     if units == "raw":
         return eps
     if channel != "observation":
@@ -195,12 +200,6 @@ def _said(progress: Progress | None) -> Callable[[str], None]:
 
 def _made(name: str) -> Attack:
     return make_attack("null" if name == NATURAL else name)
-
-
-def _check_counts(**counts: int) -> None:
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value!r}")
 
 
 def admitted(

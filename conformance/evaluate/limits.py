@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safer_gym.conformance.certificate.record import EnvironmentRecord
+from safer_gym.domains import POSITIVE, require
 
 
 class Limits(NamedTuple):
@@ -37,8 +38,7 @@ class Limits(NamedTuple):
         name = "max_step_cost"
         own = env.get_wrapper_attr(name) if env.has_wrapper_attr(name) else None
         for value in (own, max_step_cost):
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise ValueError(f"max_step_cost must be a positive number, got {value!r}")
+            require(POSITIVE.or_none, max_step_cost=value)
         if own is not None and max_step_cost is not None and max_step_cost < own:
             raise ValueError(
                 f"max_step_cost must not be below what the environment declares, {own:g}; got "

@@ -15,6 +15,7 @@ from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.sb3_format import SB3
 from safer_gym.conformance.loading.trial import act_once, tried
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
+from safer_gym.domains import FLAG, require
 from safer_gym.wrappers.policies.view import view_of
 
 
@@ -55,6 +56,7 @@ def load_policy(
         FileNotFoundError: no such file, and no packaged policy of that name.
         ModuleNotFoundError: a module or an optional dependency is missing.
     """
+    require(FLAG, trust=trust)
     name = str(source)
     if not Path(name).is_file():
         if name in packaged_policies():

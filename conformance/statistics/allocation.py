@@ -17,6 +17,7 @@ import numpy as np
 
 from safer_gym.choices import choose
 from safer_gym.conformance.statistics.bounds import check_delta
+from safer_gym.domains import FLAG, require
 
 WORST = "worst"
 """Stands for the worst attack of the battery in a `Share`."""
@@ -55,6 +56,7 @@ def allocate(
         ValueError: delta outside (0, 1), nothing to split over, a name twice or unknown.
     """
     check_delta(delta)
+    require(FLAG, every=every)
     _check_distinct(eps=eps, attacks=attacks, metrics=metrics)
     for metric in metrics:
         choose("metrics", metric, METRICS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from scipy.special import betaincinv
 
 from safer_gym.conformance.statistics.bounds import check_delta
+from safer_gym.domains import AT_LEAST_ONE, COUNT, require
 
 
 def binomial_lower(k: int, n: int, delta: float) -> float:
@@ -31,7 +32,7 @@ def binomial_upper(k: int, n: int, delta: float) -> float:
 
 def _check(k: int, n: int, delta: float) -> None:
     check_delta(delta)
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n!r}")
-    if not 0 <= k <= n:
+    require(AT_LEAST_ONE, n=n)
+    require(COUNT, k=k)
+    if k > n:
         raise ValueError(f"k must be in [0, n={n}], got {k!r}")

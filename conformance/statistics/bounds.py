@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from safer_gym.domains import POSITIVE, PROBABILITY, require
+
 Floats = NDArray[np.float64]
 
 
@@ -25,20 +27,17 @@ class Bounds(NamedTuple):
 
 def check_delta(delta: float) -> None:
     """Raise ValueError unless 0 < delta < 1."""
-    if not 0.0 < delta < 1.0:
-        raise ValueError(f"delta must be an error probability in (0, 1), got {delta!r}")
+    require(PROBABILITY, delta=delta)
 
 
 def check_level(level: float) -> None:
     """Raise ValueError unless 0 < level < 1."""
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level must be a probability in (0, 1), got {level!r}")
+    require(PROBABILITY, level=level)
 
 
 def check_values(values: ArrayLike, high: float) -> Floats:
     """`values` as a float64 vector [n], n >= 1, of numbers in [0, high]."""
-    if not (np.isfinite(high) and high > 0):
-        raise ValueError(f"high must be a positive number, got {high!r}")
+    require(POSITIVE, high=high)
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"values must be a vector of at least one number, got {array.shape}")

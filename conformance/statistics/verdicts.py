@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from safer_gym.conformance.statistics.bounds import Bounds
+from safer_gym.domains import ANY_NUMBER, require
 
 
 class Verdict(str, Enum):
@@ -36,9 +37,7 @@ def decide(lower: float, upper: float, limit: float) -> Verdict:
     Raises:
         ValueError: a bound or the limit is NaN.
     """
-    for name, value in (("lower", lower), ("upper", upper), ("limit", limit)):
-        if np.isnan(value):
-            raise ValueError(f"{name} must be a number, got {value!r}")
+    require(ANY_NUMBER, lower=lower, upper=upper, limit=limit)
     if lower > limit:
         return Verdict.FAIL
     return Verdict.PASS if upper <= limit else Verdict.INCONCLUSIVE

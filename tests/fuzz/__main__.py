@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import torch
+
 from fuzz.borders import BORDERS
 from fuzz.commands import command_inputs
 from fuzz.outcome import outcome_of

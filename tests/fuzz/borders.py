@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from agent_envs import Timed, vectorised
 from certify_toys import Line, Push, homing_network
-from fuzz.outcome import Input
-from fuzz.values import BAD, good
 from stable_baselines3.common.env_util import make_vec_env
 
+from fuzz.outcome import Input
+from fuzz.values import BAD, good
 from safer_gym import attacks, bounds, multipliers, returns, schedules, tabular, wrappers
 from safer_gym.agents import CVPO, SAFER, PPOLagrangian, SACLagrangian
 from safer_gym.agents.cvpo.options import EStepOptions, MStepOptions

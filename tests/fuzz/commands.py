@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fuzz.outcome import Input
-from fuzz.values import TEXTS
 from typer.testing import CliRunner
 
+from fuzz.outcome import Input
+from fuzz.values import TEXTS
 from safer_gym.conformance.cli.main import app
 
 MODEL = "ball-circle/safer-attacked"

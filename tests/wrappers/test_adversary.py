@@ -303,9 +303,9 @@ def test_a_policy_without_gradients_or_critic_is_told_so():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"eps": -1}, "eps must be finite"),
+        ({"eps": -1}, "eps must be a finite number"),
         ({"norm": "l3"}, "norm must be one of"),
-        ({"every": 0}, "every must be an integer >= 1"),
+        ({"every": 0}, "every must be a whole number >= 1"),
         ({"total_steps": -3}, "total_steps"),
         ({"keys": ["pos"]}, "needs a Dict"),
         ({"schedule": "liner"}, "Did you mean 'linear'"),
@@ -343,7 +343,7 @@ def test_bad_progress_and_schedule_and_attack():
     env = ObservationAdversary(PointEnv(), "uniform", eps=0.1, schedule=lambda p: 2.0)
     with pytest.raises(ValueError, match="share of eps"):
         env.reset(seed=0)
-    with pytest.raises(ValueError, match="progress must lie"):
+    with pytest.raises(ValueError, match="progress must be a number in"):
         env.set_progress(1.5)
     with pytest.raises(TypeError, match="name or an Attack"):
         ObservationAdversary(PointEnv(), 3, eps=0.1)

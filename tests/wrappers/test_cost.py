@@ -151,7 +151,7 @@ def test_only_flat_boxes_can_hold_the_budget(space):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"budget": -1.0}, "budget must be a finite number, at least 0; got -1.0"),
+        ({"budget": -1.0}, "budget must be a finite number >= 0, or None; got -1.0"),
         ({"budget": math.nan}, "budget must be a finite number"),
         ({"terminate_at_budget": True}, "terminate_at_budget=True needs a budget"),
         ({"observe_budget": True}, "observe_budget=True needs a budget"),

@@ -46,12 +46,12 @@ def test_equal_radii_make_a_scalar_ball_and_bounds_are_those_of_the_space():
 
 @pytest.mark.parametrize("eps", [-0.1, np.nan, np.inf, [0.1, -1.0]])
 def test_bad_radii(eps):
-    with pytest.raises(ValueError, match="eps must be finite and >= 0"):
+    with pytest.raises(ValueError, match="eps must be a finite number >= 0"):
         radius(BOX, eps, 1.0)
 
 
 def test_eps_of_a_wrong_kind_or_shape_or_keys():
-    with pytest.raises(TypeError, match="eps must be a number"):
+    with pytest.raises(TypeError, match="eps must be a finite number >= 0"):
         radius(BOX, "large", 1.0)
     with pytest.raises(ValueError, match=r"broadcasts to shape \(2,\)"):
         radius(BOX, [0.1, 0.2, 0.3], 1.0)

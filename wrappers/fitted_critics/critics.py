@@ -16,6 +16,7 @@ from torch import Tensor
 
 from safer_gym.attacks import WithCritics, make_attack
 from safer_gym.categorical import ExpectedValue, Sizes
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SEED, SHARE_BELOW_ONE, require
 from safer_gym.types import ActionFn, Attack, QFn
 from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.fitted_critics.fqe import QPair
@@ -89,7 +90,12 @@ def fit_critics(
     Raises:
         ValueError: for arguments out of range, and for a step without cost.
     """
-    _check(gamma, noise, n_steps=n_steps, n_envs=n_envs, updates=updates, batch_size=batch_size)
+    counts = {"n_steps": n_steps, "n_envs": n_envs, "updates": updates, "batch_size": batch_size}
+    require(AT_LEAST_ONE, **counts)
+    require(SHARE_BELOW_ONE, gamma=gamma)
+    require(NOT_NEGATIVE, noise=noise)
+    require(POSITIVE, learning_rate=learning_rate)
+    require(SEED, seed=seed)
     view, layout = _admitted(view_of(policy, vec_normalize), make_env, seed)
     acting = _acting(view, layout, attack, eps, norm, seed)
     steps = math.ceil(n_steps / n_envs)
@@ -137,8 +143,8 @@ def iterate_mc(
     Raises:
         ValueError: if rounds < 1.
     """
-    if rounds < 1:
-        raise ValueError(f"rounds must be at least 1; got {rounds!r}")
+    require(AT_LEAST_ONE, rounds=rounds)
+    require(SEED, seed=seed)
     plain, attack = make_attack("mc", **(attack_options or {})), None
     for k in range(rounds):
         critics = fit_critics(
@@ -226,13 +232,3 @@ def _acting(
             return clipped(wanted).to(wanted)
 
     return action
-
-
-def _check(gamma: float, noise: float, **counts: int) -> None:
-    if not 0 <= gamma < 1:
-        raise ValueError(f"gamma must be in [0, 1); got {gamma!r}")
-    if not noise >= 0:
-        raise ValueError(f"noise must be >= 0; got {noise!r}")
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1; got {value!r}")

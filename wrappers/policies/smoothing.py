@@ -19,6 +19,7 @@ from torch import Tensor
 from safer_gym.balls import LpBall
 from safer_gym.bounds.smoothing import smoothing_bound, smoothing_shift
 from safer_gym.bounds.steps import Steps, shifted
+from safer_gym.domains import NOT_NEGATIVE, SEED, require, require_array
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.view import PolicyView, view_of
 
@@ -39,9 +40,11 @@ class SmoothedPolicy:
     """
 
     def __init__(self, policy: Any, noise_std: ArrayLike, *, seed: int | None = None) -> None:
+        require_array(NOT_NEGATIVE, noise_std=noise_std)
+        require(SEED.or_none, seed=seed)
         self.noise_std = torch.as_tensor(np.asarray(noise_std, dtype=np.float64))
-        if not bool((self.noise_std >= 0).all()) or not bool(self.noise_std.any()):
-            raise ValueError(f"noise_std must be >= 0, and not all zero; got {noise_std!r}")
+        if not bool(self.noise_std.any()):
+            raise ValueError(f"noise_std must not be zero everywhere; got {noise_std!r}")
         self.inside = view_of(policy)
         """The policy inside, with its normaliser."""
         self.base: Victim = self.inside.victim()

@@ -15,6 +15,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor, nn
 
+from safer_gym.domains import FLAG, require
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.modes import as_found
 from safer_gym.wrappers.policies.normaliser import (
@@ -148,6 +149,7 @@ def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> Po
     if copy is None:
         return PolicyView(inner)
     _check_one(own, copy)
+    require(FLAG, live=live)
     view = PolicyView(inner, given if live else copy)
     if view.observation_space is not None:
         check_fits(copy, view.observation_space)

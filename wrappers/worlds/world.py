@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from safer_gym.choices import choose
+from safer_gym.domains import NOT_NEGATIVE, require
 
 Floats = NDArray[np.float64]
 
@@ -50,8 +51,7 @@ class World(gym.Env, ABC):
     n_observations: ClassVar[int]
 
     def __init__(self, bound: float = 1.0, render_mode: str | None = None) -> None:
-        if not 0 <= bound < np.inf:
-            raise ValueError(f"bound must be a finite number >= 0; got {bound!r}")
+        require(NOT_NEGATIVE, bound=bound)
         if render_mode is not None:
             choose("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode

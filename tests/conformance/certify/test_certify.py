@@ -288,7 +288,7 @@ def test_observation_noise_on_request_is_smoothing() -> None:
         (homing_network(), {"action_noise": -0.1}, "action_noise must be"),
         (homing_network(), {"action_noise": float("nan")}, "action_noise must be"),
         (homing_network(), {"action_noise": [0.1, 0.2]}, "one number or 1"),
-        (homing_network(), {"observation_noise": 0.0}, "observation_noise must be"),
+        (homing_network(), {"observation_noise": 0.0}, "observation_noise must not be zero"),
         (homing_network(), {"action_noise": 0.1, "observation_noise": 0.1}, "not both"),
         (homing_network(), {"action_noise": 0.1, "modes": ["deterministic"]}, "no deterministic"),
         (

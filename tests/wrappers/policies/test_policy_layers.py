@@ -160,7 +160,7 @@ def test_constant_noise_instead_of_the_policys_own() -> None:
     assert (instead.scale.lower == 0.3).all()
     assert (noisy.distribution(obs).scale == 0.3).all()
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="std must be positive"):
+        with pytest.raises(ValueError, match="std must be a finite number > 0"):
             with_constant_noise(layers, wrong)
 
 
