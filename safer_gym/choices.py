@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TypeVar
-
-from safer_gym.domains import shown
 
 T = TypeVar("T", bound=str)
 LONGEST = 100
@@ -32,6 +31,5 @@ def choose(argument: str, value: object, options: Iterable[T]) -> T:
     text = value if isinstance(value, str) else ""
     near = get_close_matches(text[:LONGEST], options, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"{argument} must be one of {', '.join(map(repr, options))}; got {shown(value)}.{hint}"
-    )
+    known, came = ", ".join(map(repr, options)), reprlib.repr(value)
+    raise ValueError(f"{argument} must be one of {known}; got {came}.{hint}")

@@ -364,7 +364,8 @@ PPO = kinds(
     gains="pid_gains",
     seed="seed",
     radii="eps",
-    name="cost_advantage cost_surrogate cost_bootstrap reward_aggregation cost_aggregation collection_attack regulariser regulariser_distance norm eps_schedule missing_cost",
+    name="cost_advantage cost_surrogate cost_bootstrap reward_aggregation cost_aggregation "
+    "collection_attack regulariser regulariser_distance norm eps_schedule missing_cost",
     flag="normalize_advantage",
 )
 

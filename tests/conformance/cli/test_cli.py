@@ -144,11 +144,11 @@ def test_max_cost_is_a_gate(max_cost: str, expected: int) -> None:
         (["evaluate", "ball-circle/safer-attacked", "--attacks", ","], "at least one"),
         (
             ["evaluate", "ball-circle/safer-attacked", "--eps", "-1"],
-            "eps must be a finite number >= 0",
+            "eps must be a finite",
         ),
         (
             ["evaluate", "ball-circle/safer-attacked", "--eps", "nan"],
-            "eps must be a finite number >= 0",
+            "eps must be a finite",
         ),
         (["evaluate", "ball-circle/safer-attacked", "--eps", "x"], "0.01,0.05"),
         (["evaluate", "ball-circle/safer-attacked", "--norm", "3"], "'linf'"),

@@ -80,7 +80,7 @@ def test_action_noise_is_what_one_adds_to_a_prediction(name: str, std: Any) -> N
 def test_action_noise_needs_a_network_and_a_deviation() -> None:
     with pytest.raises(NotCoveredError, match="function"):
         noisy_policy(lambda obs: obs, 0.3)
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match="> 0"):
         noisy_policy(made("PPO"), 0.0)
 
 
