@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import torch
 from gymnasium import spaces
@@ -13,15 +12,13 @@ from stable_baselines3.common.torch_layers import (
     CombinedExtractor,
     FlattenExtractor,
     NatureCNN,
-    get_actor_critic_arch,
 )
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from safer_gym.agents.networks.actors import GaussianActor
 from safer_gym.agents.networks.critics import QEnsemble
-
-Net = TypeVar("Net", bound=nn.Module)
+from safer_gym.agents.networks.spec import ActorCritics, Net
 
 
 class ConstrainedPolicy(BasePolicy):
@@ -36,6 +33,9 @@ class ConstrainedPolicy(BasePolicy):
     actor: GaussianActor
     critic: QEnsemble
     cost_critic: QEnsemble
+    actor_target: GaussianActor
+    critic_target: QEnsemble
+    cost_critic_target: QEnsemble
     default_extractor: ClassVar[type[BaseFeaturesExtractor]] = FlattenExtractor
 
     def __init__(
@@ -73,48 +73,16 @@ class ConstrainedPolicy(BasePolicy):
         self.n_critics, self.n_cost_critics = n_critics, n_cost_critics
         self.share_features_extractor = share_features_extractor
         self.actor_kwargs = dict(actor_kwargs or {})
-        self._build(lr_schedule)
+        self._spec().build_on(self, lr_schedule(1))
 
-    def _net_kwargs(self, net_arch: list[int], extractor: BaseFeaturesExtractor | None) -> dict:
-        own = {
-            "observation_space": self.observation_space,
-            "action_space": self.action_space,
-            "net_arch": net_arch,
-            "activation_fn": self.activation_fn,
-            "normalize_images": self.normalize_images,
-        }
-        return self._update_features_extractor(own, extractor)
-
-    def _make_critic(self, n_critics: int, extractor: BaseFeaturesExtractor | None) -> QEnsemble:
-        _, critic_arch = get_actor_critic_arch(self.net_arch)
-        kwargs = self._net_kwargs(critic_arch, extractor)
-        kwargs |= {"n_critics": n_critics}
-        kwargs |= {"share_features_extractor": extractor is not None}
-        return QEnsemble(**kwargs).to(self.device)
-
-    def _build(self, lr_schedule: Schedule) -> None:
-        actor_arch, _ = get_actor_critic_arch(self.net_arch)
-        kwargs = self._net_kwargs(actor_arch, None) | self.actor_kwargs
-        self.actor = GaussianActor(**kwargs).to(self.device)
-        shared = self.actor.features_extractor if self.share_features_extractor else None
-        self.critic = self._make_critic(self.n_critics, shared)
-        self.cost_critic = self._make_critic(self.n_cost_critics, shared)
-        self.actor_target = _frozen(self.actor)
-        self.critic_target = _frozen(self.critic)
-        self.cost_critic_target = _frozen(self.cost_critic)
-        for net in (self.actor, self.critic, self.cost_critic):
-            own = [
-                weight
-                for name, weight in net.named_parameters()
-                if net is self.actor or shared is None or "features_extractor" not in name
-            ]
-            net.optimizer = self._make_optimizer(own, lr_schedule(1))
-
-    def _make_optimizer(self, weights: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
-        options: dict[str, Any] = {"lr": rate} | self.optimizer_kwargs
-        if self.optimizer_class is torch.optim.Adam:  # one pass over all weights, not ten
-            options = {"fused": True} | options
-        return self.optimizer_class(weights, **options)
+    def _spec(self) -> ActorCritics:
+        return ActorCritics(
+            actors={"actor": Net(GaussianActor, self.actor_kwargs)},
+            critics={
+                "critic": Net(QEnsemble, {"n_critics": self.n_critics}),
+                "cost_critic": Net(QEnsemble, {"n_critics": self.n_cost_critics}),
+            },
+        )
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = ["net_arch", "activation_fn", "n_critics", "n_cost_critics", "actor_kwargs"]
@@ -152,11 +120,3 @@ class MultiInputPolicy(ConstrainedPolicy):
 
 
 MlpPolicy = ConstrainedPolicy
-
-
-def _frozen(net: Net) -> Net:
-    """A copy that no gradient reaches."""
-    twin = deepcopy(net)
-    twin.requires_grad_(False)
-    twin.train(False)
-    return twin

@@ -13,12 +13,12 @@ from stable_baselines3.common.torch_layers import (
     CombinedExtractor,
     NatureCNN,
     create_mlp,
-    get_actor_critic_arch,
 )
-from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
 from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
+from safer_gym.agents.networks.spec import ActorCritics, Net
 from safer_gym.divergences import gaussian_log_prob, sample_gaussian
 
 
@@ -73,20 +73,11 @@ class ActorValues(_Base):
 
     state_values: StateValues
 
-    def _build(self, lr_schedule: Schedule) -> None:
+    def _spec(self) -> ActorCritics:
         self.actor_kwargs = {"covariance": "constant"} | self.actor_kwargs
-        super()._build(lr_schedule)
-        shared = self.actor.features_extractor if self.share_features_extractor else None
-        _, value_arch = get_actor_critic_arch(self.net_arch)
-        kwargs = self._net_kwargs(value_arch, shared)
-        kwargs |= {"share_features_extractor": shared is not None}
-        self.state_values = StateValues(**kwargs).to(self.device)
-        own = [
-            weight
-            for name, weight in self.state_values.named_parameters()
-            if shared is None or not name.startswith("features_extractor")
-        ]
-        self.state_values.optimizer = self._make_optimizer(own, lr_schedule(1))
+        spec = super()._spec()
+        values = {"state_values": Net(StateValues, has_target=False)}
+        return spec._replace(critics={**spec.critics, **values})
 
     def forward(  # type: ignore[override]
         self, obs: PyTorchObs, deterministic: bool = False
