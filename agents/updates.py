@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
-from stable_baselines3.common.policies import BaseModel
 from torch import Tensor
 
 from safer_gym.agents.data.buffers import CostSamples
@@ -112,7 +111,7 @@ def fit_critic(
         loss = td_loss(net.values(data.observations, data.actions), target)
         net.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-    _step(name, net, loss, max_grad_norm)
+    take_step(name, net, loss, max_grad_norm)
     return loss.detach()
 
 
@@ -132,14 +131,19 @@ def _set_gradients(net: QEnsemble, activation: str, data: CostSamples, target: T
     return gap.square().sum() / len(target)
 
 
-def descend(name: str, loss: Tensor, net: BaseModel, max_grad_norm: float | None) -> None:
+def descend(name: str, loss: Tensor, net: Any, max_grad_norm: float | None) -> None:
     """One step of a network's own optimiser. Raises as `fit_critic` does."""
     net.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    _step(name, net, loss, max_grad_norm)
+    take_step(name, net, loss, max_grad_norm)
 
 
-def _step(name: str, net: BaseModel, loss: Tensor, max_grad_norm: float | None) -> None:
+def take_step(name: str, net: Any, loss: Tensor, max_grad_norm: float | None) -> None:
+    """One step of a network's own optimiser by the gradients it has. Raises as `fit_critic` does.
+
+    Args:
+        loss: whose gradients they are.
+    """
     # Not net.parameters(): a shared extractor belongs to the actor alone.
     own = net.optimizer.param_groups[0]["params"]
     require_finite_loss(name, loss, own)

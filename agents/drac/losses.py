@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 
 class Split(NamedTuple):
@@ -67,56 +66,57 @@ def task_target(
     return rewards + discounts * (1 - terminated) * (next_value + next_entropy)
 
 
-def critic_loss(values: Tensor, target: Tensor) -> Tensor:
-    """The sum over critics [K, B] of the mean squared distance to a target [B]."""
-    return mse_loss(values, target.expand_as(values), reduction="sum") / values.shape[-1]
-
-
 def inside_set(safety_values: Tensor, margin: float = 0.0) -> Tensor:
     """Where Q_h(x, pi_h(x), mu_h(x)) is at least the margin, bool [B]; no gradient goes through."""
     return safety_values.detach() >= margin
 
 
-def task_policy_loss(
-    penalty: Tensor, q: Tensor, q_safety: Tensor, lam: Tensor, inside: Tensor
-) -> Tensor:
-    """Step 4 of dual policy iteration as a loss; ours.
-
-    Inside: alpha log pi - (Q + lambda Q_h) / (1 + lambda). Outside: alpha log pi - Q_h.
+def split_policy_loss(inside: Tensor, within: Tensor, outside: Tensor) -> Tensor:
+    """Step 4 of dual policy iteration as a loss: `within` the set one thing, `outside` another.
 
     Args:
-        penalty: alpha log pi(u | x) [B].
+        inside: see `inside_set` [B].
+        within: alpha log pi minus the Lagrangian [B].
+        outside: alpha log pi - Q_h, or the distance to the safety policy [B].
+    """
+    return torch.where(inside, within, outside).mean()
+
+
+def lagrangian(q: Tensor, q_safety: Tensor, lam: Tensor) -> Tensor:
+    """(Q + lambda Q_h) / (1 + lambda), [B]; ours.
+
+    Args:
         q: Q(x, u, mu(x)) [B].
         q_safety: Q_h(x, u, mu_h(x)) [B].
-        lam: lambda(x), whose gradient is not followed [B].
-        inside: see `inside_set` [B].
+        lam: lambda(x), whose gradient is not followed; [B] or [].
     """
     lam = lam.detach()
-    within = (q + lam * q_safety) / (1 + lam)
-    return (penalty - torch.where(inside, within, q_safety)).mean()
+    return (q + lam * q_safety) / (1 + lam)
 
 
-def augmented_policy_loss(
-    penalty: Tensor, q: Tensor, q_safety: Tensor, lam: Tensor, rho: float
-) -> Tensor:
-    """MADAC's augmented Lagrangian: alpha log pi - Q + (relu(lam - rho Q_h)^2 - lam^2) / (2 rho).
+def augmented_lagrangian(q: Tensor, q_safety: Tensor, lam: Tensor, rho: float) -> Tensor:
+    """MADAC's: Q - (relu(lam - rho Q_h)^2 - lam^2) / (2 rho), [B].
 
     Args:
-        penalty, q, q_safety: see `task_policy_loss` [B].
+        q, q_safety: see `lagrangian` [B].
         lam: one multiplier, [].
         rho: weight of the square.
     """
     lam = lam.detach()
-    constraint = ((lam - rho * q_safety).relu().square() - lam.square()) / (2 * rho)
-    return (penalty - q + constraint).mean()
+    return q - ((lam - rho * q_safety).relu().square() - lam.square()) / (2 * rho)
+
+
+def imitation(control: Tensor, safe_control: Tensor) -> Tensor:
+    """The mean squared distance of controls [B, A] in units of their range, [B]. An option."""
+    return ((control - safe_control.detach()) / 2).square().mean(-1)
 
 
 def augmented_multiplier(
-    lam: float, q_safety: Tensor, rho: float, rate: float, cap: float
-) -> float:
+    lam: Tensor, q_safety: Tensor, rho: float, rate: float, cap: float
+) -> Tensor:
     """The next lam: lam + rate / rho (mean relu(lam - rho Q_h) - lam), in [0, cap]."""
-    step = float((lam - rho * q_safety.detach()).relu().mean()) - lam
-    return min(max(lam + rate / rho * step, 0.0), cap)
+    step = (lam - rho * q_safety.detach()).relu().mean() - lam
+    return (lam + rate / rho * step).clamp(0.0, cap)
 
 
 def split_multiplier_loss(lam: Tensor, q_safety: Tensor, inside: Tensor, cap: float) -> Split:

@@ -11,14 +11,15 @@ from torch import Tensor
 from safer_gym.agents.drac.losses import (
     annealed,
     ascent_multiplier_loss,
+    augmented_lagrangian,
     augmented_multiplier,
-    augmented_policy_loss,
     clamped_safety_target,
-    critic_loss,
+    imitation,
     inside_set,
+    lagrangian,
     safety_target,
     split_multiplier_loss,
-    task_policy_loss,
+    split_policy_loss,
     task_target,
 )
 from safer_gym.tabular.games import make_game, safety_operator
@@ -86,12 +87,6 @@ def test_the_task_target_stops_at_a_true_end() -> None:
     torch.testing.assert_close(found[::2], (rewards + 0.9 * (value + entropy))[::2])
 
 
-def test_the_critics_losses_add_up() -> None:
-    values, target = numbers(1, 2, 8), numbers(2, 8)
-    each = [(row - target).square().mean() for row in values]
-    torch.testing.assert_close(critic_loss(values, target), sum(each, torch.tensor(0.0)))
-
-
 def leaves(seed: int, n: int = 16) -> list[Tensor]:
     return [row.clone().requires_grad_(True) for row in numbers(seed, 3, n)]
 
@@ -103,7 +98,8 @@ def test_the_task_policy_follows_reward_inside_and_safety_alone_outside(
     penalty, q, q_safety = leaves(seed)
     lam = torch.full((16,), multiplier, dtype=torch.float64, requires_grad=True)
     inside = numbers(seed + 1, 16) > 0
-    task_policy_loss(penalty, q, q_safety, lam, inside).backward()
+    within = penalty - lagrangian(q, q_safety, lam)
+    split_policy_loss(inside, within, penalty - q_safety).backward()
     assert lam.grad is None
     assert q.grad is not None
     assert q_safety.grad is not None
@@ -162,19 +158,32 @@ def test_plain_ascent_rises_where_violated_and_falls_elsewhere(seed: int) -> Non
 def test_the_augmented_lagrangian_counts_violations_and_no_slack() -> None:
     penalty = torch.zeros(4, dtype=torch.float64)
     q_safety = torch.tensor([-1.0, -0.1, 0.1, 9.0], dtype=torch.float64, requires_grad=True)
-    augmented_policy_loss(penalty, penalty, q_safety, torch.tensor(0.5), rho=10.0).backward()
+    augmented_lagrangian(penalty, q_safety, torch.tensor(0.5), rho=10.0).mean().backward()
     assert q_safety.grad is not None
     # relu(lam - rho c): far inside the constraint pulls no more.
     torch.testing.assert_close(
-        -4 * q_safety.grad, torch.tensor([10.5, 1.5, 0.0, 0.0], dtype=torch.float64)
+        4 * q_safety.grad, torch.tensor([10.5, 1.5, 0.0, 0.0], dtype=torch.float64)
     )
 
 
 def test_the_augmented_multiplier_settles_at_no_violation() -> None:
-    assert augmented_multiplier(1.0, torch.tensor([-1.0]), 10.0, 0.2, 1500.0) > 1.0
-    assert augmented_multiplier(1.0, torch.tensor([9.0]), 10.0, 0.2, 1500.0) < 1.0
-    assert augmented_multiplier(0.0, torch.tensor([9.0]), 10.0, 0.2, 1500.0) == 0.0
-    assert augmented_multiplier(1499.9, torch.tensor([-1e6]), 10.0, 0.2, 1500.0) == 1500.0
+    def following(lam: float, value: float) -> float:
+        return float(augmented_multiplier(torch.tensor(lam), torch.tensor([value]), 10, 0.2, 1500))
+
+    assert following(1.0, -1.0) > 1.0
+    assert following(1.0, 9.0) < 1.0
+    assert following(0.0, 9.0) == 0.0
+    assert following(1499.9, -1e6) == 1500.0
+
+
+def test_imitation_pulls_the_task_policy_alone() -> None:
+    control, safe = numbers(0, 2, 4, 3).clamp(-1, 1).requires_grad_(True)
+    found = imitation(control, safe)
+    assert ((found >= 0) & (found <= 1)).all()
+    assert (imitation(safe, safe) == 0).all()
+    by_control, by_safe = torch.autograd.grad(found.sum(), (control, safe), allow_unused=True)
+    assert by_safe is None
+    assert ((by_control * (control - safe)) >= 0).all()
 
 
 @given(st.floats(0, 1))

@@ -1,0 +1,145 @@
+"""DRAC's options, in groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safer_gym.agents.arguments import (
+    require_count,
+    require_not_negative,
+    require_positive,
+    require_share,
+)
+from safer_gym.choices import choose
+
+TARGETS = ("standard", "clamped")
+OUTSIDE = ("maximise", "imitate")
+CONSTRAINTS = ("network", "scalar", "augmented", "none")
+MULTIPLIER_LOSSES = ("split", "ascent")
+
+
+@dataclass(frozen=True)
+class SafetyOptions:
+    """How Q_h and the safety policy learn, and what the task policy does outside of the set.
+
+    Args:
+        safety_policy: False ties pi_h to pi: an ablation, and RAC.
+        safety_discount_start, safety_discount: g_h rises from the first to the second. Unless it
+            ends close to 1, the learned set is too large (docs/drac.md).
+        anneal_share: share of training over which it rises.
+        safety_target: "standard", (1 - g_h) h + g_h min{h, V_h(x')}, or "clamped" (MADAC's).
+        outside: what the task policy does outside of the learned set: "maximise" Q_h, or
+            "imitate" the safety policy (MADAC's).
+        region_margin: the set is where V_h is at least this.
+    """
+
+    safety_policy: bool = True
+    safety_discount_start: float = 0.9
+    safety_discount: float = 0.999
+    anneal_share: float = 0.5
+    safety_target: str = "standard"
+    outside: str = "maximise"
+    region_margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_share(
+            safety_discount_start=self.safety_discount_start,
+            safety_discount=self.safety_discount,
+            anneal_share=self.anneal_share,
+        )
+        choose("safety_target", self.safety_target, TARGETS)
+        choose("outside", self.outside, OUTSIDE)
+
+
+@dataclass(frozen=True)
+class MultiplierOptions:
+    """How the task policy is held to Q_h >= 0.
+
+    Args:
+        constraint: a multiplier "network" lambda(x), one "scalar", MADAC's "augmented" Lagrangian
+            with one multiplier, or "none": the constraint is ignored (RSAC).
+        multiplier_loss: "split", L_A + L_B by our reading, where inside of the set lambda ascends
+            and outside it goes to `max_lam`; or "ascent" (RCRL's), where every state counts as
+            inside.
+        max_lam: bound of lambda.
+        multiplier_lr: its learning rate; None follows `learning_rate`.
+        multiplier_delay: updates from one step of lambda to the next.
+        constraint_margin: the task policy is held to Q_h >= this.
+        rho, augmented_rate: weight of the square in the augmented Lagrangian; how fast its
+            multiplier moves.
+    """
+
+    constraint: str = "network"
+    multiplier_loss: str = "split"
+    max_lam: float = 20.0
+    multiplier_lr: float | None = None
+    multiplier_delay: int = 4
+    constraint_margin: float = 0.0
+    rho: float = 10.0
+    augmented_rate: float = 0.2
+
+    def __post_init__(self) -> None:
+        choose("constraint", self.constraint, CONSTRAINTS)
+        choose("multiplier_loss", self.multiplier_loss, MULTIPLIER_LOSSES)
+        require_positive(
+            max_lam=self.max_lam, multiplier_delay=self.multiplier_delay, rho=self.rho
+        )
+        require_count(multiplier_delay=self.multiplier_delay)
+        require_not_negative(augmented_rate=self.augmented_rate)
+
+
+@dataclass(frozen=True)
+class CollectionOptions:
+    """Who plays an episode, and where it begins; drawn anew for each.
+
+    Args:
+        adversary_shares: shares of the episodes disturbed by mu_h, by mu, and uniformly.
+        safety_share: share of the episodes controlled by pi_h; pi has the others.
+        wide_share: share of the episodes that begin with `reset(options={"start": "wide"})`, far
+            off the policies' own distribution. Without them Q_h is never trained near the set's
+            border. An environment may ignore the option.
+        exploration_noise: standard deviation of the noise on pi_h, mu and mu_h, in [-1, 1].
+    """
+
+    adversary_shares: tuple[float, float, float] = (0.4, 0.4, 0.2)
+    safety_share: float = 0.3
+    wide_share: float = 0.5
+    exploration_noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        shares = tuple(self.adversary_shares)
+        if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+            raise ValueError(
+                "adversary_shares must be three numbers >= 0 (mu_h, mu, uniform) that add up to 1; "
+                f"got {self.adversary_shares!r}."
+            )
+        require_share(safety_share=self.safety_share, wide_share=self.wide_share)
+        require_not_negative(exploration_noise=self.exploration_noise)
+
+
+@dataclass(frozen=True)
+class UpdateOptions:
+    """How the networks learn.
+
+    Args:
+        policy_delay: updates from one step of pi to the next.
+        average: rate at which the acting players follow the learning ones.
+        ent_coef: "auto", or a fixed temperature alpha.
+        target_entropy: of pi; None is minus the number of its actions.
+        max_grad_norm: clip of each network's gradient norm; None does not clip.
+    """
+
+    policy_delay: int = 2
+    average: float = 0.05
+    ent_coef: str | float = "auto"
+    target_entropy: float | None = None
+    max_grad_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        require_positive(policy_delay=self.policy_delay)
+        require_count(policy_delay=self.policy_delay)
+        require_share(average=self.average)
+        if isinstance(self.ent_coef, str):
+            choose("ent_coef", self.ent_coef, ("auto",))
+        else:
+            require_not_negative(ent_coef=self.ent_coef)
