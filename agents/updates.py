@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from stable_baselines3.common.policies import BaseModel
 from torch import Tensor
 
 from safer_gym.agents.data.buffers import CostSamples
@@ -131,7 +132,7 @@ def _set_gradients(net: QEnsemble, activation: str, data: CostSamples, target: T
     return gap.square().sum() / len(target)
 
 
-def descend(name: str, loss: Tensor, net: Any, max_grad_norm: float | None) -> None:
+def descend(name: str, loss: Tensor, net: BaseModel, max_grad_norm: float | None) -> None:
     """One step of a network's own optimiser. Raises as `fit_critic` does."""
     net.optimizer.zero_grad(set_to_none=True)
     loss.backward()

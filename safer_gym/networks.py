@@ -128,16 +128,13 @@ class _Mlp(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
         chain: Chain = ctx.chain
         _, *parameters = ctx.saved_tensors  # raises if a weight has changed since
-        if any(ctx.needs_input_grad[2:]):
-            by_first, found = chain.learn(upstream, ctx.rows, ctx.hidden)
-        else:  # frozen weights: the inputs alone
-            by_first, found, parameters = chain.back(upstream, [*ctx.hidden, upstream]), [], []
+        by_first, found = chain.learn(upstream, ctx.rows, ctx.hidden)
         by_inputs = None
         if ctx.needs_input_grad[1]:
             by_inputs = chain.product(by_first, chain.turned[0])
             by_inputs = by_inputs if chain.single else by_inputs.sum(0)
         by_parameter = [g.view(part.shape) for g, part in zip(found, parameters, strict=True)]
-        return None, by_inputs, *(by_parameter or [None] * len(ctx.needs_input_grad[2:]))
+        return None, by_inputs, *by_parameter
 
 
 def mlp(inputs: Tensor, layers: Sequence[Layer], activation: str) -> Tensor:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from stable_baselines3.common.type_aliases import PyTorchObs
-from torch import Tensor, nn
+from torch import Tensor
 
 from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.drac.losses import (
@@ -24,10 +25,10 @@ from safer_gym.agents.drac.losses import (
 )
 from safer_gym.agents.drac.options import MultiplierOptions, SafetyOptions, UpdateOptions
 from safer_gym.agents.drac.policies import DRACPolicy
-from safer_gym.agents.networks.plain import judged
+from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.sac_lagrangian.losses import temperature_loss
 from safer_gym.agents.td import polyak
-from safer_gym.agents.updates import descend, fit_critic, take_step
+from safer_gym.agents.updates import fit_critic, take_step
 
 Record = dict[str, Tensor]
 
@@ -51,6 +52,17 @@ class Batch(NamedTuple):
         return cls(data._replace(actions=actions), h, next_h)
 
 
+class Safety(NamedTuple):
+    """What the safety players say of a batch of states."""
+
+    value: Tensor
+    """V_h(x) [B]."""
+    inside: Tensor
+    """bool [B]."""
+    move: Tensor
+    """mu_h(x) [B, D]; of width 0 without an adversary."""
+
+
 class DualIteration:
     """The update of a policy; it keeps nothing but what the policy has.
 
@@ -70,9 +82,9 @@ class DualIteration:
     ) -> None:
         self.policy, self.safety, self.multiplier, self.update = policy, safety, multiplier, update
         self.tau = tau
-        n_actions = policy.actor.mean_head.out_features
+        self._n_actions = policy.actor.mean_head.out_features
         entropy = update.target_entropy
-        self.target_entropy = float(-n_actions if entropy is None else entropy)
+        self.target_entropy = float(-self._n_actions if entropy is None else entropy)
         spec = policy.spec
         self._tracked = [
             (_weights(policy, names, ""), _weights(policy, names, "_target"), rate)
@@ -90,13 +102,14 @@ class DualIteration:
             safety_discount: the present g_h.
         """
         batch, record = Batch.of(data), {}
-        value = None
+        safety = None
         if self.policy.has_safety:
             record["safety_critic_loss"] = self.evaluate_safety(batch, safety_discount)
-            value = self.improve_safety(batch.samples.observations)
-            record |= {"safety_value": value.mean(), "inside_share": self._inside(value).float().mean()}
+            safety = self.improve_safety(batch.samples.observations)
+            record["safety_value"] = safety.value.mean()
+            record["inside_share"] = safety.inside.float().mean()
         record["critic_loss"] = self.evaluate_task(batch.samples)
-        record |= self.improve_task(batch.samples.observations, value, number)
+        record |= self.improve_task(batch.samples.observations, safety, number)
         for weights, targets, rate in self._tracked:
             polyak(weights, targets, rate)
         return record
@@ -116,29 +129,30 @@ class DualIteration:
                 target = clamped_safety_target(batch.next_h, following, ended, discount)
         return self._fit("safety critic", policy.safety_critic, data, target)
 
-    def improve_safety(self, obs: PyTorchObs) -> Tensor:
-        """Step 2: pi_h ascends Q_h(x, pi_h(x), mu_h(x)) and mu_h descends it; returns it, [B].
+    def improve_safety(self, obs: PyTorchObs) -> Safety:
+        """Step 2: pi_h ascends Q_h(x, pi_h(x), mu_h(x)) and mu_h descends it.
 
         One backward pass of the critic serves both players.
         """
-        players = self.policy.players
+        players, n_actions = self.policy.players, self._n_actions
         pair = players.safety_pair(obs)
-        value = judged(self.policy.safety_critic, obs, pair).amin(0)
-        n_actions = players.actor.mean_head.out_features
-        (slope,) = torch.autograd.grad(value.mean(), pair, retain_graph=False)
+        value = self.policy.safety_critic.values(obs, pair).amin(0)
+        (slope,) = torch.autograd.grad(value.mean(), pair)
         slope[:, :n_actions] *= -1
         movers = {
-            "safety policy": players.safety_actor,
-            "safety adversary": players.safety_adversary,
+            name: net
+            for name, net in (
+                ("safety policy", players.safety_actor),
+                ("safety adversary", players.safety_adversary),
+            )
+            if net is not None
         }
-        for net in movers.values():
-            if net is not None:
-                net.optimizer.zero_grad(set_to_none=True)
-        pair.backward(slope)
-        for name, net in movers.items():
-            if net is not None:
-                take_step(name, net, value.mean(), self.update.max_grad_norm)
-        return value.detach()
+        weights = [_own_weights(net) for net in movers.values()]
+        found = iter(torch.autograd.grad(pair, [w for own in weights for w in own], slope))
+        for (name, net), own in zip(movers.items(), weights, strict=True):
+            self._move(name, net, value.mean(), [next(found) for _ in own])
+        value = value.detach()
+        return Safety(value, self._inside(value), pair.detach()[:, n_actions:])
 
     # ------------------------------------------------------------------ the task policy
 
@@ -156,37 +170,42 @@ class DualIteration:
             target = task_target(rewards, discounts, ended, following, entropy)
         return self._fit("critic", policy.critic, data, target)
 
-    def improve_task(self, obs: PyTorchObs, value: Tensor | None, number: int) -> Record:
+    def improve_task(self, obs: PyTorchObs, safety: Safety | None, number: int) -> Record:
         """Step 4: mu descends Q; pi follows Q within the set, and safety outside of it.
 
         Args:
-            value: V_h(x) [B].
+            safety: of the states; None where there is no constraint.
             number: of the update.
         """
-        moves = number % self.update.policy_delay == 0
         control, log_prob = self.policy.actor.sample(obs)
         record = self._renew_temperature(log_prob)
-        q = self._attacked_value(obs, control, keeps_graph=moves)
+        q = self._attacked_value(obs, control)
+        moves = number % self.update.policy_delay == 0
+        renews = safety is not None and number % self.multiplier.multiplier_delay == 0
+        q_safety = None
+        if safety is not None and (moves or renews):
+            pair = torch.cat([control, safety.move], dim=1)
+            q_safety = self.policy.safety_critic.values(obs, pair).amin(0)
+            q_safety = q_safety - self.multiplier.constraint_margin
         if moves:
-            loss = self._policy_loss(obs, control, self._temperature() * log_prob, q, value)
+            penalty = self._temperature() * log_prob
+            loss = self._policy_loss(obs, control, penalty, q, safety, q_safety)
             record["actor_loss"] = self._descend("actor", self.policy.actor, loss)
-        renews = number % self.multiplier.multiplier_delay == 0
-        if value is not None and renews:
-            record |= self._renew_multiplier(obs, control.detach(), value)
+        if renews:
+            record |= self._renew_multiplier(obs, q_safety.detach(), safety.inside)
         return record
 
-    def _attacked_value(self, obs: PyTorchObs, control: Tensor, *, keeps_graph: bool) -> Tensor:
+    def _attacked_value(self, obs: PyTorchObs, control: Tensor) -> Tensor:
         """Q(x, u, mu(x)) [B], after a step of mu against it."""
-        adversary = self.policy.players.adversary
+        adversary, critic = self.policy.players.adversary, self.policy.critic
         if adversary is None:
-            return judged(self.policy.critic, obs, control).amin(0)
+            return critic.values(obs, control).amin(0)
         move = adversary(obs)
         held = move.detach().requires_grad_(True)
-        q = judged(self.policy.critic, obs, torch.cat([control, held], dim=1)).amin(0)
-        (slope,) = torch.autograd.grad(q.mean(), held, retain_graph=keeps_graph)
-        adversary.optimizer.zero_grad(set_to_none=True)
-        move.backward(slope)
-        take_step("adversary", adversary, q.mean(), self.update.max_grad_norm)
+        q = critic.values(obs, torch.cat([control, held], dim=1)).amin(0)
+        (slope,) = torch.autograd.grad(q.mean(), held, retain_graph=True)
+        own = _own_weights(adversary)
+        self._move("adversary", adversary, q.mean(), torch.autograd.grad(move, own, slope))
         return q
 
     def _policy_loss(
@@ -195,30 +214,20 @@ class DualIteration:
         control: Tensor,
         penalty: Tensor,
         q: Tensor,
-        value: Tensor | None,
+        safety: Safety | None,
+        q_safety: Tensor | None,
     ) -> Tensor:
-        if value is None:
+        if safety is None or q_safety is None:
             return (penalty - q).mean()
-        q_safety = self._safety_of(obs, control)
-        constraint = q_safety - self.multiplier.constraint_margin
         if self.multiplier.constraint == "augmented":
-            rho = self.multiplier.rho
-            gain = augmented_lagrangian(q, constraint, self.policy.lam, rho)
+            gain = augmented_lagrangian(q, q_safety, self.policy.lam, self.multiplier.rho)
         else:
-            gain = lagrangian(q, constraint, self._multiplier(obs))
+            gain = lagrangian(q, q_safety, self._multiplier(obs))
         if self.safety.outside == "maximise":
             outside = penalty - q_safety
         else:
             outside = imitation(control, self.policy.players.safety_control(obs))
-        return split_policy_loss(self._inside(value), penalty - gain, outside)
-
-    def _safety_of(self, obs: PyTorchObs, control: Tensor) -> Tensor:
-        """Q_h(x, u, mu_h(x)) [B]."""
-        adversary = self.policy.players.safety_adversary
-        with torch.no_grad():
-            move = None if adversary is None else adversary(obs)
-        pair = control if move is None else torch.cat([control, move], dim=1)
-        return judged(self.policy.safety_critic, obs, pair).amin(0)
+        return split_policy_loss(safety.inside, penalty - gain, outside)
 
     def _inside(self, value: Tensor) -> Tensor:
         """Where the constraint is one: plain ascent counts every state as inside."""
@@ -230,21 +239,18 @@ class DualIteration:
 
     def _multiplier(self, obs: PyTorchObs) -> Tensor:
         """lambda(x) [B], or one number []."""
+        is_net = self.multiplier.constraint == "network"
         with torch.no_grad():
-            is_net = self.multiplier.constraint == "network"
             lam: Tensor = self.policy.multiplier(obs) if is_net else self.policy.multiplier()
         return lam.clamp(max=self.multiplier.max_lam)
 
-    def _renew_multiplier(self, obs: PyTorchObs, control: Tensor, value: Tensor) -> Record:
-        """A step of lambda on what Q_h says of the task policy's controls."""
-        policy, options, inside = self.policy, self.multiplier, self._inside(value)
-        with torch.no_grad():
-            q_safety = self._safety_of(obs, control) - options.constraint_margin
+    def _renew_multiplier(self, obs: PyTorchObs, q_safety: Tensor, inside: Tensor) -> Record:
+        """A step of lambda on what Q_h says of the task policy's controls, [B]."""
+        policy, options = self.policy, self.multiplier
         if options.constraint == "augmented":
-            if not inside.any():
-                return {}
-            rest = (options.rho, options.augmented_rate, options.max_lam)
-            policy.lam.copy_(augmented_multiplier(policy.lam, q_safety[inside], *rest))
+            if inside.any():
+                rest = (options.rho, options.augmented_rate, options.max_lam)
+                policy.lam.copy_(augmented_multiplier(policy.lam, q_safety[inside], *rest))
             return {"lagrange_multiplier": policy.lam.clone()}
         if options.constraint == "scalar":
             lam = policy.multiplier().expand_as(q_safety)
@@ -274,12 +280,25 @@ class DualIteration:
 
     # ------------------------------------------------------------------ steps
 
-    def _fit(self, name: str, net: nn.Module, data: CostSamples, target: Tensor) -> Tensor:
+    def _fit(self, name: str, net: QEnsemble, data: CostSamples, target: Tensor) -> Tensor:
         return fit_critic(name, net, data, target, self.update.max_grad_norm)
 
-    def _descend(self, name: str, net: nn.Module, loss: Tensor) -> Tensor:
-        descend(name, loss, net, self.update.max_grad_norm)
+    def _descend(self, name: str, net: Any, loss: Tensor) -> Tensor:
+        """A step of one network down a loss in which others have a part too."""
+        self._move(name, net, loss, torch.autograd.grad(loss, _own_weights(net)))
         return loss.detach()
+
+    def _move(self, name: str, net: Any, loss: Tensor, found: Sequence[Tensor]) -> None:
+        """A step of one network by gradients of its weights."""
+        for weight, gradient in zip(_own_weights(net), found, strict=True):
+            weight.grad = gradient
+        take_step(name, net, loss, self.update.max_grad_norm)
+
+
+def _own_weights(net: Any) -> list[Tensor]:
+    """Those that its optimiser moves."""
+    own: list[Tensor] = net.optimizer.param_groups[0]["params"]
+    return own
 
 
 def _weights(policy: DRACPolicy, names: list[str], suffix: str) -> list[Tensor]:

@@ -14,7 +14,6 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from safer_gym.agents.networks.actors import through
 from safer_gym.bounds.heads import ExpStd
 from safer_gym.bounds.network import Affine, sequential_layers
 from safer_gym.bounds.policy import PolicyLayers
@@ -45,16 +44,15 @@ class Player(BaseModel):
             features_extractor=features_extractor,
             normalize_images=normalize_images,
         )
-        self.activation_fn = activation_fn
         self.latent = nn.Sequential(*create_mlp(features_dim, -1, net_arch, activation_fn))
         self.width = net_arch[-1] if net_arch else features_dim
         self.mean_head = nn.Linear(self.width, get_action_dim(action_space))
 
     def forward(self, obs: PyTorchObs) -> Tensor:
-        return torch.tanh(self._heads(obs, self.mean_head)[0])
+        return torch.tanh(self.mean_head(self._hidden(obs)))
 
-    def _heads(self, obs: PyTorchObs, *heads: nn.Linear) -> tuple[Tensor, ...]:
-        return through(self, self.extract_features(obs, self.features_extractor), *heads)
+    def _hidden(self, obs: PyTorchObs) -> Tensor:
+        return self.latent(self.extract_features(obs, self.features_extractor))
 
 
 class TaskPlayer(Player):
@@ -66,18 +64,18 @@ class TaskPlayer(Player):
 
     def sample(self, obs: PyTorchObs) -> tuple[Tensor, Tensor]:
         """Actions [B, A] and their log-densities [B]."""
-        mean, log_std = self._heads(obs, self.mean_head, self.scale_head)
-        log_std = log_std.clamp(*LOG_STD)
+        mean, scale = self.distribution(obs)
         noise = torch.randn_like(mean)
-        raw = mean + log_std.exp() * noise
+        raw = mean + scale * noise
         # log(1 - tanh^2), written so that no difference of near numbers is taken.
         squash = 2 * (math.log(2) - raw - softplus(-2 * raw))
-        density = -0.5 * noise.square() - log_std - squash - 0.5 * math.log(2 * math.pi)
+        density = -0.5 * noise.square() - scale.log() - squash - 0.5 * math.log(2 * math.pi)
         return torch.tanh(raw), density.sum(-1)
 
     def distribution(self, obs: PyTorchObs) -> Gaussian:
         """The Gaussian before squashing: mean and scale, each [B, A]."""
-        mean, log_std = self._heads(obs, self.mean_head, self.scale_head)
+        hidden = self._hidden(obs)
+        mean, log_std = self.mean_head(hidden), self.scale_head(hidden)
         return Gaussian(mean, log_std.clamp(*LOG_STD).exp())
 
     def policy_layers(self) -> PolicyLayers:
@@ -110,7 +108,7 @@ class MultiplierNet(Player):
         nn.init.constant_(self.mean_head.bias, math.log(math.expm1(self.START)))
 
     def forward(self, obs: PyTorchObs) -> Tensor:
-        return softplus(self._heads(obs, self.mean_head)[0].squeeze(-1))
+        return softplus(self.mean_head(self._hidden(obs)).squeeze(-1))
 
 
 class Number(nn.Module):

@@ -77,6 +77,10 @@ class DRACPolicy(BasePolicy):
     actor: TaskPlayer
     critic: QEnsemble
     safety_critic: QEnsemble
+    players: Players
+    """Those that learn."""
+    followers: Players
+    """Those that act: slowly following copies."""
     lam: Tensor
     """The multiplier of the augmented Lagrangian."""
 
@@ -123,8 +127,13 @@ class DRACPolicy(BasePolicy):
         for name, number in numbers.items():
             number.optimizer = make_optimizer(self, list(number.parameters()), lr_schedule(1))
             setattr(self, name, number)
+        self.players = self._players("")
+        self.followers = self._players("_target")
         self.register_buffer("lam", torch.zeros(()))
         self.learning = (*self.spec.actors, *self.spec.critics, *numbers)
+
+    def _players(self, suffix: str) -> Players:
+        return Players(*(getattr(self, name + suffix, None) for name in Players._fields))
 
     def _spec(self) -> ActorCritics:
         ends = self.disturbance_ends
@@ -144,16 +153,6 @@ class DRACPolicy(BasePolicy):
         if self.constraint == "network":
             critics["multiplier"] = Net(MultiplierNet, has_target=False)
         return ActorCritics(actors, critics)
-
-    @property
-    def players(self) -> Players:
-        """Those that learn."""
-        return Players(*(getattr(self, name, None) for name in Players._fields))
-
-    @property
-    def followers(self) -> Players:
-        """Those that act: slowly following copies."""
-        return Players(*(getattr(self, f"{name}_target", None) for name in Players._fields))
 
     @property
     def shield(self) -> bool:

@@ -93,9 +93,9 @@ class GaussianActor(BasePolicy):
         """Action distribution: mean [B, A]; scale [B, A] or a Cholesky factor [B, A, A]."""
         features = self.extract_features(obs, self.features_extractor)
         if self.covariance == "constant":
-            mean = torch.tanh(through(self, features, self.mean_head)[0])
+            mean = torch.tanh(self._heads(features, self.mean_head)[0])
             return Gaussian(mean, self._std(self.raw_std).expand_as(mean))
-        mean, raw = through(self, features, self.mean_head, self.scale_head)
+        mean, raw = self._heads(features, self.mean_head, self.scale_head)
         mean, action_dim = torch.tanh(mean), mean.shape[-1]
         std = self._std(raw[..., :action_dim])
         if self.covariance == "diagonal":
@@ -109,6 +109,19 @@ class GaussianActor(BasePolicy):
     def _std(self, raw: Tensor) -> Tensor:
         share = torch.sigmoid(raw + self._std_offset)
         return self.min_std + (self.max_std - self.min_std) * share
+
+    def _heads(self, features: Tensor, *heads: nn.Linear) -> tuple[Tensor, ...]:
+        """What `heads` say of `features` [B, F]; learning has its gradient written out."""
+        activation = ACTIVATIONS.get(self.activation_fn)
+        if activation is None or not (self.training and torch.is_grad_enabled()):
+            latent = self.latent(features)
+            return tuple(head(latent) for head in heads)
+        linear = [part for part in self.latent if isinstance(part, nn.Linear)]
+        layers = [Layer(part.weight.mT, part.bias) for part in linear]
+        weight = torch.cat([head.weight for head in heads])
+        bias = torch.cat([head.bias for head in heads])
+        joined = mlp(features, [*layers, Layer(weight.mT, bias)], activation)
+        return joined.split([head.out_features for head in heads], dim=-1)
 
     def policy_layers(self) -> PolicyLayers:
         """The network and its heads, as bounds over every adversary take them.
@@ -146,23 +159,3 @@ class GaussianActor(BasePolicy):
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         return self(observation, deterministic).clamp(-1.0, 1.0)
-
-
-def through(net: Any, features: Tensor, *heads: nn.Linear) -> tuple[Tensor, ...]:
-    """What `heads` say of `features` [B, F]; learning has its gradient written out.
-
-    Args:
-        net: with the hidden layers `latent` and their `activation_fn`.
-        features: what its features extractor made of observations.
-        heads: on the last hidden layer.
-    """
-    activation = ACTIVATIONS.get(net.activation_fn)
-    if activation is None or not (net.training and torch.is_grad_enabled()):
-        latent = net.latent(features)
-        return tuple(head(latent) for head in heads)
-    linear = [part for part in net.latent if isinstance(part, nn.Linear)]
-    layers = [Layer(part.weight.mT, part.bias) for part in linear]
-    weight = torch.cat([head.weight for head in heads])
-    bias = torch.cat([head.bias for head in heads])
-    joined = mlp(features, [*layers, Layer(weight.mT, bias)], activation)
-    return joined.split([head.out_features for head in heads], dim=-1)

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel
 from stable_baselines3.common.torch_layers import FlattenExtractor
-from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
 from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.networks.ensemble import ACTIVATIONS
-from safer_gym.networks import Layer, MlpAction, MlpCritic, mlp
+from safer_gym.networks import Layer, MlpAction, MlpCritic
 from safer_gym.types import ActionFn, QFn
 
 
@@ -44,16 +42,6 @@ def with_slope(
         return function
     layers = [Layer(weight.detach(), bias.detach()) for weight, bias in critic.ensemble.layers]
     return MlpCritic(function, layers, activation, aggregation, low, half)
-
-
-def judged(critic: QEnsemble, obs: PyTorchObs, actions: Tensor) -> Tensor:
-    """Values [K, B] of actions [B, A] that learn from them; the critic itself does not."""
-    activation = written_out(critic)
-    if activation is None:
-        return critic.values(obs, actions)
-    features: Tensor = critic.extract_features(obs, critic.features_extractor)
-    layers = [Layer(weight.detach(), bias.detach()) for weight, bias in critic.ensemble.layers]
-    return mlp(torch.cat([features, actions], dim=1), layers, activation).view(-1, len(actions))
 
 
 def written_out(critic: QEnsemble) -> str | None:
