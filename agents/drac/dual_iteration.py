@@ -27,7 +27,7 @@ from safer_gym.agents.drac.options import MultiplierOptions, SafetyOptions, Upda
 from safer_gym.agents.drac.policies import DRACPolicy
 from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.sac_lagrangian.losses import temperature_loss
-from safer_gym.agents.td import polyak
+from safer_gym.agents.td import aggregate, polyak
 from safer_gym.agents.updates import fit_critic, take_step
 
 Record = dict[str, Tensor]
@@ -121,7 +121,8 @@ class DualIteration:
         policy, data = self.policy, batch.samples
         with torch.no_grad():
             pair = policy.players.safety_pair(data.next_observations)
-            following = policy.safety_critic_target.values(data.next_observations, pair).amin(0)
+            members = policy.safety_critic_target.values(data.next_observations, pair)
+            following = aggregate(members, self.safety.safety_aggregation)
             ended = data.dones.squeeze(1)
             if self.safety.safety_target == "standard":
                 target = safety_target(batch.h, batch.next_h, following, ended, discount)

@@ -10,6 +10,7 @@ from safer_gym.agents.arguments import (
     require_positive,
     require_share,
 )
+from safer_gym.agents.td import AGGREGATIONS
 from safer_gym.choices import choose
 
 TARGETS = ("standard", "clamped")
@@ -28,6 +29,8 @@ class SafetyOptions:
             ends close to 1, the learned set is too large (docs/drac.md).
         anneal_share: share of training over which it rises.
         safety_target: "standard", (1 - g_h) h + g_h min{h, V_h(x')}, or "clamped" (MADAC's).
+        safety_aggregation: how the twins of Q_h become one value in their own target: "min" errs
+            towards unsafe, by a little at each step, and the learned set is smaller by the sum.
         outside: what the task policy does outside of the learned set: "maximise" Q_h, or
             "imitate" the safety policy (MADAC's).
         region_margin: the set is where V_h is at least this.
@@ -38,6 +41,7 @@ class SafetyOptions:
     safety_discount: float = 0.999
     anneal_share: float = 0.5
     safety_target: str = "standard"
+    safety_aggregation: str = "min"
     outside: str = "maximise"
     region_margin: float = 0.0
 
@@ -48,6 +52,7 @@ class SafetyOptions:
             anneal_share=self.anneal_share,
         )
         choose("safety_target", self.safety_target, TARGETS)
+        choose("safety_aggregation", self.safety_aggregation, AGGREGATIONS)
         choose("outside", self.outside, OUTSIDE)
 
 
