@@ -11,21 +11,20 @@ from torch import Tensor
 
 from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.drac.losses import (
-    ascent_multiplier_loss,
     augmented_lagrangian,
-    augmented_multiplier,
     clamped_safety_target,
     imitation,
     inside_set,
     lagrangian,
     safety_target,
-    split_multiplier_loss,
     split_policy_loss,
     task_target,
 )
+from safer_gym.agents.drac.multiplier import present_multiplier, renew_multiplier
+from safer_gym.agents.drac.networks import Learn, Player, squashed
 from safer_gym.agents.drac.options import MultiplierOptions, SafetyOptions, UpdateOptions
 from safer_gym.agents.drac.policies import DRACPolicy
-from safer_gym.agents.networks.critics import QEnsemble
+from safer_gym.agents.networks.plain import slope
 from safer_gym.agents.sac_lagrangian.losses import temperature_loss
 from safer_gym.agents.td import aggregate, polyak
 from safer_gym.agents.updates import fit_critic, take_step
@@ -40,7 +39,7 @@ class Batch(NamedTuple):
     """Its actions are pairs [B, A + D]."""
     h: Tensor
     next_h: Tensor
-    """[B]; zeros where there is no safety value."""
+    """[B]; of no meaning where there is no safety value."""
 
     @classmethod
     def of(cls, data: CostSamples) -> Batch:
@@ -81,10 +80,8 @@ class DualIteration:
         tau: float,
     ) -> None:
         self.policy, self.safety, self.multiplier, self.update = policy, safety, multiplier, update
-        self.tau = tau
-        self._n_actions = policy.actor.mean_head.out_features
         entropy = update.target_entropy
-        self.target_entropy = float(-self._n_actions if entropy is None else entropy)
+        self.target_entropy = float(-policy.actor.n_moves if entropy is None else entropy)
         spec = policy.spec
         self._tracked = [
             (_weights(policy, names, ""), _weights(policy, names, "_target"), rate)
@@ -101,15 +98,17 @@ class DualIteration:
             number: of this update, from 0.
             safety_discount: the present g_h.
         """
-        batch, record = Batch.of(data), {}
+        batch = Batch.of(data)
+        obs = batch.samples.observations
+        record: Record = {}
         safety = None
         if self.policy.has_safety:
             record["safety_critic_loss"] = self.evaluate_safety(batch, safety_discount)
-            safety = self.improve_safety(batch.samples.observations)
+            safety = self.improve_safety(obs)
             record["safety_value"] = safety.value.mean()
             record["inside_share"] = safety.inside.float().mean()
         record["critic_loss"] = self.evaluate_task(batch.samples)
-        record |= self.improve_task(batch.samples.observations, safety, number)
+        record |= self.improve_task(obs, safety, number)
         for weights, targets, rate in self._tracked:
             polyak(weights, targets, rate)
         return record
@@ -128,32 +127,30 @@ class DualIteration:
                 target = safety_target(batch.h, batch.next_h, following, ended, discount)
             else:
                 target = clamped_safety_target(batch.next_h, following, ended, discount)
-        return self._fit("safety critic", policy.safety_critic, data, target)
+        clip = self.update.max_grad_norm
+        return fit_critic("safety critic", policy.safety_critic, data, target, clip)
 
     def improve_safety(self, obs: PyTorchObs) -> Safety:
-        """Step 2: pi_h ascends Q_h(x, pi_h(x), mu_h(x)) and mu_h descends it.
+        """Step 2: pi_h ascends Q_h(x, pi_h(x), mu_h(x)) and mu_h descends it."""
+        players = self.policy.players
+        control, by_control = _heard(players.safety_actor, obs)
+        if control is None:
+            control = players.safety_control(obs).detach()
+        move, by_move = _heard(players.safety_adversary, obs)
+        move = control[:, :0] if move is None else move
+        value, by_pair = slope(self.policy.safety_critic, obs, torch.cat([control, move], dim=1))
+        up, down = (by_pair / len(value)).split([control.shape[1], move.shape[1]], dim=1)
+        if by_control is not None:
+            self._move("safety policy", players.safety_actor, value, by_control(-up))
+        if by_move is not None:
+            self._move("safety adversary", players.safety_adversary, value, by_move(down))
+        return Safety(value, self._inside(value), move)
 
-        One backward pass of the critic serves both players.
-        """
-        players, n_actions = self.policy.players, self._n_actions
-        pair = players.safety_pair(obs)
-        value = self.policy.safety_critic.values(obs, pair).amin(0)
-        (slope,) = torch.autograd.grad(value.mean(), pair)
-        slope[:, :n_actions] *= -1
-        movers = {
-            name: net
-            for name, net in (
-                ("safety policy", players.safety_actor),
-                ("safety adversary", players.safety_adversary),
-            )
-            if net is not None
-        }
-        weights = [_own_weights(net) for net in movers.values()]
-        found = iter(torch.autograd.grad(pair, [w for own in weights for w in own], slope))
-        for (name, net), own in zip(movers.items(), weights, strict=True):
-            self._move(name, net, value.mean(), [next(found) for _ in own])
-        value = value.detach()
-        return Safety(value, self._inside(value), pair.detach()[:, n_actions:])
+    def _inside(self, value: Tensor) -> Tensor:
+        """Where the constraint is one: plain ascent counts every state as inside."""
+        if self.multiplier.multiplier_loss == "ascent":
+            return torch.ones_like(value, dtype=torch.bool)
+        return inside_set(value, self.safety.region_margin)
 
     # ------------------------------------------------------------------ the task policy
 
@@ -169,7 +166,7 @@ class DualIteration:
             following = policy.critic_target.values(next_obs, pair).amin(0)
             entropy = -self._temperature() * log_prob
             target = task_target(rewards, discounts, ended, following, entropy)
-        return self._fit("critic", policy.critic, data, target)
+        return fit_critic("critic", policy.critic, data, target, self.update.max_grad_norm)
 
     def improve_task(self, obs: PyTorchObs, safety: Safety | None, number: int) -> Record:
         """Step 4: mu descends Q; pi follows Q within the set, and safety outside of it.
@@ -178,93 +175,62 @@ class DualIteration:
             safety: of the states; None where there is no constraint.
             number: of the update.
         """
-        control, log_prob = self.policy.actor.sample(obs)
+        actor = self.policy.actor
+        outputs, by_outputs = actor.heard(obs)
+        control, log_prob = squashed(outputs)
         record = self._renew_temperature(log_prob)
         q = self._attacked_value(obs, control)
         moves = number % self.update.policy_delay == 0
-        renews = safety is not None and number % self.multiplier.multiplier_delay == 0
-        q_safety = None
+        renews = number % self.multiplier.multiplier_delay == 0
+        penalty, q_safety = self._temperature() * log_prob, q
         if safety is not None and (moves or renews):
-            pair = torch.cat([control, safety.move], dim=1)
-            q_safety = self.policy.safety_critic.values(obs, pair).amin(0)
+            q_safety = _follow(self.policy.safety_critic, obs, control, safety.move)[0]
             q_safety = q_safety - self.multiplier.constraint_margin
         if moves:
-            penalty = self._temperature() * log_prob
-            loss = self._policy_loss(obs, control, penalty, q, safety, q_safety)
-            record["actor_loss"] = self._descend("actor", self.policy.actor, loss)
-        if renews:
-            record |= self._renew_multiplier(obs, q_safety.detach(), safety.inside)
+            if safety is None:
+                loss = (penalty - q).mean()
+            else:
+                loss = self._constrained_loss(obs, control, penalty, q, q_safety, safety)
+            (upstream,) = torch.autograd.grad(loss, outputs)
+            self._move("actor", actor, loss, by_outputs(upstream))
+            record["actor_loss"] = loss
+        if safety is not None and renews:
+            args = (self.policy, obs, q_safety.detach(), safety.inside, self.multiplier)
+            record |= renew_multiplier(*args, self._move)
         return record
 
     def _attacked_value(self, obs: PyTorchObs, control: Tensor) -> Tensor:
-        """Q(x, u, mu(x)) [B], after a step of mu against it."""
-        adversary, critic = self.policy.players.adversary, self.policy.critic
-        if adversary is None:
-            return critic.values(obs, control).amin(0)
-        move = adversary(obs)
-        held = move.detach().requires_grad_(True)
-        q = critic.values(obs, torch.cat([control, held], dim=1)).amin(0)
-        (slope,) = torch.autograd.grad(q.mean(), held, retain_graph=True)
-        own = _own_weights(adversary)
-        self._move("adversary", adversary, q.mean(), torch.autograd.grad(move, own, slope))
+        """Q(x, u, mu(x)) [B] as a function of u, after a step of mu against it."""
+        adversary = self.policy.players.adversary
+        move, by_move = _heard(adversary, obs)
+        move = control.detach()[:, :0] if move is None else move
+        q, by_pair = _follow(self.policy.critic, obs, control, move)
+        if by_move is not None:
+            down = by_pair[:, control.shape[1] :] / len(q)
+            self._move("adversary", adversary, q, by_move(down))
         return q
 
-    def _policy_loss(
+    def _constrained_loss(
         self,
         obs: PyTorchObs,
         control: Tensor,
         penalty: Tensor,
         q: Tensor,
-        safety: Safety | None,
-        q_safety: Tensor | None,
+        q_safety: Tensor,
+        safety: Safety,
     ) -> Tensor:
-        if safety is None or q_safety is None:
-            return (penalty - q).mean()
+        lam = present_multiplier(self.policy, obs, self.multiplier.max_lam)
         if self.multiplier.constraint == "augmented":
-            gain = augmented_lagrangian(q, q_safety, self.policy.lam, self.multiplier.rho)
+            gain = augmented_lagrangian(q, q_safety, lam, self.multiplier.rho)
         else:
-            gain = lagrangian(q, q_safety, self._multiplier(obs))
+            gain = lagrangian(q, q_safety, lam)
         if self.safety.outside == "maximise":
             outside = penalty - q_safety
         else:
             outside = imitation(control, self.policy.players.safety_control(obs))
         return split_policy_loss(safety.inside, penalty - gain, outside)
 
-    def _inside(self, value: Tensor) -> Tensor:
-        """Where the constraint is one: plain ascent counts every state as inside."""
-        if self.multiplier.multiplier_loss == "ascent":
-            return torch.ones_like(value, dtype=torch.bool)
-        return inside_set(value, self.safety.region_margin)
-
-    # ------------------------------------------------------------------ numbers
-
-    def _multiplier(self, obs: PyTorchObs) -> Tensor:
-        """lambda(x) [B], or one number []."""
-        is_net = self.multiplier.constraint == "network"
-        with torch.no_grad():
-            lam: Tensor = self.policy.multiplier(obs) if is_net else self.policy.multiplier()
-        return lam.clamp(max=self.multiplier.max_lam)
-
-    def _renew_multiplier(self, obs: PyTorchObs, q_safety: Tensor, inside: Tensor) -> Record:
-        """A step of lambda on what Q_h says of the task policy's controls, [B]."""
-        policy, options = self.policy, self.multiplier
-        if options.constraint == "augmented":
-            if inside.any():
-                rest = (options.rho, options.augmented_rate, options.max_lam)
-                policy.lam.copy_(augmented_multiplier(policy.lam, q_safety[inside], *rest))
-            return {"lagrange_multiplier": policy.lam.clone()}
-        if options.constraint == "scalar":
-            lam = policy.multiplier().expand_as(q_safety)
-            loss = split_multiplier_loss(lam, q_safety, inside, options.max_lam).inside
-        else:
-            lam = policy.multiplier(obs)
-            if options.multiplier_loss == "split":
-                parts = split_multiplier_loss(lam, q_safety, inside, options.max_lam)
-                loss = parts.inside + parts.outside
-            else:
-                loss = ascent_multiplier_loss(lam, q_safety)
-        self._descend("multiplier", policy.multiplier, loss)
-        return {"lagrange_multiplier": lam.mean(), "multiplier_loss": loss}
+    # ------------------------------------------------------------------ steps
 
     def _temperature(self) -> Tensor:
         """alpha, without its gradient."""
@@ -276,30 +242,28 @@ class DualIteration:
         if self.update.ent_coef == "auto":
             temperature = self.policy.temperature
             loss = temperature_loss(temperature.log, log_prob, self.target_entropy)
-            self._descend("temperature", temperature, loss)
+            found = torch.autograd.grad(loss, [temperature.log])
+            self._move("temperature", temperature, loss, found)
         return {"ent_coef": self._temperature()}
-
-    # ------------------------------------------------------------------ steps
-
-    def _fit(self, name: str, net: QEnsemble, data: CostSamples, target: Tensor) -> Tensor:
-        return fit_critic(name, net, data, target, self.update.max_grad_norm)
-
-    def _descend(self, name: str, net: Any, loss: Tensor) -> Tensor:
-        """A step of one network down a loss in which others have a part too."""
-        self._move(name, net, loss, torch.autograd.grad(loss, _own_weights(net)))
-        return loss.detach()
 
     def _move(self, name: str, net: Any, loss: Tensor, found: Sequence[Tensor]) -> None:
         """A step of one network by gradients of its weights."""
-        for weight, gradient in zip(_own_weights(net), found, strict=True):
+        own = net.optimizer.param_groups[0]["params"]
+        for weight, gradient in zip(own, found, strict=True):
             weight.grad = gradient
-        take_step(name, net, loss, self.update.max_grad_norm)
+        take_step(name, net, loss.mean(), self.update.max_grad_norm)
 
 
-def _own_weights(net: Any) -> list[Tensor]:
-    """Those that its optimiser moves."""
-    own: list[Tensor] = net.optimizer.param_groups[0]["params"]
-    return own
+def _heard(player: Player | None, obs: PyTorchObs) -> tuple[Tensor | None, Learn | None]:
+    """A player's moves and what it learns by them; nothing of one that there is not."""
+    return (None, None) if player is None else player.play(obs)
+
+
+def _follow(critic: Any, obs: PyTorchObs, control: Tensor, move: Tensor) -> tuple[Tensor, Tensor]:
+    """The critic's value [B] as a function of u, and its gradients by the pair [B, A + D]."""
+    value, by_pair = slope(critic, obs, torch.cat([control.detach(), move], dim=1))
+    by_control = by_pair[:, : control.shape[1]]
+    return value + ((control - control.detach()) * by_control).sum(1), by_pair
 
 
 def _weights(policy: DRACPolicy, names: list[str], suffix: str) -> list[Tensor]:

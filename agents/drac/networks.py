@@ -1,8 +1,15 @@
-"""DRAC's players and its multiplier."""
+"""DRAC's players and its multiplier.
+
+Each network gives its outputs together with a function from the gradient by them to the gradients
+of its weights. Losses are then small expressions of outputs, and no network learns from another's
+loss. Plain networks have their derivatives written out (safer_gym.networks): at these sizes
+autograd costs as much as the products.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,19 +21,25 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from safer_gym.agents.networks.ensemble import ACTIVATIONS
+from safer_gym.agents.networks.plain import reads_flat
 from safer_gym.bounds.heads import ExpStd
-from safer_gym.bounds.network import Affine, sequential_layers
+from safer_gym.bounds.network import sequential_layers
 from safer_gym.bounds.policy import PolicyLayers
+from safer_gym.networks import Chain, Layer
 from safer_gym.types import Gaussian
 
 LOG_STD = (-5.0, 2.0)
 """Bounds of the logarithm of the task policy's standard deviation."""
+Learn = Callable[[Tensor], list[Tensor]]
+"""From a gradient by outputs [B, O] to those of a network's weights."""
 
 
 class Player(BaseModel):
-    """Hidden layers and a tanh on a linear head: pi_h, mu and mu_h; values in [-1, 1]."""
+    """Hidden layers, a linear head and a tanh: pi_h, mu and mu_h; values in [-1, 1]."""
 
     features_extractor: BaseFeaturesExtractor
+    optimizer: torch.optim.Optimizer
 
     def __init__(
         self,
@@ -44,54 +57,76 @@ class Player(BaseModel):
             features_extractor=features_extractor,
             normalize_images=normalize_images,
         )
+        self.n_moves = get_action_dim(action_space)
+        width = net_arch[-1] if net_arch else features_dim
         self.latent = nn.Sequential(*create_mlp(features_dim, -1, net_arch, activation_fn))
-        self.width = net_arch[-1] if net_arch else features_dim
-        self.mean_head = nn.Linear(self.width, get_action_dim(action_space))
+        self.head = nn.Linear(width, self._n_outputs())
+        self.activation = ACTIVATIONS.get(activation_fn) if reads_flat(self) else None
+
+    def _n_outputs(self) -> int:
+        return self.n_moves
 
     def forward(self, obs: PyTorchObs) -> Tensor:
-        return torch.tanh(self.mean_head(self._hidden(obs)))
+        return torch.tanh(self.outputs(obs))
 
-    def _hidden(self, obs: PyTorchObs) -> Tensor:
-        return self.latent(self.extract_features(obs, self.features_extractor))
+    def outputs(self, obs: PyTorchObs) -> Tensor:
+        """Of the head, [B, O]."""
+        features = self.extract_features(obs, self.features_extractor)
+        out: Tensor = self.head(self.latent(features))
+        return out
+
+    def heard(self, obs: PyTorchObs) -> tuple[Tensor, Learn]:
+        """Outputs [B, O] as a leaf of autograd, and what the weights learn by them."""
+        if self.activation is None:
+            out = self.outputs(obs)
+            own = self.optimizer.param_groups[0]["params"]
+            return _leaf(out), lambda upstream: list(torch.autograd.grad(out, own, upstream))
+        with torch.no_grad():
+            linear = [part for part in (*self.latent, self.head) if isinstance(part, nn.Linear)]
+            chain = Chain([Layer(part.weight.mT, part.bias) for part in linear], self.activation)
+            rows = self.extract_features(obs, self.features_extractor)
+            values = chain.forward(torch.addmm(chain.biases[0], rows, chain.weights[0]))
+
+        @torch.no_grad()
+        def learn(upstream: Tensor) -> list[Tensor]:
+            _, found = chain.learn(upstream, rows, values)
+            return [part.mT if index % 2 == 0 else part[0] for index, part in enumerate(found)]
+
+        return _leaf(values[-1]), learn
+
+    def play(self, obs: PyTorchObs) -> tuple[Tensor, Learn]:
+        """Moves [B, D] in [-1, 1], and what the weights learn by them."""
+        outputs, learn = self.heard(obs)
+        moves = torch.tanh(outputs.detach())
+        return moves, lambda upstream: learn(upstream * (1 - moves.square()))
 
 
 class TaskPlayer(Player):
     """pi: a Gaussian squashed by tanh, as SAC's; `forward` is its deterministic action."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.scale_head = nn.Linear(self.width, self.mean_head.out_features)
+    def _n_outputs(self) -> int:
+        return 2 * self.n_moves
 
-    def sample(self, obs: PyTorchObs) -> tuple[Tensor, Tensor]:
-        """Actions [B, A] and their log-densities [B]."""
-        mean, scale = self.distribution(obs)
-        noise = torch.randn_like(mean)
-        raw = mean + scale * noise
-        # log(1 - tanh^2), written so that no difference of near numbers is taken.
-        squash = 2 * (math.log(2) - raw - softplus(-2 * raw))
-        density = -0.5 * noise.square() - scale.log() - squash - 0.5 * math.log(2 * math.pi)
-        return torch.tanh(raw), density.sum(-1)
+    def forward(self, obs: PyTorchObs) -> Tensor:
+        return torch.tanh(self.outputs(obs)[:, : self.n_moves])
 
     def distribution(self, obs: PyTorchObs) -> Gaussian:
         """The Gaussian before squashing: mean and scale, each [B, A]."""
-        hidden = self._hidden(obs)
-        mean, log_std = self.mean_head(hidden), self.scale_head(hidden)
-        return Gaussian(mean, log_std.clamp(*LOG_STD).exp())
+        return _gaussian(self.outputs(obs))
+
+    def sample(self, obs: PyTorchObs) -> tuple[Tensor, Tensor]:
+        """Actions [B, A] and their log-densities [B]."""
+        return squashed(self.outputs(obs))
 
     def policy_layers(self) -> PolicyLayers:
-        """The network and its heads, as bounds over every adversary take them.
+        """The network and its head, as bounds over every adversary take them.
 
         Raises:
             NotCoveredError: an activation that no bound covers.
         """
-        heads = (self.mean_head, self.scale_head)
-        joined = Affine(
-            torch.cat([head.weight.detach() for head in heads]),
-            torch.cat([head.bias.detach() for head in heads]),
-        )
         return PolicyLayers(
-            (*sequential_layers(self.latent), joined),
-            self.mean_head.out_features,
+            sequential_layers([self.latent, self.head]),
+            self.n_moves,
             scale=ExpStd(*LOG_STD),
             describe="the stochastic task policy",
         )
@@ -104,11 +139,13 @@ class MultiplierNet(Player):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.mean_head = nn.Linear(self.width, 1)
-        nn.init.constant_(self.mean_head.bias, math.log(math.expm1(self.START)))
+        nn.init.constant_(self.head.bias, math.log(math.expm1(self.START)))
+
+    def _n_outputs(self) -> int:
+        return 1
 
     def forward(self, obs: PyTorchObs) -> Tensor:
-        return softplus(self.mean_head(self._hidden(obs)).squeeze(-1))
+        return softplus(self.outputs(obs).squeeze(-1))
 
 
 class Number(nn.Module):
@@ -126,3 +163,27 @@ class Number(nn.Module):
 
     def forward(self) -> Tensor:
         return self.log.exp()
+
+
+def squashed(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Actions [B, A] of a Gaussian squashed by tanh, and their log-densities [B].
+
+    Args:
+        outputs: mean and logarithm of the scale, [B, 2 A].
+    """
+    mean, scale = _gaussian(outputs)
+    noise = torch.randn_like(mean)
+    raw = mean + scale * noise
+    # log(1 - tanh^2), written so that no difference of near numbers is taken.
+    squash = 2 * (math.log(2) - raw - softplus(-2 * raw))
+    density = -0.5 * noise.square() - scale.log() - squash - 0.5 * math.log(2 * math.pi)
+    return torch.tanh(raw), density.sum(-1)
+
+
+def _gaussian(outputs: Tensor) -> Gaussian:
+    mean, log_std = outputs.chunk(2, dim=-1)
+    return Gaussian(mean, log_std.clamp(*LOG_STD).exp())
+
+
+def _leaf(outputs: Tensor) -> Tensor:
+    return outputs.detach().requires_grad_(True)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel
 from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
 from safer_gym.agents.networks.critics import QEnsemble
@@ -42,6 +44,20 @@ def with_slope(
         return function
     layers = [Layer(weight.detach(), bias.detach()) for weight, bias in critic.ensemble.layers]
     return MlpCritic(function, layers, activation, aggregation, low, half)
+
+
+def slope(critic: QEnsemble, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """The lowest member's values [B] of actions [B, A], and their gradients by them [B, A]."""
+    if written_out(critic) is None:
+        held = actions.detach().requires_grad_(True)
+        value = critic.values(obs, held).amin(0)
+        return value.detach(), torch.autograd.grad(value.sum(), held)[0]
+    unit = torch.ones(actions.shape[1])  # of other units, which do not matter here
+    written: Any = with_slope(critic.values, critic, "min", -unit, unit)
+    with torch.no_grad():
+        features = critic.extract_features(obs, critic.features_extractor)
+        result: tuple[Tensor, Tensor] = written.at(features).slope(actions.detach())
+    return result
 
 
 def written_out(critic: QEnsemble) -> str | None:
