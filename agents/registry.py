@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from safer_gym.agents.drac.recipes import recipes_of
 from safer_gym.agents.training.recipes import RECIPES, Recipe
 from safer_gym.choices import choose
 
@@ -113,3 +114,6 @@ for _name, _place, _chosen_by in (
     ("crossq", "sb3_contrib:CrossQ", NATURAL),
 ):
     register_algorithm(_name, _place, chosen_by=_chosen_by)
+
+for _name in ("drac", "rsac", "rac"):
+    register_algorithm(_name, "safer_gym.agents:DRAC", recipes=recipes_of(_name))

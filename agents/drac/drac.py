@@ -20,9 +20,9 @@ from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.choice import COST_BUFFERS, choose_buffer
 from safer_gym.agents.data.signals import Signal
 from safer_gym.agents.drac.collection import (
-    H,
     NEXT_H,
     Draw,
+    H,
     begin_wide,
     disturb,
     draw,
@@ -88,7 +88,7 @@ class DRAC(Constrained, OffPolicyAlgorithm):
         buffer_size: int = 200_000,
         learning_starts: int = 1_000,
         batch_size: int = 256,
-        tau: float = 0.005,
+        tau: float = 0.02,
         gamma: float = 0.99,
         train_freq: int | tuple[int, str] = 1,
         gradient_steps: int = 1,

@@ -39,9 +39,9 @@ class SafetyOptions:
     safety_policy: bool = True
     safety_discount_start: float = 0.9
     safety_discount: float = 0.999
-    anneal_share: float = 0.5
+    anneal_share: float = 0.3
     safety_target: str = "standard"
-    safety_aggregation: str = "min"
+    safety_aggregation: str = "mean"
     outside: str = "maximise"
     region_margin: float = 0.0
 
@@ -86,9 +86,7 @@ class MultiplierOptions:
     def __post_init__(self) -> None:
         choose("constraint", self.constraint, CONSTRAINTS)
         choose("multiplier_loss", self.multiplier_loss, MULTIPLIER_LOSSES)
-        require_positive(
-            max_lam=self.max_lam, multiplier_delay=self.multiplier_delay, rho=self.rho
-        )
+        require_positive(max_lam=self.max_lam, multiplier_delay=self.multiplier_delay, rho=self.rho)
         require_count(multiplier_delay=self.multiplier_delay)
         require_not_negative(augmented_rate=self.augmented_rate)
 

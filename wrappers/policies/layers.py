@@ -103,7 +103,7 @@ def _of_model(policy: BaseModel) -> PolicyLayers | OptionLayers:
         return _on_policy(policy)
     actor = getattr(policy, "actor", policy)
     _check_extractor(getattr(actor, "features_extractor", None))
-    own: Any = getattr(actor, "policy_layers", None)
+    own: Any = getattr(policy, "policy_layers", None) or getattr(actor, "policy_layers", None)
     if callable(own):
         return own()
     if hasattr(actor, "log_std") and hasattr(actor, "latent_pi"):
