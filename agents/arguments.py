@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from stable_baselines3.common.type_aliases import TrainFreq
 
 from safer_gym.choices import choose
+from safer_gym.domains import (
+    AT_LEAST_ONE,
+    COUNT,
+    FLAG,
+    NOT_NEGATIVE,
+    SEED,
+    SHARE,
+    SHARE_ABOVE_ZERO,
+    Domain,
+    require,
+)
 
 
 def require_box(action_space: spaces.Space) -> None:
@@ -49,25 +60,44 @@ def require_not_negative(**values: float) -> None:
             raise ValueError(f"{name} must be >= 0; got {value!r}.")
 
 
-def require_count(**values: int) -> None:
-    """Raises ValueError, naming the first argument that is no whole number from zero on."""
-    for name, value in values.items():
-        if not (isinstance(value, Integral) and value >= 0):
-            raise ValueError(f"{name} must be a whole number >= 0; got {value!r}.")
-
-
-def require_share(**values: float) -> None:
-    """Raises ValueError, naming the first argument that is no share of a whole."""
-    for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} must be in [0, 1]; got {value!r}.")
-
-
 def require_known(argument: str, names: Iterable[str], *makers: Callable[..., Any]) -> None:
     """Raises ValueError for a name that is no parameter of any of `makers`; has the nearest one."""
     known = {name for maker in makers for name in inspect.signature(maker).parameters}
     for name in names:
         choose(argument, name, sorted(known - {"self", "args", "kwargs"}))
+
+
+SB3_ARGUMENTS: dict[str, Domain] = {
+    **dict.fromkeys(("buffer_size", "batch_size", "n_steps", "n_epochs"), AT_LEAST_ONE),
+    **dict.fromkeys(("stats_window_size", "target_update_interval"), AT_LEAST_ONE),
+    **dict.fromkeys(("learning_starts", "verbose"), COUNT),
+    **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
+    **dict.fromkeys(("vf_coef", "target_kl", "max_grad_norm"), NOT_NEGATIVE.or_none),
+    **dict.fromkeys(("optimize_memory_usage", "normalize_advantage", "use_sde"), FLAG),
+    "tau": SHARE_ABOVE_ZERO,
+    "seed": SEED.or_none,
+}
+"""Of Stable-Baselines3's constructors, which take most of them as they come."""
+
+
+def require_sb3(maker: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Refuse what an algorithm of Stable-Baselines3 would take and fail at later, or never.
+
+    Args:
+        maker: its constructor; `args` and `kwargs` are what it is to be called with.
+
+    Raises:
+        ValueError, TypeError: names the first argument, what was expected and what came.
+    """
+    given = inspect.signature(maker).bind_partial(*args, **kwargs).arguments
+    for name, value in {**given, **given.pop("kwargs", {})}.items():
+        if name in SB3_ARGUMENTS:
+            require(SB3_ARGUMENTS[name], **{name: value})
+    rate, every = given.get("learning_rate", 0.0), given.get("train_freq", 1)
+    if not callable(rate):
+        require(NOT_NEGATIVE, learning_rate=rate)
+    if not isinstance(every, (tuple, list, TrainFreq)):
+        require(AT_LEAST_ONE, train_freq=every)
 
 
 def refuse_sde(options: dict[str, Any]) -> None:

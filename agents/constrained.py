@@ -15,7 +15,7 @@ from stable_baselines3.common.utils import update_learning_rate
 from torch.optim import Optimizer
 from typing_extensions import Self
 
-from safer_gym.agents.arguments import require_box
+from safer_gym.agents.arguments import require_box, require_sb3
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.choice import COST_BUFFERS
 from safer_gym.agents.finite import (
@@ -65,6 +65,7 @@ class Constrained(_Base):
         if env is not None:
             env = maybe_make_env(env, kwargs.get("verbose", 0))
             require_box(env.action_space)
+        require_sb3(super().__init__, policy, env, *args, **kwargs)
         super().__init__(policy, env, *args, **kwargs)
 
     def _seed_draws(self) -> None:

@@ -9,7 +9,6 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import RolloutReturn
 from stable_baselines3.common.vec_env import VecEnv
 
-from safer_gym.agents.arguments import require_not_negative
 from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.buffers import CostSamples
@@ -21,6 +20,7 @@ from safer_gym.agents.options import CostOptions
 from safer_gym.agents.overlap.ahead import AheadVecEnv, require_fit
 from safer_gym.agents.td import AGGREGATIONS
 from safer_gym.choices import choose
+from safer_gym.domains import NOT_NEGATIVE, require
 from safer_gym.returns import COST_THRESHOLDS
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class OffPolicy(_Base):
         cost_aggregation: str,
         **kwargs: Any,
     ) -> None:
-        require_not_negative(cost_limit=cost_limit)
+        require(NOT_NEGATIVE, cost_limit=cost_limit)
         self.cost_limit, self.cost, self.episode_length = cost_limit, cost, cost.episode_length
         self.cost_aggregation = choose("cost_aggregation", cost_aggregation, AGGREGATIONS)
         self.cost_monitor: Any = None  # made when the buffer is

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from safer_gym.agents.data.signals import MISSING
 from safer_gym.agents.td import AGGREGATIONS
 from safer_gym.agents.updates import COST_ACTIONS, COST_BOOTSTRAPS
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, require
 from safer_gym.returns import COST_THRESHOLDS
-from safer_gym.schedules import make_schedule
+from safer_gym.schedules import SCHEDULES, make_schedule
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,11 @@ class CostOptions:
     missing_cost: str = "error"
 
     def __post_init__(self) -> None:
+        require(AT_LEAST_ONE.or_none, episode_length=self.episode_length)
         choose("threshold_horizon", self.threshold_horizon, COST_THRESHOLDS)
         choose("cost_bootstrap", self.cost_bootstrap, COST_BOOTSTRAPS)
         choose("cost_action", self.cost_action, COST_ACTIONS)
+        choose("missing_cost", self.missing_cost, MISSING)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class CriticOptions:
     max_grad_norm: float | None = None
 
     def __post_init__(self) -> None:
+        require(NOT_NEGATIVE.or_none, critic_learning_rate=self.critic_learning_rate)
+        require(POSITIVE.or_none, max_grad_norm=self.max_grad_norm)
         choose("reward_aggregation", self.reward_aggregation, AGGREGATIONS)
         choose("cost_aggregation", self.cost_aggregation, AGGREGATIONS)
 
@@ -83,6 +89,9 @@ class BallOptions:
     eps_end: float = 0.7
 
     def __post_init__(self) -> None:
+        require(SHARE, eps_start=self.eps_start, eps_end=self.eps_end)
+        if not callable(self.eps_schedule):
+            choose("eps_schedule", self.eps_schedule, SCHEDULES)
         LpBall.of(self.norm, self.eps)
         _ = self.schedule  # both refuse what they cannot read
 

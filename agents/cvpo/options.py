@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safer_gym.agents.arguments import require_positive, require_share
 from safer_gym.agents.cvpo.particles import DTYPES, MLE_SCALES
 from safer_gym.choices import choose
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, SHARE_ABOVE_ZERO, require
 
 KL_MODES = ("decoupled", "joint")
+MULTIPLIERS = tuple(f"multiplier_{kind}_{of}" for kind in ("lr", "cap") for of in ("mean", "cov"))
 REFERENCES = ("rollout", "polyak", "update")
 
 
@@ -43,13 +44,11 @@ class EStepOptions:
     dual_rate: float = 1.0
 
     def __post_init__(self) -> None:
-        require_positive(
-            kl_bound_estep=self.kl_bound_estep,
-            n_particles=self.n_particles,
-            max_lam=self.max_lam,
-            dual_rate=self.dual_rate,
-        )
-        require_share(dual_rate=self.dual_rate, lam_warmup=self.lam_warmup)
+        require(AT_LEAST_ONE, n_particles=self.n_particles, estep_iterations=self.estep_iterations)
+        require(POSITIVE, kl_bound_estep=self.kl_bound_estep, max_lam=self.max_lam)
+        require(POSITIVE, estep_tolerance=self.estep_tolerance)
+        require(SHARE_ABOVE_ZERO, dual_rate=self.dual_rate)
+        require(SHARE, lam_warmup=self.lam_warmup)
         choose("estep_dtype", self.estep_dtype, DTYPES)
 
 
@@ -81,9 +80,10 @@ class MStepOptions:
     reference: str = "rollout"
 
     def __post_init__(self) -> None:
-        require_positive(
-            kl_bound_mean=self.kl_bound_mean, kl_bound_cov=self.kl_bound_cov, m_steps=self.m_steps
-        )
+        require(AT_LEAST_ONE, m_steps=self.m_steps)
+        require(POSITIVE, kl_bound_mean=self.kl_bound_mean, kl_bound_cov=self.kl_bound_cov)
+        pairs = {name: getattr(self, name) for name in MULTIPLIERS}
+        require(NOT_NEGATIVE, **pairs)
         choose("kl_mode", self.kl_mode, KL_MODES)
         choose("mle_scale", self.mle_scale, MLE_SCALES)
         choose("reference", self.reference, REFERENCES)

@@ -174,10 +174,10 @@ class Variational(_Base):
         self.collection_attack = self.batch_attack = None
         if collection_attack is not None:
             self.collection_attack = TrainingAttack.of(
-                collection_attack, self.ball, scheduled=False
+                collection_attack, self.ball, scheduled=False, argument="collection_attack"
             )
         if batch_attack is not None:
-            self.batch_attack = TrainingAttack.of(batch_attack, self.ball)
+            self.batch_attack = TrainingAttack.of(batch_attack, self.ball, argument="batch_attack")
         self.dual = Dual(eta=1.0, lam=0.0)
         self.betas = (0.0, 0.0)
         if _init_setup_model:

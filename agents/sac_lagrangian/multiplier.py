@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from safer_gym.choices import choose
+from safer_gym.domains import CAP, NOT_NEGATIVE, require, require_array, shown
 from safer_gym.multipliers import (
     PIDGains,
     PIDState,
@@ -25,6 +28,21 @@ class Multiplier(NamedTuple):
     def restored(lam: float, memory: tuple[float, float]) -> Multiplier:
         """From what JSON makes of one."""
         return Multiplier(lam, PIDState(*memory))
+
+
+def gains_of(pid_gains: Any) -> PIDGains:
+    """Gains as a user gives them.
+
+    Raises:
+        ValueError, TypeError: not three finite numbers >= 0.
+    """
+    require_array(NOT_NEGATIVE, pid_gains=pid_gains)
+    if np.shape(pid_gains) != (3,):
+        raise ValueError(
+            "pid_gains must be three numbers >= 0 (proportional, integral, derivative); "
+            f"got {shown(pid_gains)}"
+        )
+    return PIDGains(*pid_gains)
 
 
 class MultiplierRule(NamedTuple):
@@ -50,15 +68,9 @@ class MultiplierRule(NamedTuple):
             ValueError: an unknown kind, a negative number, or not three gains.
         """
         choose("multiplier", kind, MULTIPLIERS)
-        if len(gains) != 3 or not all(gain >= 0 for gain in gains):
-            raise ValueError(
-                "pid_gains must be three numbers >= 0 (proportional, integral, derivative); "
-                f"got {gains!r}."
-            )
-        for name, value in (("multiplier_lr", learning_rate), ("max_lam", max_lam)):
-            if not value >= 0:
-                raise ValueError(f"{name} must be >= 0; got {value!r}.")
-        return MultiplierRule(kind, learning_rate, PIDGains(*gains), max_lam)
+        require(NOT_NEGATIVE, multiplier_lr=learning_rate)
+        require(CAP, max_lam=max_lam)
+        return MultiplierRule(kind, learning_rate, gains_of(gains), max_lam)
 
     def step(self, multiplier: Multiplier, error: float) -> Multiplier:
         """The next multiplier; `error` = measured cost - bound."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from safer_gym.agents.arguments import require_count, require_positive, require_share
 from safer_gym.choices import choose
+from safer_gym.domains import AT_LEAST_ONE, COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE, require
 from safer_gym.types import Attack
 
+KL_BOUNDS = ("kl_bound_adversarial", "kl_bound_adversarial_cov")
+WEIGHTS = ("adversarial_cap_mean", "adversarial_cap_cov", "adversarial_weight")
+PARTS = ("vanilla_step", "adversarial_mle", "adversarial_kl")
+FLAGS = (*PARTS, "attack_each_m_step", "attacked_cost_critic")
 ADVERSARIAL_REFERENCES = ("old", "current")
 
 
@@ -46,6 +50,7 @@ class RobustOptions:
     adversarial_kl: bool = True
 
     def __post_init__(self) -> None:
+        self._require_numbers()
         if not (self.vanilla_step or self.adversarial_mle or self.adversarial_kl):
             raise ValueError(
                 "one of vanilla_step, adversarial_mle and adversarial_kl must be True: "
@@ -54,6 +59,12 @@ class RobustOptions:
         if self.attack is None:
             raise ValueError("attack must be a name or an Attack; got None. CVPO is SAFER without.")
         choose("adversarial_reference", self.adversarial_reference, ADVERSARIAL_REFERENCES)
+
+    def _require_numbers(self) -> None:
+        require(AT_LEAST_ONE, attack_steps=self.attack_steps)
+        require(POSITIVE, **{name: getattr(self, name) for name in KL_BOUNDS})
+        require(NOT_NEGATIVE, **{name: getattr(self, name) for name in WEIGHTS})
+        require(FLAG, **{name: getattr(self, name) for name in FLAGS})
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -89,9 +100,9 @@ class ExplorationOptions:
     offset_share: float = 1.0
 
     def __post_init__(self) -> None:
-        require_share(attacked_share=self.attacked_share, offset_share=self.offset_share)
-        require_count(offset_steps=self.offset_steps)
-        require_positive(offset_scale=self.offset_scale)
+        require(SHARE, attacked_share=self.attacked_share, offset_share=self.offset_share)
+        require(COUNT, offset_steps=self.offset_steps)
+        require(POSITIVE, offset_scale=self.offset_scale)
 
     @property
     def share(self) -> float:

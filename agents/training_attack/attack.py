@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from safer_gym.agents.options import BallOptions
-from safer_gym.attacks import attack_options, make_attack
+from safer_gym.attacks import ATTACKS, attack_options, make_attack
 from safer_gym.balls import LpBall
+from safer_gym.choices import choose
 from safer_gym.types import Attack, Victim
 
 
@@ -34,17 +35,20 @@ class TrainingAttack:
         *,
         steps: int | None = None,
         scheduled: bool = True,
+        argument: str = "attack",
     ) -> TrainingAttack:
         """Build from an agent's options; a name is looked up among the attacks.
 
         Args:
             steps: gradient steps of a named attack that climbs.
             scheduled: False is the whole radius from the beginning.
+            argument: its name, for messages.
 
         Raises:
             ValueError: an unknown attack; names the nearest one.
         """
-        if isinstance(attack, str):
+        if not callable(attack):
+            attack = choose(argument, attack, ATTACKS)
             climbs = steps is not None and "steps" in attack_options(attack)
             attack = make_attack(attack, **({"steps": steps} if climbs else {}))
         return TrainingAttack(attack, ball.eps, ball.norm, ball.schedule if scheduled else None)

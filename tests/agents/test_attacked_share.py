@@ -93,9 +93,9 @@ def test_a_share_of_no_environment_or_no_ball_changes_nothing(options: dict[str,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"attacked_share": -0.1}, r"attacked_share must be in \[0, 1\]"),
-        ({"attacked_share": 1.5}, r"attacked_share must be in \[0, 1\]"),
-        ({"attacked_share": float("nan")}, r"attacked_share must be in \[0, 1\]"),
+        ({"attacked_share": -0.1}, r"attacked_share must be a number in \[0, 1\]"),
+        ({"attacked_share": 1.5}, r"attacked_share must be a number in \[0, 1\]"),
+        ({"attacked_share": float("nan")}, r"attacked_share must be a number in \[0, 1\]"),
         ({"attacked_share": 0.5, "collection_attack": "mc"}, "give one of them"),
         ({"attacked_share": 0.5, "offset_steps": 5}, "give one of them"),
     ],

@@ -197,8 +197,8 @@ def test_offsets_change_training() -> None:
     [
         ({"offset_steps": -1}, r"offset_steps must be a whole number >= 0; got -1"),
         ({"offset_steps": 2.5}, r"offset_steps must be a whole number >= 0; got 2.5"),
-        ({"offset_scale": 0.0}, r"offset_scale must be positive; got 0.0"),
-        ({"offset_share": 1.5}, r"offset_share must be in \[0, 1\]; got 1.5"),
+        ({"offset_scale": 0.0}, r"offset_scale must be a finite number > 0; got 0.0"),
+        ({"offset_share": 1.5}, r"offset_share must be a number in \[0, 1\]; got 1.5"),
         (
             {"offset_steps": 5, "collection_attack": "mc"},
             "give one of them; got offset_steps=5 and",

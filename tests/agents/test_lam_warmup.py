@@ -55,5 +55,5 @@ def test_no_warm_up_is_the_default_to_the_bit() -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
 def test_bad_shares_are_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=r"lam_warmup must be in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"lam_warmup must be a number in \[0, 1\]"):
         small_agent("CVPO", lam_warmup=share)

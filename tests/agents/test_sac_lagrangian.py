@@ -216,13 +216,13 @@ def test_the_cost_behind_a_terminal_state(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cost_limit": -1.0}, "cost_limit must be >= 0"),
+        ({"cost_limit": -1.0}, "cost_limit must be a finite number >= 0"),
         ({"cost_limt": 1.0}, "Did you mean 'cost_limit'"),
         ({"ent_coeff": 1.0}, "Did you mean 'ent_coef'"),
         ({"multiplier": "pdi"}, "Did you mean 'pid'"),
         ({"multiplier_signal": "episode"}, "Did you mean 'episodes'"),
-        ({"multiplier_lr": -0.1}, "multiplier_lr must be >= 0"),
-        ({"max_lam": float("nan")}, "max_lam must be >= 0"),
+        ({"multiplier_lr": -0.1}, "multiplier_lr must be a finite number >= 0"),
+        ({"max_lam": float("nan")}, "max_lam must be a number >= 0"),
         ({"pid_gains": (1.0, 2.0)}, "pid_gains must be three numbers"),
         ({"threshold_horizon": "endles"}, "Did you mean 'endless'"),
         ({"threshold_horizon": "endless", "gamma": 1.0}, "gamma must be below 1"),

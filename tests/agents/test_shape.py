@@ -101,7 +101,7 @@ def test_a_group_a_dict_and_a_field_say_the_same() -> None:
         ({"mstep": {"kl_mode": "jiont"}}, ValueError, "Did you mean 'joint'"),
         ({"cost": {"cost_action": "means"}}, ValueError, "Did you mean 'mean'"),
         ({"critics": {"cost_aggregation": "maximum"}}, ValueError, "cost_aggregation must be"),
-        ({"exploration": {"offset_share": 2.0}}, ValueError, r"offset_share must be in \[0, 1\]"),
+        ({"exploration": {"offset_share": 2.0}}, ValueError, "offset_share must be a number in"),
     ],
 )
 def test_wrong_options_are_refused_by_name(
