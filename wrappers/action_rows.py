@@ -141,7 +141,7 @@ def action_rows(space: spaces.Space) -> ActionRows:
     )
 
 
-def options_of(space: spaces.Space) -> Sizes:
+def options_of(space: spaces.Space | None) -> Sizes:
     """How many options each choice of a discrete space has; none of another space."""
     if isinstance(space, spaces.MultiBinary):
         return (2,) * int(np.prod(space.shape))

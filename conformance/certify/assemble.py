@@ -30,6 +30,7 @@ from safer_gym.conformance.certify.inspect import (
     battery_flags,
     contradiction_flags,
     critic_flags,
+    option_flags,
     policy_flags,
 )
 from safer_gym.conformance.certify.ledger import Key, Ledger
@@ -165,6 +166,8 @@ def _flags(
     plain = next(f for f in found if f.job.attack == NULL)
     costly = max(found, key=lambda f: float(f.result.costs.mean()) if f.result.traces else -1.0)
     flags = policy_flags(victim, plain.result.traces) if is_shown else []
+    if is_shown:
+        flags += option_flags(run.subject.view, run.subject.ball, run.plan.eps, plain.result.traces)
     flags += critic_flags(victim, costly.result.traces)
     flags += battery_flags(rows, [m for m, member in battery.members.items() if member.gradient])
     flags += contradiction_flags(rows)

@@ -9,6 +9,8 @@ import torch
 from scipy.stats import spearmanr
 
 from safer_gym.attacks import has_gradient
+from safer_gym.balls import LpBall
+from safer_gym.bounds import NotCoveredError, OptionLayers, certified_radius
 from safer_gym.conformance.battery.build import GRADIENT_FREE
 from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Flag
@@ -16,7 +18,12 @@ from safer_gym.conformance.certificate.requirement import METRICS
 from safer_gym.conformance.evaluate.fitted_critics import FITTED
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.types import Victim
+from safer_gym.wrappers.action_rows import options_of
+from safer_gym.wrappers.policies.layers import policy_layers
+from safer_gym.wrappers.policies.view import PolicyView
 
+STATES = 2000
+"""Most states at which the options are enclosed."""
 LOOK_AHEAD = 50
 """Steps over which a critic's word is held against the cost that followed."""
 
@@ -37,6 +44,39 @@ def policy_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
             )
         )
     return flags
+
+
+def option_flags(
+    view: PolicyView | None, ball: LpBall, radii: Sequence[float], traces: Sequence[Trace]
+) -> list[Flag]:
+    """Of discrete actions: where no observation in the ball changes the option with the best score.
+
+    Args:
+        view: the policy; nothing is said of one whose network is not known.
+        ball: at radius 1.
+        radii: ascending.
+        traces: search episodes without an attack.
+    """
+    if view is None or not options_of(view.actions):
+        return []
+    try:
+        layers = policy_layers(view)
+    except NotCoveredError:
+        return []
+    assert isinstance(layers, OptionLayers)
+    obs = torch.as_tensor(np.concatenate([t.clean for t in traces])[:STATES].astype(np.float32))
+    reach = certified_radius(layers, obs, ball, [eps for eps in radii if eps > 0])
+    return [
+        Flag(
+            "options-certain",
+            f"within eps {eps:g} no observation changes the option with the best score at "
+            f"{float((reach >= eps).double().mean()):.0%} of {len(obs)} states of search episodes "
+            "(certified by an enclosure of the network)",
+            "note",
+        )
+        for eps in radii
+        if eps > 0
+    ]
 
 
 def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:

@@ -16,7 +16,7 @@ from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.evaluate.cache import OutcomesCache
-from safer_gym.conformance.evaluate.evaluation import NATURAL, evaluate, named_attacks
+from safer_gym.conformance.evaluate.evaluation import NATURAL, admitted, evaluate, named_attacks
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import seat_in
@@ -103,7 +103,7 @@ def measure(
         known = cache.load(inputs)
         if known is None:
             if fitter is None:
-                policy = load_model(file)
+                policy = admitted(load_model(file), task.make, None, plan.seed)
                 rows = _rows(task, plan.channel)
                 fitter = CriticFitter(policy, task.make, plan.seed, bar.say, rows)
             met = fitter.led({attack: named[attack]})

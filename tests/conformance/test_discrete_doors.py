@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -177,6 +178,8 @@ def test_a_certificate_has_both_ends_and_a_formal_bound_where_options_are_drawn(
     assert drawn.lower.value <= drawn.upper_every.value
     assert rows["deterministic"].rate.upper_attacks.value is not None
     assert rows["deterministic"].rate.upper_every.refused
+    (said,) = [f.message for f in found.flags if f.name == "options-certain"]
+    assert re.search(r"within eps 0.01 no observation changes the option .* at \d+% of", said)
 
 
 class Judged:

@@ -61,6 +61,15 @@ def test_the_margin_is_positive_exactly_where_the_action_changes(seed: int, size
     assert bool((clean.lead >= 0).all())
 
 
+@given(seed=st.integers(0, 10_000), n=st.integers(2, 5))
+def test_the_margin_is_the_best_other_option_less_the_one_taken(seed: int, n: int) -> None:
+    clean, other = pair(seed, (n,), Greedy)
+    for row, taken in enumerate(clean.scores.argmax(-1).tolist()):
+        rest = [a for a in range(n) if a != taken]
+        known = other.scores[row, rest].max() - other.scores[row, taken]
+        assert float(clean.difference(other)[row]) == pytest.approx(float(known))
+
+
 @given(seed=st.integers(0, 10_000), sizes=SIZES)
 def test_actions_have_one_option_a_choice_and_lean_with_a_gradient(seed: int, sizes: tuple) -> None:
     scores = normal(seed, 5, sum(sizes)).requires_grad_()

@@ -39,6 +39,9 @@ FILTERS = "tests/core/bounds/test_filters.py"
 SHIFT = "tests/core/bounds/test_shift.py"
 SMOOTHING = "tests/core/bounds/test_smoothing.py"
 MAXIMUM = "tests/core/bounds/test_exact_maximum.py"
+SOFTMAX = "tests/core/bounds/test_softmax.py"
+CATEGORICAL = "tests/core/test_categorical.py"
+CHOOSING = "tests/wrappers/policies/test_choosing.py"
 ATTACK_GATE = "tests/wrappers/gate/test_attack_gate.py"
 ENVIRONMENT_GATE = "tests/wrappers/gate/test_environment_gate.py"
 FORGERY = "tests/conformance/certify/test_forgery.py"
@@ -552,9 +555,9 @@ MUTANTS = {
         ),
     ),
     "divergence: shifts are not squared": Mutant(
-        CERTIFIES + "divergence.py",
-        "shift = mean_shift(mean, benign.mean, benign.scale)\n    still",
-        "shift = mean_shift(mean, benign.mean, benign.scale).sqrt()\n    still",
+        "wrappers/policies/stochastic.py",
+        "shift = mean_shift(mean, benign.mean, benign.scale)\n        still",
+        "shift = mean_shift(mean, benign.mean, benign.scale).sqrt()\n        still",
         (
             SPENDING,
             COMPOSITIONS,
@@ -562,7 +565,7 @@ MUTANTS = {
         ),
     ),
     "divergence: TV of a smoothed policy halved": Mutant(
-        CERTIFIES + "divergence.py",
+        BOUNDS + "steps.py",
         "torch.erf(shift / math.sqrt(8))",
         "torch.erf(shift / math.sqrt(32))",
         (
@@ -881,5 +884,47 @@ MUTANTS = {
         "        if repeat is not None:\n",
         "        if False:\n",
         (INDEPENDENCE,),
+    ),
+    "softmax: the spread of ratios is halved": Mutant(
+        BOUNDS + "softmax.py",
+        ".amax(-1).clamp(min=0) / 4)",
+        ".amax(-1).clamp(min=0) / 8)",
+        (SOFTMAX,),
+    ),
+    "softmax: the attacked leads are the benign ones": Mutant(
+        BOUNDS + "softmax.py",
+        "    against = torch.exp(-leads.upper)\n",
+        "    against = torch.exp(-leads.lower)\n",
+        (SOFTMAX,),
+    ),
+    "softmax: the steepest option comes last": Mutant(
+        BOUNDS + "softmax.py",
+        "steep.argsort(-1, descending=True)",
+        "steep.argsort(-1)",
+        (SOFTMAX,),
+    ),
+    "softmax: a tie is a choice": Mutant(
+        BOUNDS + "softmax.py",
+        "ahead = (leads.lower > 0) |",
+        "ahead = (leads.lower >= 0) |",
+        (SOFTMAX,),
+    ),
+    "categorical: the margin is to the option taken": Mutant(
+        "safer_gym/categorical.py",
+        "return torch.where(taken, -math.inf, scores).amax(-1) - own",
+        "return scores.amax(-1) - own",
+        (CATEGORICAL,),
+    ),
+    "choosing: a row's draw is the first row's": Mutant(
+        "wrappers/policies/choosing.py",
+        "    index = (random >= p",
+        "    index = (random[:1] >= p",
+        (CHOOSING,),
+    ),
+    "gate: options are not held against predict": Mutant(
+        "wrappers/gate/questions.py",
+        "return torch.where(close.to(read.device)[:, None], told.to(read), read)",
+        "return told.to(read)",
+        (CHOOSING,),
     ),
 }
