@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safer_gym.agents.arguments import (
-    require_count,
-    require_not_negative,
-    require_positive,
-    require_share,
-)
 from safer_gym.agents.td import AGGREGATIONS
 from safer_gym.choices import choose
+from safer_gym.domains import (
+    AT_LEAST_ONE,
+    FLAG,
+    NOT_NEGATIVE,
+    NUMBER,
+    POSITIVE,
+    SHARE,
+    require,
+    require_array,
+)
 
 TARGETS = ("standard", "clamped")
 OUTSIDE = ("maximise", "imitate")
@@ -46,11 +50,10 @@ class SafetyOptions:
     region_margin: float = 0.0
 
     def __post_init__(self) -> None:
-        require_share(
-            safety_discount_start=self.safety_discount_start,
-            safety_discount=self.safety_discount,
-            anneal_share=self.anneal_share,
-        )
+        require(FLAG, safety_policy=self.safety_policy)
+        require(SHARE, safety_discount_start=self.safety_discount_start)
+        require(SHARE, safety_discount=self.safety_discount, anneal_share=self.anneal_share)
+        require(NUMBER, region_margin=self.region_margin)
         choose("safety_target", self.safety_target, TARGETS)
         choose("safety_aggregation", self.safety_aggregation, AGGREGATIONS)
         choose("outside", self.outside, OUTSIDE)
@@ -86,9 +89,11 @@ class MultiplierOptions:
     def __post_init__(self) -> None:
         choose("constraint", self.constraint, CONSTRAINTS)
         choose("multiplier_loss", self.multiplier_loss, MULTIPLIER_LOSSES)
-        require_positive(max_lam=self.max_lam, multiplier_delay=self.multiplier_delay, rho=self.rho)
-        require_count(multiplier_delay=self.multiplier_delay)
-        require_not_negative(augmented_rate=self.augmented_rate)
+        require(POSITIVE, max_lam=self.max_lam, rho=self.rho)
+        require(NOT_NEGATIVE.or_none, multiplier_lr=self.multiplier_lr)
+        require(AT_LEAST_ONE, multiplier_delay=self.multiplier_delay)
+        require(NUMBER, constraint_margin=self.constraint_margin)
+        require(NOT_NEGATIVE, augmented_rate=self.augmented_rate)
 
 
 @dataclass(frozen=True)
@@ -110,14 +115,15 @@ class CollectionOptions:
     exploration_noise: float = 0.1
 
     def __post_init__(self) -> None:
+        require_array(NOT_NEGATIVE, adversary_shares=self.adversary_shares)
         shares = tuple(self.adversary_shares)
         if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
             raise ValueError(
                 "adversary_shares must be three numbers >= 0 (mu_h, mu, uniform) that add up to 1; "
                 f"got {self.adversary_shares!r}."
             )
-        require_share(safety_share=self.safety_share, wide_share=self.wide_share)
-        require_not_negative(exploration_noise=self.exploration_noise)
+        require(SHARE, safety_share=self.safety_share, wide_share=self.wide_share)
+        require(NOT_NEGATIVE, exploration_noise=self.exploration_noise)
 
 
 @dataclass(frozen=True)
@@ -139,10 +145,11 @@ class UpdateOptions:
     max_grad_norm: float | None = None
 
     def __post_init__(self) -> None:
-        require_positive(policy_delay=self.policy_delay)
-        require_count(policy_delay=self.policy_delay)
-        require_share(average=self.average)
+        require(AT_LEAST_ONE, policy_delay=self.policy_delay)
+        require(SHARE, average=self.average)
+        require(NUMBER.or_none, target_entropy=self.target_entropy)
+        require(POSITIVE.or_none, max_grad_norm=self.max_grad_norm)
         if isinstance(self.ent_coef, str):
             choose("ent_coef", self.ent_coef, ("auto",))
         else:
-            require_not_negative(ent_coef=self.ent_coef)
+            require(NOT_NEGATIVE, ent_coef=self.ent_coef)
