@@ -24,7 +24,7 @@ from torch.nn.functional import softplus
 from safer_gym.agents.networks.ensemble import ACTIVATIONS
 from safer_gym.agents.networks.plain import reads_flat
 from safer_gym.bounds.heads import ExpStd
-from safer_gym.bounds.network import sequential_layers
+from safer_gym.bounds.modules import sequential_layers
 from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.networks import Chain, Layer
 from safer_gym.types import Gaussian
