@@ -126,11 +126,11 @@ def split_multiplier_loss(lam: Tensor, q_safety: Tensor, inside: Tensor, cap: fl
         lam: lambda(x) >= 0 [B].
         q_safety: Q_h(x, pi(x), mu_h(x)), whose gradient is not followed [B].
         inside: see `inside_set` [B].
-        cap: lambda_max.
+        cap: lambda_max; distances to it are counted in its unit, or they would drown L_A.
     """
     within = inside.to(lam)
     ascent = (within * lam * q_safety.detach()).mean()
-    return Split(ascent, ((1 - within) * (lam - cap).square()).mean())
+    return Split(ascent, ((1 - within) * (lam / cap - 1).square()).mean())
 
 
 def ascent_multiplier_loss(lam: Tensor, q_safety: Tensor) -> Tensor:
