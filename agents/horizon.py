@@ -17,5 +17,5 @@ def episode_horizon(env: VecEnv) -> int:
     raise ValueError(
         "episode_length is needed to turn the per-episode cost_limit into a bound on Q_c, and the "
         "environment declares no time limit (spec.max_episode_steps). Pass episode_length=<steps>, "
-        "or register the environment with max_episode_steps."
+        "or register the environment with max_episode_steps; in the shell, pass --max-steps."
     )

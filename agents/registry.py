@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from safer_gym.agents.drac.recipes import recipes_of
-from safer_gym.agents.training.recipes import RECIPES, Recipe
+from safer_gym.agents.training.recipes import GENERAL, RECIPES, Recipe
 from safer_gym.choices import choose
 
 NATURAL = ("natural",)
@@ -86,10 +86,12 @@ def written_by(class_name: str) -> Algorithm | None:
 def find_recipe(task: str, name: str) -> Recipe:
     """How a task is trained by an algorithm, or by the recipe of another name.
 
+    A task without recipes of its own is trained with the constructors' defaults.
+
     Raises:
-        ValueError: the task has no recipe, or none of that name; names the nearest one.
+        ValueError: the task has no recipe of that name; names the nearest one.
     """
-    recipes = RECIPES[choose("task", task, RECIPES)]
+    recipes = RECIPES.get(task, GENERAL)
     return recipes[choose("algorithm", name, recipes)]
 
 

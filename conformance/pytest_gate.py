@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import gymnasium as gym
 
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.extensions import load_extensions
 from safer_gym.conformance.formatting import radius
-from safer_gym.conformance.loading import is_named, load_named, load_policy
+from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.report.certificate import write_reports
+from safer_gym.wrappers.tasks import find_task
+
+TOLD = ("cost", "max_steps", "env_args")
+"""Of an environment, beside its name."""
 
 
 def certified(
@@ -32,7 +34,8 @@ def certified(
     Args:
         policy: a model, or what `load_policy` takes; a relative path counts from `folder` if the
             file is there.
-        env: a function that makes the environment, a Gymnasium id, or "module:function".
+        env: a function that makes the environment, or a name, see `find_task`; with a name,
+            `options` may hold `cost`, `max_steps` and `env_args`.
         requirement: a Requirement, a sentence, or the path of a TOML file; paths as above.
         folder: of the test that asks.
         trust: see `load_policy`.
@@ -50,15 +53,12 @@ def certified(
     if isinstance(policy, (str, Path)):
         loaded = load_policy(_beside(folder, policy), trust=trust, vec_normalize=vec_normalize)
         given.setdefault("source", str(policy))
-        policy, vec_normalize = loaded.policy, None
-    if vec_normalize is not None:
+        policy = loaded.policy
+    elif vec_normalize is not None:
         given["vec_normalize"] = vec_normalize
-    return certify(policy, make_env_of(env), requirement=_requirement(folder, requirement), **given)
-
-
-def make_env_of(env: Any) -> Callable[[], gym.Env] | str:
-    """What `certify` takes: "module:function" is imported, all else stays as it is."""
-    return load_named(env) if isinstance(env, str) and is_named(env) else env
+    if isinstance(env, str):
+        env = find_task(env, **{key: given.pop(key) for key in TOLD if key in given})
+    return certify(policy, env, requirement=_requirement(folder, requirement), **given)
 
 
 def key_of(folder: Path, policy: Any, env: Any, requirement: Any, options: Mapping) -> str:

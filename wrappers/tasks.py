@@ -1,6 +1,7 @@
 """Tasks by name: an environment with all that commands, pages and experiments need to know of it.
 
-A task is one registration:
+`find_task` is the one resolver of environments' names, for the shell, pytest and Python: a task, a
+Gymnasium id, "my_package:MyEnv-v0", or "my_module:make_env". To register a task:
 
     register_task(Task("my-task", "my_package:MyTask-v0", eps=0.1))
 
@@ -9,10 +10,13 @@ Importing `safer_gym` registers the Bullet tasks (`safer_gym.wrappers.adapters.b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from safer_gym.choices import choose
+from safer_gym.wrappers.named import import_own, is_named, load_named
 
 if TYPE_CHECKING:
     import gymnasium
@@ -48,7 +52,7 @@ class Task:
     """Such as "ball-circle"."""
     env_id: str
     """Gymnasium's id; with the module to import first where that does not register it by itself:
-    "my_package:MyTask-v0"."""
+    "my_package:MyTask-v0". Or "my_module:make_env", a function or class that makes one."""
     title: str = ""
     """The task's name in texts; its name where empty."""
     eps: float = FALLBACK_EPS
@@ -61,12 +65,57 @@ class Task:
     action_size: int | None = None
     geometry: TaskGeometry | None = None
     """For pictures of trajectories; None: none are drawn."""
+    cost: str = ""
+    """Where a step's cost is, if not in `info["cost"]`: another key of `info`, or "module:function"
+    of (obs, action, next_obs, info)."""
+    max_steps: int | None = None
+    """Cut episodes here; None leaves their end to the environment."""
+    env_args: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Keyword arguments of the environment."""
 
     def make(self, **options: Any) -> gymnasium.Env:
-        """Make the environment; `options` go to `gymnasium.make`."""
+        """Make the environment; `options` go to `gymnasium.make`.
+
+        Raises:
+            TypeError: what was named makes no environment.
+        """
         import gymnasium
 
-        return gymnasium.make(self.env_id, **options)
+        if self.max_steps is not None:
+            options = {"max_episode_steps": self.max_steps, **options}
+        env = gymnasium.make(self._made_from(), **{**self.env_args, **options})
+        if not self.cost:
+            return env
+        from safer_gym.wrappers.cost import CostTracker
+
+        return CostTracker(env, cost=load_named(self.cost) if is_named(self.cost) else self.cost)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What `make` was told beside the name, as JSON has it; empty for a task as it is."""
+        told = {"cost": self.cost, "max_steps": self.max_steps, "env_args": dict(self.env_args)}
+        return {key: value for key, value in told.items() if value}
+
+    @property
+    def words(self) -> list[str]:
+        """How the shell names it: the name, then options."""
+        args = [f"{key}={json.dumps(value)}" for key, value in self.env_args.items()]
+        words = [self.name, *(["--cost", self.cost] if self.cost else [])]
+        words += ["--max-steps", str(self.max_steps)] if self.max_steps else []
+        return [*words, *(word for arg in args for word in ("--env-arg", arg))]
+
+    def _made_from(self) -> Any:
+        from gymnasium.envs.registration import EnvSpec
+
+        if not is_named(self.env_id) or _is_registered(self.env_id):
+            return self.env_id
+        make = load_named(self.env_id)
+        if not callable(make):
+            raise TypeError(
+                f"{self.env_id} must be a function or a class that makes an environment, got "
+                f"{make!r}; each episode begins a new one"
+            )
+        return EnvSpec(self.env_id.removesuffix("()"), entry_point=make)
 
 
 TASKS: dict[str, Task] = {}
@@ -87,20 +136,88 @@ def register_task(task: Task) -> Task:
     return task
 
 
-def find_task(name: str) -> Task:
-    """A task by its name, or any Gymnasium id whose steps carry a cost.
+def find_task(
+    name: str,
+    *,
+    cost: str = "",
+    max_steps: int | None = None,
+    env_args: Mapping[str, Any] | None = None,
+) -> Task:
+    """A task by its name, or any environment whose steps carry a cost.
+
+    Args:
+        name: a registered task; a Gymnasium id; "my_package:MyEnv-v0", an id that importing the
+            module registers; "my_module:make_env", a function or class that makes an environment.
+            Modules of the current folder are found too.
+        cost, max_steps, env_args: see `Task`.
 
     Raises:
-        ValueError: neither; names the nearest task.
+        ValueError: none of these; names the nearest task. Or a number of steps below 1.
+        ImportError: there is no such module, or it fails while it is imported.
     """
+    if max_steps is not None and max_steps < 1:
+        raise ValueError(f"max_steps must be at least 1, got {max_steps!r}")
+    changed = {"cost": cost, "max_steps": max_steps, "env_args": dict(env_args or {})}
+    if cost and is_named(cost):
+        load_named(cost)
+    changes = {key: value for key, value in changed.items() if value}
+    return replace(_named_task(name), **changes) if changes else _named_task(name)
+
+
+def env_maker(env: Any) -> Callable[[], gymnasium.Env]:
+    """What makes one environment, of whatever a door is given as one.
+
+    Args:
+        env: a function; a Task; or a name, see `find_task`.
+
+    Raises:
+        TypeError: none of these.
+        ValueError, ImportError: see `find_task`.
+    """
+    if isinstance(env, str):
+        return find_task(env).make
+    if isinstance(env, Task):
+        return env.make
+    if not callable(env):
+        raise TypeError(
+            "make_env must be a function that makes an environment, or a name such as "
+            f"'Hall-v0' or 'my_module:make_env'; got {env!r}. Each episode begins a new one"
+        )
+    return env
+
+
+def _named_task(name: str) -> Task:
+    by_id = {task.env_id: task for task in TASKS.values()}
+    if name in by_id or name in TASKS:
+        return by_id.get(name) or TASKS[name]
+    module, _, rest = name.rpartition(":")
+    if _is_registered(name):
+        return Task(name, name)
+    if is_named(name):
+        load_named(name)
+        return Task(name, name)
+    if module:
+        raise ValueError(
+            f"module {module!r} registers no environment {rest!r}: it must call "
+            f"gymnasium.register({rest!r}, ...) when it is imported"
+        )
+    try:
+        return TASKS[choose("task", name, TASKS)]
+    except ValueError as error:
+        raise ValueError(
+            f"{error} An environment of your own is named with its module: my_package:Hall-v0 or "
+            "my_module:make_env"
+        ) from None
+
+
+def _is_registered(name: str) -> bool:
+    """Whether it is a Gymnasium id, after its module was imported where it names one."""
     from gymnasium import registry
 
-    by_id = {task.env_id: task for task in TASKS.values()}
-    if name in by_id:
-        return by_id[name]
-    if name in registry:
-        return Task(name, name)
-    return TASKS[choose("task", name, TASKS)]
+    module, _, rest = name.rpartition(":")
+    if module:
+        import_own(module)
+    return rest in registry
 
 
 def make_task(name: str, **options: Any) -> gymnasium.Env:

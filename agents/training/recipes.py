@@ -40,6 +40,16 @@ def _on_policy(total_timesteps: int, n_envs: int, horizon: int, eps: float, **ow
     return {"total_timesteps": total_timesteps, "n_envs": n_envs, "kwargs": kwargs}
 
 
+PPO_FORMS: dict[str, dict[str, Any]] = {
+    "ppol": {},
+    "ppol-random": {"collection_attack": "uniform"},
+    "sa-ppol": {"regulariser": "mad"},
+    "sa-ppol-mc": {"regulariser": "mc"},
+    "sa-ppol-mr": {"regulariser": "mr"},
+    "adv-ppol": {"collection_attack": "mc"},
+}
+
+
 def _ppo_family(
     total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: Any
 ) -> dict[str, Recipe]:
@@ -47,16 +57,8 @@ def _ppo_family(
 
     It was found on Ball-Circle; on the other tasks it is a first guess.
     """
-    forms: dict[str, dict[str, Any]] = {
-        "ppol": {},
-        "ppol-random": {"collection_attack": "uniform"},
-        "sa-ppol": {"regulariser": "mad"},
-        "sa-ppol-mc": {"regulariser": "mc"},
-        "sa-ppol-mr": {"regulariser": "mr"},
-        "adv-ppol": {"collection_attack": "mc"},
-    }
     sizes = (total_timesteps, n_envs, horizon, eps)
-    return {name: _on_policy(*sizes, **own | form) for name, form in forms.items()}
+    return {name: _on_policy(*sizes, **own | form) for name, form in PPO_FORMS.items()}
 
 
 def _networks(min_std: float, init_std: float, max_std: float, width: int = 128) -> dict[str, Any]:
@@ -152,6 +154,19 @@ SAC_LAGRANGIAN: Recipe = {
         "policy_kwargs": {"net_arch": [128, 128]},
     },
 }
+
+
+def _general(**kwargs: Any) -> Recipe:
+    """The constructors' own defaults, on four environments."""
+    return {"total_timesteps": 200_000, "n_envs": 4, "kwargs": kwargs}
+
+
+GENERAL: dict[str, Recipe] = {
+    **{name: _general() for name in ("cvpo", "safer", "sac-lagrangian")},
+    "safer-attacked": _general(**ATTACKED),
+    **{name: _general(**form) for name, form in PPO_FORMS.items()},
+}
+"""Of a task without recipes of its own, such as a user's environment."""
 
 BALL_SAFER = BALL | SAFER | LATE
 CAR_SAFER = SAFER | CAR

@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,6 +39,8 @@ from safer_gym.agents.training.curve import CurvePoint, read_curve, write_curve
 from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
 
 CURVE = "curve.csv"
+ENVIRONMENT = "environment"
+"""Of a record and of a folder's settings: what the environment was told beside its name."""
 LAST = "last.zip"
 FIRST_SHARE = 0.6
 """From this share of a training on, its policies are candidates."""
@@ -54,6 +57,14 @@ class Task(Protocol):
     @property
     def env_id(self) -> str:
         """Of its environment."""
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What its environment was told beside the id, as JSON has it."""
+
+    @property
+    def words(self) -> list[str]:
+        """How the command `train` names it."""
 
     def make(self) -> Any:
         """An environment."""
@@ -83,6 +94,8 @@ class Run(NamedTuple):
     out: Path
     command: str = ""
     """What makes the same policy again; "" is the command `train`."""
+    asked: tuple[tuple[str, float], ...] = ()
+    """Arguments of the constructor that were asked for instead of the recipe's."""
     overlap: bool = False
     """Collect in a second process during the updates."""
     average: int = 0
@@ -92,7 +105,8 @@ class Run(NamedTuple):
         """What must be equal for a run to be resumed."""
         settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
         settings["version"] = _version()
-        del settings["command"], settings["average"]  # training is the same
+        del settings["command"], settings["average"], settings["asked"]  # training is the same
+        settings |= {ENVIRONMENT: self.task.changes} if self.task.changes else {}
         if not self.overlap:
             del settings["overlap"]  # as in the folders of runs from before there was a choice
         return json.loads(json.dumps(settings, default=repr))
@@ -112,17 +126,19 @@ def planned(
     recipe: str = "",
     *,
     overlap: bool = False,
+    asked: Mapping[str, float] | None = None,
 ) -> Run:
     """A run of the task's recipe for `algorithm`, or of the one called `recipe`.
 
     Args:
         timesteps: Environment steps; 0 is the recipe's own number.
         overlap: Collect during the updates; for off-policy algorithms.
+        asked: Arguments of the constructor instead of the recipe's, such as `cost_limit`.
 
     Raises:
         ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
     """
-    chosen = find_recipe(task.name, recipe or algorithm)
+    found, asked = find_recipe(task.name, recipe or algorithm), dict(asked or {})
     if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicyAlgorithm):
         raise ValueError(
             f"overlap needs an off-policy algorithm (safer, cvpo, sac-lagrangian); {algorithm} "
@@ -131,13 +147,14 @@ def planned(
     return Run(
         task=task,
         algorithm=algorithm,
-        timesteps=timesteps or chosen["total_timesteps"],
-        n_envs=chosen["n_envs"],
-        kwargs=dict(chosen["kwargs"]),
+        timesteps=timesteps or found["total_timesteps"],
+        n_envs=found["n_envs"],
+        kwargs={**found["kwargs"], **asked},
         seed=seed,
         out=out,
         overlap=overlap,
-        average=chosen.get("average", 0),
+        average=found.get("average", 0),
+        asked=tuple(asked.items()),
     )
 
 
@@ -290,6 +307,7 @@ def _finish(
     write_curve(run.out / CURVE, curve)
     record = {
         "task": run.task.name,
+        **({ENVIRONMENT: run.task.changes} if run.task.changes else {}),
         "algorithm": run.algorithm,
         "seed": run.seed,
         "timesteps": model.num_timesteps,
@@ -308,9 +326,11 @@ def _finish(
 
 def _command(run: Run) -> str:
     """The command that trains the same policy again, whatever folder it went to."""
-    words = ["safer-gym train", run.task.name, "--algorithm", run.algorithm]
+    words = ["safer-gym", "train", *run.task.words, "--algorithm", run.algorithm]
     words += ["--timesteps", str(run.timesteps), "--seed", str(run.seed)]
-    return " ".join([*words, *(["--overlap"] if run.overlap else [])])
+    for name, value in run.asked:
+        words += [f"--{name.replace('_', '-')}", f"{value:g}"]
+    return shlex.join([*words, *(["--overlap"] if run.overlap else [])])
 
 
 def _version() -> str:

@@ -221,8 +221,11 @@ class Certificate:
         """The same certificate, whose replay commands name the file it is saved as.
 
         Args:
-            options: of the command `replay`, where the file alone does not say enough.
+            options: of the command `replay`, where the file alone does not say enough; none: those
+                that the commands have.
         """
+        if not options and self.episodes_of_note:
+            options = tuple(shlex.split(self.episodes_of_note[0].replay)[5:])
         notes = tuple(
             replace(note, replay=replay_command(path, number, *options))
             for number, note in enumerate(self.episodes_of_note)
@@ -319,6 +322,10 @@ class Certificate:
         if certificate.why_broken and not changed:
             raise ValueError(f"{path}: {certificate.why_broken}")
         return certificate
+
+
+REPLAY_OPTIONS = ("--model", "--env", "--cost", "--max-steps", "--env-arg", "--vec-normalize")
+"""What a replay command may say beside the file and the episode: no --trust."""
 
 
 def replay_command(path: str, number: int, *options: str) -> str:

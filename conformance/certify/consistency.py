@@ -19,6 +19,7 @@ from safer_gym.conformance.certificate.record import (
     LEFT_OUT,
     NO_MEAN,
     NO_MODE,
+    REPLAY_OPTIONS,
     Certificate,
     replay_command,
 )
@@ -217,12 +218,12 @@ def _every(certificate: Certificate, row: Row, every: UpperEvery) -> Iterator[st
 def _notes(certificate: Certificate) -> Iterator[str]:
     first = certificate.episodes_of_note[:1]
     words = shlex.split(first[0].replay) if first else []
-    path, options = "".join(words[2:3]), words[5:]
-    known = {"--model": certificate.policy.source, "--env": None}
+    path, options, source = "".join(words[2:3]), words[5:], certificate.policy.source
     names = options[::2]
-    if len(options) % 2 or len(set(names)) < len(names) or not set(names) <= set(known):
-        yield f"replay commands take --model and --env, got {options}"
-    elif "--model" in names and options[names.index("--model") * 2 + 1] != known["--model"]:
+    once = [name for name in names if name != "--env-arg"]
+    if len(options) % 2 or len(set(once)) < len(once) or not set(names) <= set(REPLAY_OPTIONS):
+        yield f"replay commands take {', '.join(REPLAY_OPTIONS)}, got {options}"
+    elif "--model" in names and options[names.index("--model") * 2 + 1] != source:
         yield "replay commands name another policy than the certificate"
     for number, note in enumerate(certificate.episodes_of_note):
         if note.replay != replay_command(path, number, *options):

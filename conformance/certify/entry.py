@@ -18,12 +18,15 @@ from safer_gym.conformance.certificate.requirement import Mode, Requirement
 from safer_gym.conformance.certificate.requirement_files import as_requirements
 from safer_gym.conformance.certify.noise import check_modes, noise_of
 from safer_gym.conformance.certify.plan import make_plan, seconds_of
+from safer_gym.conformance.certify.replay import replay_options
 from safer_gym.conformance.certify.run import Certification, Settings
 from safer_gym.conformance.certify.seeds import SPAN, start_of
 from safer_gym.conformance.certify.subject import make_subject
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
+from safer_gym.conformance.loading import source_of
 from safer_gym.domains import AT_LEAST_ONE, NUMBER, require
 from safer_gym.types import Attack, Channel
+from safer_gym.wrappers.tasks import Task
 
 DEFAULT_EPISODES = 200
 BENIGN_FACTOR = 20
@@ -38,7 +41,7 @@ Requirements = Requirement | str | Path | Sequence[Requirement | str] | None
 
 def certify(
     policy: Any,
-    make_env: Callable[[], gym.Env] | str,
+    make_env: Callable[[], gym.Env] | Task | str,
     *,
     requirement: Requirements = None,
     eps: float | Sequence[float] | None = None,
@@ -68,8 +71,10 @@ def certify(
     """Bound the worst case of episodic cost over adversaries inside a ball.
 
     Args:
-        policy: Whatever `as_victim` takes: a model, a torch module or a callable.
-        make_env: Makes one environment with `info["cost"]`, or a Gymnasium id.
+        policy: Whatever `as_victim` takes (a model, a torch module, a callable), what `load_policy`
+            returned, or a name for `load_policy`: a file, or "my_module:function".
+        make_env: Makes one environment with `info["cost"]`; or a name, see
+            `wrappers.tasks.find_task`.
         requirement: What must hold; decides `eps`, `limit` and `modes` where they are not given.
         eps: Radii of the ball around what the adversary moves.
         limit: An episode with a cost above it is a violation.
@@ -114,7 +119,7 @@ def certify(
     Raises:
         ValueError, TypeError: an argument that is wrong, named with what was expected.
     """
-    started = time.monotonic()
+    started, source = time.monotonic(), source_of(policy) if source is None else source
     requirements, noise = as_requirements(requirement), noise_of(action_noise, observation_noise)
     if noise.is_any:
         check_modes(requirements, modes)
@@ -151,7 +156,8 @@ def certify(
         channel=plan.channel,
     )
     settings = settings._replace(scale=subject.scale, units=units)
-    return Certification(plan, settings, subject, progress, started).run()
+    made = Certification(plan, settings, subject, progress, started).run()
+    return made.naming("CERTIFICATE.json", *replay_options(source, make_env, vec_normalize))
 
 
 def _count(name: str, value: int | None, default: int) -> int:

@@ -23,8 +23,11 @@ from safer_gym.conformance.certify.seeds import Phase, seed_of, start_in
 from safer_gym.conformance.certify.subject import Subject, make_subject
 from safer_gym.conformance.certify.world import Job
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
+from safer_gym.conformance.loading import as_policy
+from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.types import Attack
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
+from safer_gym.wrappers.tasks import TASKS, Task, find_task
 
 
 def replay(
@@ -54,6 +57,7 @@ def replay(
         ValueError: another policy or environment than the certificate's; attacks that are missing.
     """
     note = episode if isinstance(episode, EpisodeOfNote) else noted(certificate, episode)
+    policy, vec_normalize = as_policy(policy, vec_normalize)
     subject = _same_subject(certificate, policy, make_env, vec_normalize)
     battery = battery if battery is not None else choose("battery", certificate.battery, BATTERIES)
     plan = Plan(
@@ -85,6 +89,25 @@ def replay(
     job = _job(note)
     with run.env_pool:
         return replayed(run.world(ready.members), [job], note.replay)[0]
+
+
+def replay_options(policy: Any, env: Any, vec_normalize: Any = None) -> list[str]:
+    """What the command `replay` has to be told: it follows no path or name in a certificate to
+    the user's own files or code.
+
+    Args:
+        policy: the name of a policy; what is none cannot be named.
+        env: a Task, or its name; the same.
+    """
+    options = []
+    if isinstance(policy, (str, Path)) and str(policy) not in packaged_policies():
+        options += ["--model", str(policy)]
+    if isinstance(env, (str, Task)):
+        task = find_task(env) if isinstance(env, str) else env
+        options += [] if task in TASKS.values() else ["--env", *task.words]
+    if isinstance(vec_normalize, (str, Path)) and str(vec_normalize):
+        options += ["--vec-normalize", str(vec_normalize)]
+    return options
 
 
 def noted(certificate: Certificate, episode: int) -> EpisodeOfNote:

@@ -20,9 +20,10 @@ from safer_gym.conformance.certify.records import environment_record, policy_rec
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat, ball_in, moved_space, seat_in
-from safer_gym.conformance.loading.normaliser import as_normaliser
+from safer_gym.conformance.loading import as_policy
 from safer_gym.domains import NOT_NEGATIVE, require_array
 from safer_gym.types import Channel, Victim
+from safer_gym.wrappers.gate.ends import check_ends
 from safer_gym.wrappers.gate.network import check_draws, check_network
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation, near
@@ -38,6 +39,7 @@ from safer_gym.wrappers.policies.stochastic import (
     stochastic_policy,
 )
 from safer_gym.wrappers.policies.view import PolicyView
+from safer_gym.wrappers.tasks import env_maker
 from safer_gym.wrappers.units import UNITS
 
 UNDECLARED = (
@@ -141,7 +143,8 @@ def make_subject(
             not fit; noise on a policy that brings its own, or whose network is not known; a policy
             that cannot be measured.
     """
-    make = _maker(make_env)
+    make = env_maker(make_env)
+    policy, normaliser = as_policy(policy, vec_normalize)
     env = make()
     try:
         space = env.observation_space
@@ -149,13 +152,14 @@ def make_subject(
             raise TypeError(f"certify attacks Box observations, the environment has {space}")
         environment = environment_record(env, max_step_cost)
         actions, stack = env.action_space, _frame_stack(env)
-        normaliser, obs = as_normaliser(vec_normalize), first_observation(env, 0)
+        obs = first_observation(env, 0)
         view = admit(policy, space, actions, vec_normalize=normaliser, around=obs, device=device)
         scale = _scale_of(units, scale, view, channel)
         seat, shape = seat_in(env, channel), moved_space(env, channel).shape
         ball = ball_in(env, seat, norm, _radii(scale, shape, channel))
     finally:
         env.close()
+    check_ends(make, 0)
     noise = _own_noise(policy, noise)
     victim, stochastic, why = _deployed(policy, view, noise, space, actions, channel)
     if isinstance(stochastic, EnclosedPolicy):
@@ -203,15 +207,6 @@ def _scale_of(units: str, scale: Any, view: PolicyView, channel: Channel) -> Any
     if scale is not None:
         raise ValueError("scale or units='normalised', not both: the deviations are the scale")
     return deviations(view.normaliser)
-
-
-def _maker(make_env: MakeEnv | str) -> MakeEnv:
-    if isinstance(make_env, str):
-        name = make_env
-        return lambda: gym.make(name)
-    if not callable(make_env):
-        raise TypeError(f"make_env must be a callable or a Gymnasium id, got {make_env!r}")
-    return make_env
 
 
 def _frame_stack(env: gym.Env) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gymnasium as gym
 import typer
 
 from safer_gym.choices import choose
@@ -16,13 +15,14 @@ from safer_gym.conformance.certificate.seal import UNSEALED
 from safer_gym.conformance.certificate.signature import read_key, why_not_signed
 from safer_gym.conformance.certify.replay import noted, recorded, replay
 from safer_gym.conformance.certify.verify import verify
+from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.output import print_json
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
 from safer_gym.conformance.report.certificate import FORMS, write_reports
-from safer_gym.wrappers.tasks import TASKS, find_task
+from safer_gym.wrappers.tasks import TASKS
 
 
 def run_diff(old: Path, new: Path, *, as_json: bool) -> None:
@@ -100,7 +100,7 @@ class Which(NamedTuple):
 def run_replay(
     path: Path,
     model: str,
-    task: str,
+    env: EnvWords,
     which: Which,
     cache: Path | None,
     *,
@@ -119,10 +119,10 @@ def run_replay(
     one_thread()
     certificate = Certificate.load(path)
     note = which.note(certificate)
-    name = find_task(task).env_id if task else _own_environment(certificate)
+    task = env.task() if env.env else env.task(_own_environment(certificate))
     source = model or _own_policy(certificate)
     policy = load_policy(source, trust=trust, vec_normalize=vec_normalize or None).policy
-    again = replay(certificate, policy, lambda: gym.make(name), note, cache=cache)
+    again = replay(certificate, policy, task.make, note, cache=cache)
     typer.echo(
         f"{note.attack} at eps {note.eps:g}, {note.mode} policy, seed {note.seed}: "
         f"cost {again.cost:g} (recorded {note.cost:g}), reward {again.reward:.4g} "

@@ -5,22 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import typer
 
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.signature import read_key, signed
 from safer_gym.conformance.certify.entry import certify
+from safer_gym.conformance.certify.replay import replay_options
+from safer_gym.conformance.cli.environments import EnvWords, environment_of
 from safer_gym.conformance.cli.measure import parse_numbers, parse_radii
-from safer_gym.conformance.cli.models import sidecar
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.summary import print_summary
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.loading import load_policy
-from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.certificate import write_reports
-from safer_gym.wrappers.tasks import TASKS, Task, find_task
+from safer_gym.wrappers.tasks import TASKS
 
 SHARES = (0.02, 0.04, 0.1, 0.2, 0.5, 1.0)
 """Radii of a certificate without requirements, as shares of the task's own."""
@@ -28,7 +27,7 @@ SHARES = (0.02, 0.04, 0.1, 0.2, 0.5, 1.0)
 
 def run_certify(
     model: str,
-    task: str,
+    env: EnvWords,
     out: Path | None,
     *,
     trust: bool,
@@ -49,7 +48,7 @@ def run_certify(
     """
     one_thread()
     key = None if sign is None else read_key(sign, "private")
-    found = environment_of(model, task)
+    found = environment_of(model, env, trust=trust)
     loaded = load_policy(model, trust=trust, vec_normalize=vec_normalize or None)
     radii = parse_radii(eps)
     if not requirement and found.name in TASKS:
@@ -61,7 +60,7 @@ def run_certify(
     with Bar() as bar:
         certificate = certify(
             loaded.policy,
-            lambda: gym.make(found.env_id),
+            found,
             requirement=requirement,
             eps=radii or None,
             source=model,
@@ -72,7 +71,8 @@ def run_certify(
             **options,
         )
     if out is not None:
-        certificate = certificate.naming(str(out / "certificate.json"), *_named(model, task))
+        named = replay_options(model, found, vec_normalize)
+        certificate = certificate.naming(str(out / "certificate.json"), *named)
     if key is not None:
         certificate = signed(certificate, key)
     if out is not None:
@@ -84,28 +84,6 @@ def run_certify(
     else:
         print_summary(certificate)
     finish(certificate)
-
-
-def _named(model: str, task: str) -> list[str]:
-    """What `replay` has to be told: it follows no path or name in a certificate to the user's own
-    files or code."""
-    options = [] if model in packaged_policies() else ["--model", model]
-    return [*options, *(["--env", task] if task else [])]
-
-
-def environment_of(model: str, task: str) -> Task:
-    """The task that was named, or that of a packaged policy or of the record beside a model.
-
-    Raises:
-        ValueError: none of these.
-    """
-    if not task and model in packaged_policies():
-        task = model.split("/")[0]
-    if not task and Path(model).is_file():
-        task = str(sidecar(Path(model).with_suffix(".json")).get("task", ""))
-    if not task:
-        raise ValueError(f"{model} does not say its environment; pass --env")
-    return find_task(task)
 
 
 def finish(certificate: Certificate) -> None:

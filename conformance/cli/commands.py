@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 Model = Annotated[
     str,
     typer.Argument(
-        help="A model file (.zip, .onnx, ...), or a packaged policy such as ball-circle/cvpo."
+        help="A model file (.zip, .onnx, ...), a packaged policy such as ball-circle/cvpo, or "
+        "my_module:function."
     ),
 ]
-TaskOption = Annotated[
-    str, typer.Option("--task", help="A task of `safer-gym tasks`, or any Gymnasium id with cost.")
+EnvOption = Annotated[
+    str,
+    typer.Option(
+        "--env",
+        "--task",
+        help="A task of `safer-gym tasks`, a Gymnasium id, my_package:MyEnv-v0 or "
+        "my_module:make_env; modules of the current folder are found.",
+    ),
+]
+CostOption = Annotated[
+    str,
+    typer.Option(
+        "--cost",
+        help="my_module:function of (obs, action, next_obs, info), or a key of info; default: "
+        "cost.",
+    ),
+]
+MaxSteps = Annotated[
+    int | None, typer.Option("--max-steps", min=1, help="Cut the environment's episodes here.")
+]
+EnvArg = Annotated[
+    list[str] | None,
+    typer.Option("--env-arg", help="key=value for the environment; may be repeated."),
 ]
 Eps = Annotated[str, typer.Option(help="Radii of the attack, e.g. 0.01,0.05; default: the task's.")]
 Norm = Annotated[str, typer.Option(help="linf, l2 or l1.")]
@@ -22,7 +44,9 @@ Channel = Annotated[
     str, typer.Option(help="What attacks move: observation, action or disturbance.")
 ]
 Episodes = Annotated[int, typer.Option(min=1, help="Episodes under each attack.")]
-Seed = Annotated[int, typer.Option(help="Seed of the first episode; all attacks share the starts.")]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Seed of the first episode; all attacks share the starts.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 Algorithm = Annotated[str, typer.Option(help="What MODEL must hold, e.g. sac; another is refused.")]
 
@@ -50,7 +74,7 @@ def demo(
     full: Annotated[bool, typer.Option("--full", help="Train at the paper's size.")] = False,
     no_train: Annotated[bool, typer.Option("--no-train", help="Stop before training.")] = False,
     episodes: Episodes = 25,
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Attack the packaged policies on Ball-Circle, then train a safer one and attack that."""
@@ -60,12 +84,14 @@ def demo(
 
 
 def train(
-    task: Annotated[str, typer.Argument(help="A task of `safer-gym tasks`, e.g. ball-circle.")],
+    task: Annotated[
+        str, typer.Argument(help="The environment, e.g. ball-circle; the same as --env.")
+    ] = "",
     algorithm: Annotated[
         str, typer.Option(help="A recipe: safer, safer-attacked, cvpo, ppol, adv-ppol, ...")
     ] = "safer",
-    timesteps: Annotated[int, typer.Option(help="Environment steps; 0: the recipe's.")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    timesteps: Annotated[int, typer.Option(min=0, help="Environment steps; 0: the recipe's.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
     out: Annotated[str, typer.Option(help="Folder; default runs/TASK-ALGORITHM-SEED.")] = "",
     resume: Annotated[
         bool, typer.Option(help="Go on from the checkpoint in the folder, where there is one.")
@@ -75,20 +101,31 @@ def train(
         typer.Option("--overlap", help="Collect in a second process during the updates."),
     ] = False,
     as_json: Json = False,
+    env: EnvOption = "",
+    cost: CostOption = "",
+    max_steps: MaxSteps = None,
+    env_arg: EnvArg = None,
+    cost_limit: Annotated[
+        float | None, typer.Option(help="Cost that an episode may have; default: the recipe's.")
+    ] = None,
+    eps: Annotated[
+        float | None, typer.Option(help="Radius of the attacks in training; default: the recipe's.")
+    ] = None,
 ) -> None:
     """Train a policy; a checkpoint every half minute, and running it again resumes."""
     from safer_gym.conformance.cli.train import run_train
 
-    folder = Path(out or f"runs/{task}-{algorithm}-{seed}")
     run_train(
-        task,
+        _words(env or task, cost, max_steps, env_arg),
         algorithm,
         timesteps=timesteps,
         seed=seed,
-        out=folder,
+        out=out,
         resume=resume,
         overlap=overlap,
         as_json=as_json,
+        cost_limit=cost_limit,
+        eps=eps,
     )
 
 
@@ -132,7 +169,7 @@ def prior(
 
 def attack(
     model: Model,
-    task: TaskOption = "",
+    env: EnvOption = "",
     attacks: Annotated[
         str,
         typer.Option(
@@ -149,12 +186,15 @@ def attack(
     vec_normalize: VecNormalizeFile = "",
     units: Units = "raw",
     channel: Channel = "observation",
+    cost: CostOption = "",
+    max_steps: MaxSteps = None,
+    env_arg: EnvArg = None,
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
     asked = f"natural,{attacks}"
     evaluate(
         model,
-        task,
+        env,
         asked,
         eps,
         norm,
@@ -167,12 +207,15 @@ def attack(
         vec_normalize=vec_normalize,
         units=units,
         channel=channel,
+        cost=cost,
+        max_steps=max_steps,
+        env_arg=env_arg,
     )
 
 
 def evaluate(
     model: Model,
-    task: TaskOption = "",
+    env: EnvOption = "",
     attacks: Annotated[
         str, typer.Option(help="Attacks, comma-separated; natural is none.")
     ] = "natural,mc,mr",
@@ -189,13 +232,16 @@ def evaluate(
     vec_normalize: VecNormalizeFile = "",
     units: Units = "raw",
     channel: Channel = "observation",
+    cost: CostOption = "",
+    max_steps: MaxSteps = None,
+    env_arg: EnvArg = None,
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
     from safer_gym.conformance.cli.measure import run_measure
 
     run_measure(
         model,
-        task,
+        _words(env, cost, max_steps, env_arg),
         attacks,
         eps,
         norm,
@@ -218,14 +264,17 @@ def tasks(as_json: Json = False) -> None:
     run_tasks(as_json=as_json)
 
 
+def _words(env: str, cost: str, max_steps: int | None, env_arg: list[str] | None) -> Any:
+    from safer_gym.conformance.cli.environments import EnvWords
+
+    return EnvWords(env, cost, max_steps, tuple(env_arg or ()))
+
+
 CertificatePath = Annotated[Path, typer.Argument(help="A certificate.json.", exists=True)]
-EnvOption = Annotated[
-    str, typer.Option("--env", "--task", help="A task, or any Gymnasium id with cost.")
-]
 
 
 def certify(
-    model: Annotated[str, typer.Argument(help="A model file, a packaged name, module:function.")],
+    model: Model,
     env: EnvOption = "",
     requirement: Annotated[
         list[str] | None,
@@ -272,13 +321,16 @@ def certify(
             "the requirements, or observation."
         ),
     ] = "",
+    cost: CostOption = "",
+    max_steps: MaxSteps = None,
+    env_arg: EnvArg = None,
 ) -> None:
     """Bound a policy's worst-case cost under attack; exit 0 pass, 1 fail, 2 inconclusive."""
     from safer_gym.conformance.cli.certify import run_certify
 
     run_certify(
         model,
-        env,
+        _words(env, cost, max_steps, env_arg),
         out,
         trust=trust,
         as_json=as_json,
@@ -352,12 +404,16 @@ def replay(
     cache: Annotated[Path | None, typer.Option(help="Folder of what the battery learned.")] = None,
     trust: Trust = False,
     vec_normalize: VecNormalizeFile = "",
+    cost: CostOption = "",
+    max_steps: MaxSteps = None,
+    env_arg: EnvArg = None,
 ) -> None:
     """Run an episode of a certificate again."""
     from safer_gym.conformance.cli.certificates import Which, run_replay
 
     which = Which(episode, attack, eps, index, mode)
-    run_replay(certificate, model, env, which, cache, trust=trust, vec_normalize=vec_normalize)
+    words = _words(env, cost, max_steps, env_arg)
+    run_replay(certificate, model, words, which, cache, trust=trust, vec_normalize=vec_normalize)
 
 
 def selfcheck(

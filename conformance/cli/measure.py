@@ -10,6 +10,7 @@ import typer
 from safer_gym import __version__
 from safer_gym.attacks.channels import ChannelRows
 from safer_gym.choices import choose
+from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
@@ -20,11 +21,9 @@ from safer_gym.conformance.evaluate.evaluation import NATURAL, admitted, evaluat
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import seat_in
-from safer_gym.conformance.files import digest
-from safer_gym.conformance.loading.normaliser import normaliser_digest
 from safer_gym.domains import NOT_NEGATIVE, require_array
 from safer_gym.types import CHANNELS, Channel
-from safer_gym.wrappers.tasks import Task, find_task
+from safer_gym.wrappers.tasks import Task
 
 
 class Plan(NamedTuple):
@@ -48,7 +47,7 @@ class Plan(NamedTuple):
 
 def run_measure(
     model: str,
-    task: str,
+    env: EnvWords,
     attacks: str,
     eps: str,
     norm: str,
@@ -70,8 +69,8 @@ def run_measure(
         typer.Exit: with code 1, the worst mean cost is above `max_cost`.
     """
     one_thread()
-    file = find_model(model, algorithm, task, trust=trust, vec_normalize=vec_normalize)
-    found = find_task(file.task)
+    file = find_model(model, algorithm, env, trust=trust, vec_normalize=vec_normalize)
+    found = file.task
     moved = choose("channel", channel, CHANNELS)
     radii = parse_radii(eps)
     if not radii and moved != "observation":
@@ -195,9 +194,9 @@ def _rows(task: Task, channel: Channel) -> ChannelRows:
 
 def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) -> dict[str, Any]:
     return {
-        "model": digest(file.path),
-        "vec_normalize": normaliser_digest(file.path, file.vec_normalize),
+        **file.digests,
         "task": task.env_id,
+        **task.changes,
         "attack": attack,
         "eps": eps,
         "norm": plan.norm,

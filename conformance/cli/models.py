@@ -1,4 +1,4 @@
-"""Find a policy by file or by packaged name, and load it as `certify` does: as data."""
+"""Find a policy by file, packaged name or module:function, and load a file as data."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safer_gym.agents.registry import ALGORITHMS, find_algorithm
-from safer_gym.conformance.loading import algorithm_of, load_policy
+from safer_gym.conformance.cli.environments import EnvWords, environment_of, sidecar
+from safer_gym.conformance.files import digest
+from safer_gym.conformance.loading import algorithm_of, is_named, load_policy, no_such_policy
+from safer_gym.conformance.loading.normaliser import normaliser_digest
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies, packaged_record
-from safer_gym.conformance.untrusted import read_json
+from safer_gym.wrappers.named import digest_of_module
+from safer_gym.wrappers.tasks import Task
 
 
 class ModelFile(NamedTuple):
-    """A saved policy and what is known of it."""
+    """A policy that a command is about, and what is known of it."""
 
     name: str
-    path: Path
+    source: str
+    """What `load_policy` takes: a file, a packaged name, or "module:function"."""
     algorithm: str
-    task: str
+    task: Task
     record: dict[str, Any]
     """How it was made; empty where nothing is known."""
     trust: bool = False
@@ -25,55 +30,59 @@ class ModelFile(NamedTuple):
     vec_normalize: str | None = None
     """The file of its VecNormalize, "none", or None to look beside the model."""
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """Of the policy's file or module, and of its normaliser's file."""
+        path = Path(self.source)
+        if not path.is_file():
+            return {"model": digest_of_module(self.source), "vec_normalize": ""}
+        return {"model": digest(path), "vec_normalize": normaliser_digest(path, self.vec_normalize)}
+
 
 def find_model(
     model: str,
     algorithm: str = "",
-    task: str = "",
+    env: EnvWords | Task | str = "",
     *,
     trust: bool = False,
     vec_normalize: str = "",
 ) -> ModelFile:
-    """Resolve a packaged name or the path of a model file, without running anything in it.
+    """Resolve a packaged name, the path of a model file, or "module:function".
+
+    Nothing in a file is run.
 
     Args:
         algorithm: what the file must hold, where it tells; "" is any.
+        env: what was typed of the environment, its name, or the task itself.
         trust: let loading run code that the file carries.
         vec_normalize: the file of its VecNormalize, "none", or "" to look beside the model.
 
     Raises:
-        FileNotFoundError: neither; names the packaged policies.
-        ValueError: the task cannot be told and is not given, the file holds another algorithm,
-            or is no model file.
+        FileNotFoundError: none of these; names the packaged policies.
+        ValueError: the environment cannot be told and is not given, the file holds another
+            algorithm, or is no model file.
     """
+    source, record, known = model, {}, ""
     if model in packaged_policies():
-        record, path = packaged_record(model), packaged_path(model)
-        known_task, known = model.split("/")
-    else:
-        path = Path(model)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"no file {model!r} and no packaged policy of that name; packaged are: "
-                f"{', '.join(packaged_policies()) or 'none'}"
-            )
-        record = sidecar(path.with_suffix(".json"))
-        known_task, known = str(record.get("task", "")), _stated(path, record)
+        record, source, known = (
+            packaged_record(model),
+            str(packaged_path(model)),
+            model.split("/")[1],
+        )
+    elif Path(model).is_file():
+        record = sidecar(Path(model).with_suffix(".json"))
+        known = _stated(Path(model), record)
+    elif not is_named(model):
+        raise no_such_policy(model)
     if algorithm and find_algorithm(algorithm).place != find_algorithm(known or algorithm).place:
         raise ValueError(f"{model} holds a {known} model, not {algorithm}")
     algorithm = algorithm or known
     if algorithm:
         find_algorithm(algorithm)
-    task = task or known_task
-    if not task:
-        raise ValueError(f"{model} does not say its task; pass --task")
-    return ModelFile(model, path, algorithm, task, record, trust, vec_normalize or None)
-
-
-def sidecar(path: Path) -> dict[str, Any]:
-    record = read_json(path) if path.exists() else {}
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} must hold a JSON object that says how the model was made")
-    return record
+    if not isinstance(env, Task):
+        words = EnvWords(env) if isinstance(env, str) else env
+        env = environment_of(model, words, trust=trust)
+    return ModelFile(model, source, algorithm, env, record, trust, vec_normalize or None)
 
 
 def _stated(path: Path, record: dict[str, Any]) -> str:
@@ -93,4 +102,4 @@ def load_model(file: ModelFile) -> Any:
         UntrustedFile: (a ValueError) it needs code that the file carries, and is not trusted.
         ValueError: the file is damaged.
     """
-    return load_policy(file.path, trust=file.trust, vec_normalize=file.vec_normalize).policy
+    return load_policy(file.source, trust=file.trust, vec_normalize=file.vec_normalize).policy

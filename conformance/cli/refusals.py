@@ -1,6 +1,7 @@
-"""Exit codes: wrong usage is 3, whether the option parser or the library refused it.
+"""Exit codes by the class of an error.
 
-A bug, or a disk that takes nothing more, is 4.
+3: wrong usage, whether the option parser, the library, Gymnasium or the file system refused it.
+4: a bug, or a disk that takes nothing more.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from safer_gym.conformance.cli.encoding import print_anywhere
 from safer_gym.conformance.extensions import load_extensions
 
 WRONG_USAGE = 3
@@ -27,6 +29,7 @@ class RefusingGroup(TyperGroup):
     """A command group whose usage errors end with exit code 3, leaving 1 and 2 to verdicts."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        print_anywhere()
         with _refusals():
             load_extensions()
             return super().make_context(*args, **kwargs)
@@ -36,24 +39,43 @@ class RefusingGroup(TyperGroup):
             return super().invoke(ctx)
 
 
+REFUSALS = (
+    ValueError,
+    TypeError,
+    ImportError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+"""Say that what was typed cannot be done; so do Gymnasium's errors, told by their home."""
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of a command that ends with this error."""
+    from_gymnasium = any(kind.__module__ == "gymnasium.error" for kind in type(error).__mro__)
+    from_parser = hasattr(error, "format_message")
+    refused = isinstance(error, REFUSALS) or from_gymnasium or from_parser
+    return WRONG_USAGE if refused else CRASHED
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
     """The library's own refusals become one line on stderr; set SAFER_GYM_TRACEBACK=1 for more."""
     try:
         yield
-    except (ValueError, TypeError, FileNotFoundError, ImportError) as error:
-        if os.environ.get(SHOW_TRACEBACK):
-            raise
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(WRONG_USAGE) from error
     except (typer.Exit, typer.Abort):
         raise
-    except OSError as error:
-        print(f"Error: {error}; what had been saved before is untouched", file=sys.stderr)
-        raise typer.Exit(CRASHED) from error
     except Exception as error:
+        code = exit_code(error)
         if hasattr(error, "format_message"):
-            error.exit_code = WRONG_USAGE  # type: ignore[attr-defined]
+            error.exit_code = code  # type: ignore[attr-defined]
             raise
-        traceback.print_exc()
-        raise typer.Exit(CRASHED) from error
+        if code == WRONG_USAGE and os.environ.get(SHOW_TRACEBACK):
+            raise
+        if code == CRASHED and not isinstance(error, OSError):
+            traceback.print_exc()
+        else:
+            saved = "; what had been saved before is untouched" if code == CRASHED else ""
+            print(f"Error: {error}{saved}", file=sys.stderr)
+        raise typer.Exit(code) from error

@@ -41,7 +41,7 @@ def choose_policy(candidates: list[Path], algorithm: str, task: Task, bar: Repor
     plan = Plan(find_algorithm(algorithm).chosen_by, (task.eps,), "linf", EPISODES, SEED)
     table = []
     for number, path in enumerate(candidates, 1):
-        file = find_model(str(path), algorithm, task.name)
+        file = find_model(str(path), algorithm, task)
         outcomes = measure(
             file._replace(name=f"choosing {number}/{len(candidates)}"), task, plan, bar
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,30 +13,42 @@ import typer
 from safer_gym.agents.training.curve import CurvePoint
 from safer_gym.agents.training.run import Run, last_means, planned, train
 from safer_gym.conformance import provenance
+from safer_gym.conformance.cli.environments import EnvWords
+from safer_gym.conformance.cli.named_before import remember
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.selection import choose_policy
 from safer_gym.conformance.cli.stopping import INTERRUPTED, stop_flag
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.wrappers.tasks import find_task
+from safer_gym.wrappers.gate.ends import check_ends
 
 
 def run_train(
-    task: str,
+    env: EnvWords,
     algorithm: str,
     *,
     timesteps: int,
     seed: int,
-    out: Path,
+    out: str,
     resume: bool,
     overlap: bool,
     as_json: bool,
+    cost_limit: float | None = None,
+    eps: float | None = None,
 ) -> None:
     """Train, or go on training, and say where the model is."""
     one_thread()
-    if timesteps < 0:
-        raise ValueError(f"timesteps must be >= 0, got {timesteps}")
-    run = planned(find_task(task), algorithm, out, timesteps, seed, overlap=overlap)
+    if not env.env:
+        raise ValueError("train needs an environment: safer-gym train ball-circle, or --env")
+    task = env.task()
+    given = {"cost_limit": cost_limit, "eps": eps}
+    asked = {key: value for key, value in given.items() if value is not None}
+    if eps is not None:
+        task = replace(task, eps=eps)  # at which the policy that is kept is chosen
+    folder = Path(out or f"runs/{re.sub(r'[^a-zA-Z0-9_.-]+', '-', env.env)}-{algorithm}-{seed}")
+    run = planned(task, algorithm, folder, timesteps, seed, overlap=overlap, asked=asked)
+    check_ends(task.make, 0)
+    remember(task)
     with Bar() as bar:
         curve = train_policy(run, bar, resume=resume)
     result = {"model": str(run.model), "timesteps": run.timesteps, **last_means(curve)}

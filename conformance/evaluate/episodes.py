@@ -18,6 +18,7 @@ from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.wrappers.action_rows import action_rows
+from safer_gym.wrappers.gate.ends import LONGEST, endless
 from safer_gym.wrappers.gate.environment import EnvironmentGate
 from safer_gym.wrappers.gate.global_streams import GlobalStream, drawn_since, restore, states
 
@@ -80,6 +81,8 @@ class Episode:
         self.length += 1
         self._digest.update(np.asarray(obs).tobytes() + struct.pack("dd", reward, cost))
         self.limits.check(cost, self.length, self.seed)
+        if self.limits.horizon is None and max_steps is None and self.length >= LONGEST:
+            raise ValueError(endless(f"the episode of seed {self.seed}"))
         self.done = terminated or truncated or self.length == max_steps
         if self.done:
             self._finish()

@@ -26,16 +26,18 @@ from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
 from safer_gym.conformance.evaluate.seat import Seat, seat_and_ball
-from safer_gym.conformance.loading.normaliser import as_normaliser
+from safer_gym.conformance.loading import as_policy
 from safer_gym.conformance.statistics import repeated_run
 from safer_gym.domains import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SEED, require, require_array
 from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.gate.attack import gated
+from safer_gym.wrappers.gate.ends import check_ends
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.gate.visited import check_repeats, check_visited
 from safer_gym.wrappers.policies.normaliser import deviations
 from safer_gym.wrappers.policies.view import PolicyView
+from safer_gym.wrappers.tasks import env_maker
 from safer_gym.wrappers.units import UNITS
 
 MakeEnv = Callable[[], gym.Env]
@@ -47,7 +49,7 @@ NATURAL = "natural"
 
 def evaluate(
     policy: Any,
-    make_env: MakeEnv,
+    make_env: MakeEnv | str,
     attacks: Mapping[str, Attack] | Sequence[str] = (NATURAL, "mc", "mr"),
     *,
     eps: ArrayLike,
@@ -73,8 +75,10 @@ def evaluate(
     attack and one of the policy a step; their number changes the speed and nothing else.
 
     Args:
-        policy: Whatever `as_victim` takes: a model, a torch module or a callable.
-        make_env: Makes one environment that puts its cost into `info["cost"]`.
+        policy: Whatever `as_victim` takes (a model, a torch module, a callable), what `load_policy`
+            returned, or a name for `load_policy`: a file, or "my_module:function".
+        make_env: Makes one environment that puts its cost into `info["cost"]`; or a name, see
+            `wrappers.tasks.find_task`.
         attacks: Names, or a mapping from a label to an attack. "natural" is no attack;
             "iterated_mc" learns critics of the policy first, for minutes. A policy without the
             critics that a named attack needs gets learned ones, and the attack is "mc fitted".
@@ -83,7 +87,8 @@ def evaluate(
         n_episodes: Episodes of each attack.
         seed: Seed of episode 0.
         n_envs: Environments alive at once, at most 25.
-        max_steps: Cut longer episodes here; None leaves their end to the environment.
+        max_steps: Cut longer episodes here; None leaves their end to the environment, and refuses
+            one without an end.
         traces: How many of the first episodes to record for pictures.
         device: Where the policy computes.
         progress: Called now and then with the attack's label and the share done.
@@ -106,12 +111,15 @@ def evaluate(
     require(COUNT, traces=traces)
     require(SEED, seed=seed)
     named = named_attacks(attacks)
+    make_env = env_maker(make_env)
     view = admitted(policy, make_env, vec_normalize, seed, device)
     assert view.admitted is not None
     raw = _raw(eps, choose("units", units, UNITS), channel, view)
     seat, ball = seat_and_ball(make_env, view.admitted[0], channel, norm, raw)
     by_name = not isinstance(attacks, Mapping)
     _check_runnable(named, view, seat, by_name=by_name)
+    if max_steps is None:
+        check_ends(make_env, seed)
     if by_name:
         named = CriticFitter(view, make_env, seed, _said(progress), seat.rows).led(named)
     outcomes = []
@@ -203,7 +211,11 @@ def _made(name: str) -> Attack:
 
 
 def admitted(
-    policy: Any, make_env: MakeEnv, vec_normalize: Any, seed: int, device: str = "cpu"
+    policy: Any,
+    make_env: MakeEnv,
+    vec_normalize: Any,
+    seed: int,
+    device: str = "cpu",
 ) -> PolicyView:
     """The view of a policy that can be evaluated in these environments.
 
@@ -222,7 +234,7 @@ def admitted(
         obs = first_observation(env, seed)
     finally:
         env.close()
-    given = as_normaliser(vec_normalize)
+    policy, given = as_policy(policy, vec_normalize)
     return admit(policy, space, actions, vec_normalize=given, around=obs, device=device)
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from safer_gym.conformance.loading.callables import is_named, load_named
 from safer_gym.conformance.loading.formats import FORMATS, Format, Opened, register_format
-from safer_gym.conformance.loading.load import LoadedPolicy, algorithm_of, load_policy
+from safer_gym.conformance.loading.load import (
+    LoadedPolicy,
+    algorithm_of,
+    as_policy,
+    load_policy,
+    no_such_policy,
+    source_of,
+)
 from safer_gym.conformance.loading.onnx_policy import ONNX
 from safer_gym.conformance.loading.programs import EXPORTED, PICKLE, TORCHSCRIPT
 from safer_gym.conformance.loading.refusals import UntrustedFile
+from safer_gym.wrappers.named import is_named, load_named
 
 __all__ = [
     "EXPORTED",
@@ -20,8 +27,11 @@ __all__ = [
     "Opened",
     "UntrustedFile",
     "algorithm_of",
+    "as_policy",
     "is_named",
     "load_named",
     "load_policy",
+    "no_such_policy",
     "register_format",
+    "source_of",
 ]

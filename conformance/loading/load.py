@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safer_gym.conformance.files import digest
-from safer_gym.conformance.loading.callables import digest_of_module, is_named, load_named
 from safer_gym.conformance.loading.formats import format_of, titles
 from safer_gym.conformance.loading.normaliser import as_normaliser, normaliser_of_file
 from safer_gym.conformance.loading.refusals import UntrustedFile
@@ -16,7 +15,9 @@ from safer_gym.conformance.loading.sb3_format import SB3
 from safer_gym.conformance.loading.trial import act_once, tried
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
 from safer_gym.domains import FLAG, require
-from safer_gym.wrappers.policies.view import view_of
+from safer_gym.types import Victim
+from safer_gym.wrappers.named import digest_of_module, is_named, load_named
+from safer_gym.wrappers.policies.view import PolicyView, view_of
 
 
 class LoadedPolicy(NamedTuple):
@@ -31,6 +32,30 @@ class LoadedPolicy(NamedTuple):
     """SHA-256 of the file."""
     ran_code: bool
     """Whether code that the file carries may have run."""
+
+    def policy_view(self) -> PolicyView:
+        """The policy as every door takes it, so that what was loaded can be passed on as it is."""
+        return view_of(self.policy)
+
+    def victim(self) -> Victim:
+        """What attacks may use."""
+        return self.policy_view().victim()
+
+
+def source_of(policy: Any) -> str | None:
+    """Where what a door was given as a policy came from; None where that is not told."""
+    if isinstance(policy, LoadedPolicy):
+        return policy.source
+    return str(policy) if isinstance(policy, (str, Path)) else None
+
+
+def as_policy(policy: Any, vec_normalize: Any = None) -> tuple[Any, Any]:
+    """What a door was given as a policy and its normaliser; a name is loaded, without trust."""
+    if isinstance(policy, (str, Path)):
+        policy, vec_normalize = load_policy(policy, vec_normalize=vec_normalize), None
+    if isinstance(policy, LoadedPolicy):
+        policy = policy.policy
+    return policy, as_normaliser(vec_normalize)
 
 
 def load_policy(
@@ -65,10 +90,7 @@ def load_policy(
         if is_named(name):
             policy = _seen_through(load_named(name), as_normaliser(vec_normalize))
             return LoadedPolicy(policy, "callable", name, digest_of_module(name), True)
-        raise FileNotFoundError(
-            f"no file {name!r} and no packaged policy of that name; packaged are: "
-            f"{', '.join(packaged_policies()) or 'none'}; the formats are: {titles()}"
-        )
+        raise no_such_policy(name)
     path = Path(name)
     if not trust:
         tried(lambda: act_once(_load_file(path, trust, vec_normalize).policy), name)
@@ -86,6 +108,14 @@ def _load_file(path: Path, trust: bool, vec_normalize: Any) -> LoadedPolicy:
     opened = form.load(path, trust)
     policy = _seen_through(opened.policy, normaliser)
     return LoadedPolicy(policy, form.name, str(path), digest(path), opened.ran_code)
+
+
+def no_such_policy(name: str) -> FileNotFoundError:
+    """The refusal of a name that is none."""
+    return FileNotFoundError(
+        f"no file {name!r} and no packaged policy of that name; packaged are: "
+        f"{', '.join(packaged_policies()) or 'none'}; the formats are: {titles()}"
+    )
 
 
 def _seen_through(policy: Any, normaliser: Any) -> Any:

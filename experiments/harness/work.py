@@ -23,7 +23,7 @@ from safer_gym.conformance.cli.progress import Reporter
 from safer_gym.conformance.cli.train import train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.conformance.files import digest, write_atomically, write_json
+from safer_gym.conformance.files import write_atomically, write_json
 from safer_gym.wrappers.tasks import Task, find_task
 
 ATTACKS = ("natural", "mc", "mr")
@@ -128,7 +128,7 @@ def attacked(
 ) -> list[Outcomes]:
     """A policy without and under the paper's attacks; what is known is not measured again."""
     plan = Plan(ATTACKS, (task.eps,), "linf", episodes, seed)
-    file = find_model(str(model), algorithm, task.name)
+    file = find_model(str(model), algorithm, task)
     cache = OutcomesCache(model.parent / "evaluations")
     return measure(file._replace(name=f"attacking {model.stem}"), task, plan, bar, cache)
 
@@ -143,8 +143,8 @@ def keep(folder: Path, data: dict[str, Any], record: Path) -> None:
 def _strongest(
     folder: Path, task: Task, episodes: int, battery: str, bar: Reporter
 ) -> dict[str, Any]:
-    file = find_model(str(folder / "model.zip"), "", task.name)
-    key = {"policy": digest(file.path), "task": task.env_id, "eps": task.eps, "seed": SEED}
+    file = find_model(str(folder / "model.zip"), "", task)
+    key = {"policy": file.digests["model"], "task": task.env_id, "eps": task.eps, "seed": SEED}
     found = strongest_attack(
         load_model(file),
         task.make,

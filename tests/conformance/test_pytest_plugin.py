@@ -182,6 +182,7 @@ def test_importing_the_plugin_is_cheap() -> None:
 
 def test_paths_count_from_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from safer_gym.conformance import pytest_gate as module
+    from safer_gym.wrappers.tasks import Task
 
     seen: dict[str, Any] = {}
 
@@ -202,10 +203,10 @@ def test_paths_count_from_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert seen["requirement"] == tmp_path / "safety.toml"
     assert (seen["source"], seen["seed"]) == ("ball-circle/safer-attacked", 3)
     assert "budget" not in seen
-    assert seen["env"].__name__ == "join"
+    assert seen["env"] == Task("os.path:join", "os.path:join")
     assert callable(seen["policy"].victim)
     policy = object()
     sentence = "P(cost > 5) <= 0.1 at eps = 0.05"
     module.certified(policy, "safer_gym:SaferGym/BallCircle-v0", sentence, folder=tmp_path)
     assert (seen["policy"], seen["requirement"]) == (policy, sentence)
-    assert seen["env"] == "safer_gym:SaferGym/BallCircle-v0"
+    assert seen["env"].env_id == "safer_gym:SaferGym/BallCircle-v0"

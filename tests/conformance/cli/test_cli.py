@@ -157,7 +157,7 @@ def test_max_cost_is_a_gate(max_cost: str, expected: int) -> None:
             "holds a safer-attacked model",
         ),
         (["evaluate", "{zoo}/broken.zip", "--task", "ball-circle"], "no policy that can be loaded"),
-        (["evaluate", "{zoo}/sac.zip"], "--task"),
+        (["evaluate", "{zoo}/sac.zip"], "--env"),
         (
             ["evaluate", "{zoo}/ppo.zip", "--task", "ball-circle", "--algorithm", "sac"],
             "holds a ppo model",
@@ -199,7 +199,7 @@ def test_a_plain_sb3_model_is_evaluated(small_zoo: Path) -> None:
 
 def test_the_file_or_its_record_names_the_algorithm(small_zoo: Path) -> None:
     for name in ("sac", "ppo"):
-        assert find_model(str(small_zoo / f"{name}.zip"), task="ball-circle").algorithm == name
+        assert find_model(str(small_zoo / f"{name}.zip"), env="ball-circle").algorithm == name
     assert find_model(str(small_zoo / "ball-circle" / "cvpo.zip")).algorithm == "cvpo"
 
 
@@ -273,7 +273,7 @@ def test_one_class_with_several_names_is_told_by_its_record(tmp_path: Path) -> N
     model = tmp_path / "model.zip"
     env = gym.make("SaferGym/BallCircle-v0")
     PPOLagrangian("MlpPolicy", env, n_steps=8, batch_size=8, buffer_size=10).save(model)
-    assert find_model(str(model), task="ball-circle").algorithm == "ppol"
+    assert find_model(str(model), env="ball-circle").algorithm == "ppol"
     assert find_model(str(model), "adv-ppol", "ball-circle").algorithm == "adv-ppol"
     with pytest.raises(ValueError, match="holds a ppol model, not safer"):
         find_model(str(model), "safer", "ball-circle")

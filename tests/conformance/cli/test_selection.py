@@ -41,12 +41,12 @@ def met(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Plan]]:
     reached = {"a": (600.0, 10.0), "b": (640.0, 2.0), "c": (600.0, 0.0)}
 
     def fake(file: ModelFile, task: object, plan: Plan, bar: object) -> list[Outcomes]:
-        calls.append((file.path.stem, plan))
-        reward, cost = reached[file.path.stem]
+        calls.append((Path(file.source).stem, plan))
+        reward, cost = reached[Path(file.source).stem]
         return [outcome(attack, reward, cost) for attack in plan.attacks]
 
     def found(path: str, algorithm: str, task: str) -> ModelFile:
-        return ModelFile(path, Path(path), algorithm, task, {})
+        return ModelFile(path, path, algorithm, task, {})
 
     monkeypatch.setattr(selection, "measure", fake)
     monkeypatch.setattr(selection, "find_model", found)

@@ -25,19 +25,42 @@ def load_named(source: str) -> Any:
 
     Raises:
         ValueError: not of that form, or the module has no such attribute.
-        ModuleNotFoundError: there is no such module.
+        ImportError: there is no such module, or it cannot be imported.
     """
     match = NAMED.fullmatch(source)
     if match is None:
         raise ValueError(f"expected module:attribute, got {source!r}")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    found = import_module(match["module"])
+    found = import_own(match["module"])
     for part in match["attribute"].split("."):
         if not hasattr(found, part):
             raise ValueError(f"{match['module']} has no attribute {match['attribute']!r}")
         found = getattr(found, part)
     return found() if match["call"] and callable(found) else found
+
+
+def import_own(module: str) -> Any:
+    """Import a module of the user's, from the current folder too.
+
+    Raises:
+        ImportError: there is no such module, or it fails while it is imported.
+    """
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # another module, which this one imports
+        raise ModuleNotFoundError(
+            f"there is no module {module!r} in {Path.cwd()} or among the installed packages",
+            name=module,
+        ) from error
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ImportError(
+            f"module {module!r} fails while it is imported: {type(error).__name__}: {error}"
+        ) from error
 
 
 def digest_of_module(source: str) -> str:
