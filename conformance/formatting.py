@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 LARGE = 1_000_000
-UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+UNPRINTABLE = re.compile(
+    r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028-\u202e\u2066-\u2069]"
+)
+"""Control characters, which move a terminal's cursor, and marks that turn the reading direction."""
 ROUNDING = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "near": ROUND_HALF_EVEN}
 
 
@@ -67,10 +70,10 @@ def deviations(std: Sequence[float]) -> str:
 
 
 def printable(text: str) -> str:
-    """Text without the control characters that XML and HTML have no place for.
+    """Text without the control characters that XML, HTML and terminals have no place for.
 
-    >>> printable("a\\0b\\x1b"), printable("line\\n")
-    ('a?b?', 'line\\n')
+    >>> printable("a\\0b\\x1b\\x9b"), printable("line\\n")
+    ('a?b??', 'line\\n')
     """
     return UNPRINTABLE.sub("?", text)
 

@@ -10,7 +10,7 @@ from typing import Any
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.extensions import load_extensions
-from safer_gym.conformance.formatting import radius
+from safer_gym.conformance.formatting import printable, radius
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.report.certificate import write_reports
 from safer_gym.wrappers.tasks import find_task
@@ -98,7 +98,7 @@ def explained(certificate: Certificate) -> str:
             f"    cost {e.cost:g} under {e.attack} at eps = {e.eps:g}, seed {e.seed}"
             for e in certificate.episodes_of_note
         ]
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def write(certificate: Certificate, folder: Path, name: str) -> Path:

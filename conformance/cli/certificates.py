@@ -8,17 +8,20 @@ from typing import Any, NamedTuple
 import typer
 
 from safer_gym.choices import choose
+from safer_gym.conformance.battery import NULL
 from safer_gym.conformance.certificate.diff import diff, exit_code
 from safer_gym.conformance.certificate.record import Certificate, EpisodeOfNote
 from safer_gym.conformance.certificate.requirement import MODES
 from safer_gym.conformance.certificate.seal import UNSEALED
 from safer_gym.conformance.certificate.signature import read_key, why_not_signed
+from safer_gym.conformance.certificate.view import NO_ATTACK, name_of
 from safer_gym.conformance.certify.replay import noted, recorded, replay
 from safer_gym.conformance.certify.verify import verify
 from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.output import print_json
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
+from safer_gym.conformance.formatting import printable
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
 from safer_gym.conformance.report.certificate import FORMS, write_reports
@@ -36,7 +39,7 @@ def run_diff(old: Path, new: Path, *, as_json: bool) -> None:
         print_json([change._asdict() for change in changes])
     else:
         for change in changes:
-            typer.echo(f"{change.kind}: {change.what}")
+            typer.echo(printable(f"{change.kind}: {change.what}"))
         if not changes:
             typer.echo("no difference that the episodes can tell")
     if code := exit_code(changes):
@@ -58,7 +61,7 @@ def run_verify(path: Path, public_key: Path | None, *, as_json: bool) -> None:
         print_json(list(problems))
     else:
         for problem in problems:
-            typer.echo(f"wrong: {problem}")
+            typer.echo(printable(f"wrong: {problem}"))
         if certificate.schema == UNSEALED:
             typer.echo(f"note: {UNSEALED} has no content hash; see docs/certificates.md")
         typer.echo("every bound follows from the episodes" if not problems else "not valid")
@@ -91,7 +94,8 @@ class Which(NamedTuple):
         mode: Any = choose("mode", self.mode, MODES) if self.mode else None
         try:
             if self.attack:
-                return recorded(certificate, self.attack, self.eps, self.number, mode)
+                attack = NULL if self.attack in NO_ATTACK else self.attack
+                return recorded(certificate, attack, self.eps, self.number, mode)
             return noted(certificate, self.episode)
         except IndexError as error:
             raise ValueError(str(error)) from error
@@ -123,8 +127,9 @@ def run_replay(
     source = model or _own_policy(certificate)
     policy = load_policy(source, trust=trust, vec_normalize=vec_normalize or None).policy
     again = replay(certificate, policy, task.make, note, cache=cache)
+    attack = printable(name_of(note.attack))
     typer.echo(
-        f"{note.attack} at eps {note.eps:g}, {note.mode} policy, seed {note.seed}: "
+        f"{attack} at eps {note.eps:g}, {note.mode} policy, seed {note.seed}: "
         f"cost {again.cost:g} (recorded {note.cost:g}), reward {again.reward:.4g} "
         f"(recorded {note.reward:.4g})"
     )

@@ -392,7 +392,7 @@ def replay(
     certificate: CertificatePath,
     episode: Annotated[int, typer.Option(help="Number among the episodes of note.")] = 0,
     attack: Annotated[
-        str, typer.Option(help="Any other episode: its attack, 'null' for none; with --index.")
+        str, typer.Option(help="Any other episode: its attack, 'natural' for none; with --index.")
     ] = "",
     eps: Annotated[float, typer.Option(help="That episode's radius.")] = 0.0,
     index: Annotated[int, typer.Option(help="Its number among those of attack and radius.")] = 0,

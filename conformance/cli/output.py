@@ -41,7 +41,7 @@ def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
-    """One line for each policy and attack: reward and cost, mean and deviation over episodes.
+    """One line for each policy and attack: reward and cost, mean ± standard deviation.
 
     The title names the policy where there is only one.
     """
@@ -59,7 +59,7 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
         table.add_row(*map(plain, (*names, *_cells(outcome))))
         before = policy
     Console().print(table)
-    print("Mean and deviation over n episodes; worst is the highest cost of one episode.")
+    print("Mean ± standard deviation over n episodes; worst is the highest cost of one episode.")
 
 
 def _table(title: str) -> Table:

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from safer_gym.conformance.cli.encoding import print_anywhere
 from safer_gym.conformance.extensions import load_extensions
+from safer_gym.conformance.formatting import printable
 
 WRONG_USAGE = 3
 CRASHED = 4
@@ -77,5 +78,5 @@ def _refusals() -> Iterator[None]:
             traceback.print_exc()
         else:
             saved = "; what had been saved before is untouched" if code == CRASHED else ""
-            print(f"Error: {error}{saved}", file=sys.stderr)
+            print(printable(f"Error: {error}{saved}"), file=sys.stderr)
         raise typer.Exit(code) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 from markupsafe import Markup
 
 from safer_gym.conformance.evaluate.outcomes import Outcomes
@@ -77,23 +76,16 @@ def _paint(
 
 
 def _plot(ax: Axes, outcomes: list[Outcomes], metric: str, index: int) -> None:
-    """A policy's line, with a bar of the standard error at each radius."""
-    means = [float(getattr(o, METRICS[metric]).mean()) for o in outcomes]
-    errors = [_error(o, metric) for o in outcomes]
+    """A policy's line, with a bar of the standard deviation at each radius."""
     ax.errorbar(
         [o.eps for o in outcomes],
-        means,
-        errors,
+        [float(getattr(o, METRICS[metric]).mean()) for o in outcomes],
+        [float(getattr(o, METRICS[metric]).std()) for o in outcomes],
         color=light(series(index)),
         marker=MARKERS[index % len(MARKERS)],
     )
 
 
 def _bar(outcome: Outcomes, metric: str) -> tuple[float, float]:
-    mean, error = float(getattr(outcome, METRICS[metric]).mean()), _error(outcome, metric)
-    return mean - error, mean + error
-
-
-def _error(outcome: Outcomes, metric: str) -> float:
     values = getattr(outcome, METRICS[metric])
-    return float(values.std() / np.sqrt(len(values)))
+    return float(values.mean() - values.std()), float(values.mean() + values.std())

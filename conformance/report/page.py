@@ -58,4 +58,13 @@ def _value(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(_worded(value))
+
+
+def _worded(value: Any) -> Any:
+    """JSON's null in a word."""
+    if isinstance(value, dict):
+        return {key: _worded(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_worded(part) for part in value]
+    return "none" if value is None else value

@@ -16,7 +16,8 @@ def told_by(attack: str) -> Traits:
     """What an attack declares of itself for reports; its name alone where it is not registered."""
     name = NATURAL.get(attack, attack)
     told = traits_of(make_attack(name)) if name in ATTACKS else Traits()
-    return told if told.title else told._replace(title=attack)
+    title = "no attack" if attack in NATURAL else attack
+    return told if told.title else told._replace(title=title)
 
 
 def headline(content: Content) -> str:
@@ -31,16 +32,25 @@ def worst(subject: Subject) -> Outcomes:
     return max(subject.outcomes, key=lambda o: (o.mean_cost, o.eps))
 
 
+def attacks_run(subject: Subject) -> str:
+    """Which attacks a policy met, and up to which radius."""
+    names = dict.fromkeys(o.attack for o in subject.outcomes if o.attack not in NATURAL)
+    if not names:
+        return "without an attack"
+    largest = max(o.eps for o in subject.outcomes)
+    return f"under the attacks that were run ({', '.join(names)}), up to ε = {largest:g}"
+
+
 def _sentence(subject: Subject, content: Content) -> str:
     natural, found = subject.natural(), worst(subject)
-    calm = "" if natural is None else f" (natural: {natural.mean_cost:.1f})"
+    calm = "" if natural is None else f" (without an attack: {natural.mean_cost:.1f})"
     if found.mean_cost <= content.cost_limit:
-        largest = max(o.eps for o in subject.outcomes)
         return (
-            f"{subject.name} stays within the cost limit of {content.cost_limit:g} under every "
-            f"attack up to ε = {largest:g}: its worst mean cost is {found.mean_cost:.1f}{calm}."
+            f"{subject.name} stayed within the cost limit of {content.cost_limit:g} "
+            f"{attacks_run(subject)}: its worst mean cost is {found.mean_cost:.1f}{calm}. A "
+            "stronger attack may do more."
         )
     return (
         f"{subject.name} breaks the cost limit of {content.cost_limit:g}: its mean cost rises to "
-        f"{found.mean_cost:.1f} under {found.attack.upper()} at ε = {found.eps:g}{calm}."
+        f"{found.mean_cost:.1f} under {found.attack} at ε = {found.eps:g}{calm}."
     )

@@ -60,7 +60,15 @@ def lead(certificate: Data) -> str:
     if not certificate["requirements"]:
         found = f"What is known of {name} under attack, with {sure}."
     reasons = dict.fromkeys(h.get("reason") for h in certificate["headlines"])
-    return " ".join([found, *(f"{capital(reason)}." for reason in reasons if reason)])
+    why = [f"{capital(reason)}." for reason in reasons if reason]
+    return " ".join([found, attacks_run(certificate), *why])
+
+
+def attacks_run(certificate: Data) -> str:
+    """Which attacks the verdict rests on: those with fresh episodes."""
+    measured = {a["attack"] for row in certificate["rows"] for a in row["attacks"]}
+    names = [attack for attack in battery_of(certificate) if attack in measured]
+    return f"Attacks that were run: {', '.join(names)}." if names else "No attack was run."
 
 
 def confidence(certificate: Data) -> str:
@@ -140,7 +148,7 @@ def headline_words(certificate: Data, mode: str) -> list[tuple[str, str, str]]:
 
 
 def _is_covered(certificate: Data, mode: str) -> bool:
-    """Whether there is a bound over every adversary at all, vacuous or not."""
+    """Whether there is a bound over every adversary at all, even one that excludes nothing."""
     return any(every_of(row["rate"]) is not None for row in rows_of(certificate, mode))
 
 
@@ -209,7 +217,7 @@ def _vacuous(certificate: Data) -> Iterator[str]:
         if empty:
             yield (
                 f"Over every adversary, nothing is known of {policy_in(certificate, mode)} at ε = "
-                f"{', '.join(f'{eps:g}' for eps in empty)}: the bound is vacuous there."
+                f"{', '.join(f'{eps:g}' for eps in empty)}: the bound excludes nothing there."
             )
         for reason in sorted(refused - {r["reason"] for r in certificate["refusals"]}):
             yield f"Over every adversary, no bound of {policy_in(certificate, mode)}: {reason}"

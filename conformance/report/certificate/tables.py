@@ -25,6 +25,8 @@ class Table(NamedTuple):
     rows: Sequence[tuple[str, ...]]
 
 
+EMPTY = "excludes nothing"
+"""Instead of a bound that every policy keeps, such as a probability of at most 1."""
 METRICS = {"rate": "P(cost > {:g})", "mean": "mean cost"}
 
 
@@ -39,7 +41,7 @@ def bounds_table(certificate: Data, mode: str, metric: str) -> Table:
                 radius(row["eps"]),
                 bound_words(metric, lower["value"], "down"),
                 name_of(lower["attack"]),
-                "vacuous" if under["vacuous"] else bound_words(metric, under["value"], "up"),
+                EMPTY if under["vacuous"] else bound_words(metric, under["value"], "up"),
                 _every(metric, ends),
             )
         )
@@ -52,7 +54,7 @@ def _every(metric: str, ends: Data) -> str:
     every = every_of(ends)
     if every is None:
         return "refused"
-    return "vacuous" if every["vacuous"] else bound_words(metric, every["value"], "up")
+    return EMPTY if every["vacuous"] else bound_words(metric, every["value"], "up")
 
 
 def attacks_table(certificate: Data) -> Table:
@@ -106,7 +108,7 @@ def _every_row(title: str, row: Data, metric: str, every: Data) -> tuple[str, ..
         str(every["n"]),
         str(every["hits"]),
         "–" if benign is None else bound_words(metric, benign, "up"),
-        "vacuous" if every["vacuous"] else bound_words(metric, every["value"], "up"),
+        EMPTY if every["vacuous"] else bound_words(metric, every["value"], "up"),
     )
 
 

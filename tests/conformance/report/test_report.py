@@ -105,8 +105,30 @@ def test_the_page_holds_every_part(content: Content) -> None:
 
 def test_the_headline_names_who_broke_the_limit(content: Content) -> None:
     text = headline(content)
-    assert "CVPO breaks the cost limit of 5: its mean cost rises to 46.0 under MC" in text
-    assert "SAFER <fresh> stays within the cost limit of 5" in text
+    assert "CVPO breaks the cost limit of 5: its mean cost rises to 46.0 under mc" in text
+    assert "SAFER <fresh> stayed within the cost limit of 5 under the attacks that were run" in text
+    assert "(mc, mr), up to ε = 0.05" in text
+    assert "every attack" not in text
+
+
+def test_one_measure_of_spread_and_no_words_of_machines(content: Content) -> None:
+    page = render_page(content._replace(provenance={"options": {"eps": None}}))
+    assert "standard deviation" in page
+    assert "standard error" not in page
+    assert "null" not in page
+
+
+def test_the_cost_stands_before_what_a_phone_cuts_off(content: Content) -> None:
+    page = render_page(content)
+    head = re.findall(r"<th>([^<]*)</th>", page)
+    assert head[:3] == ["attack", "ε", "cost"]
+
+
+def test_control_characters_are_neutralised(content: Content) -> None:
+    named = content._replace(title="a\x00b\x1b[2J\x9b\u202ec")
+    page = render_page(named)
+    assert "a?b?[2J??c" in page
+    assert not set("\x00\x1b\x9b\u202e") & set(page)
 
 
 def test_over_the_limit_is_marked_in_the_table(content: Content) -> None:
