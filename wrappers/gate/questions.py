@@ -55,7 +55,8 @@ class Questions:
         except Exception as error:
             raise ValueError(
                 f"the policy cannot answer a batch of {len(packed)} observations of shape "
-                f"{tuple(packed.shape[1:])}: {type(error).__name__}: {error}"
+                f"{tuple(packed.shape[1:])}; the environment's observation space is "
+                f"{self.layout.space}: {type(error).__name__}: {error}"
             ) from error
         if not _equal(given, shown):
             raise ValueError("the policy writes to the observations that it is given")

@@ -14,7 +14,8 @@ from own_hall import COST, ENV, NAME, hall_in
 from typer.testing import CliRunner
 
 from safer_gym.conformance.certificate.record import Certificate
-from safer_gym.conformance.certify import certify, verify
+from safer_gym.conformance.certify import certify
+from safer_gym.conformance.certify.verify import verify
 from safer_gym.conformance.cli.environments import parse_env_args
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.evaluate import evaluate
