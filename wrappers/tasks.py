@@ -157,10 +157,14 @@ def find_task(
     """
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, got {max_steps!r}")
-    changed = {"cost": cost, "max_steps": max_steps, "env_args": dict(env_args or {})}
+    changed: dict[str, Any] = {
+        "cost": cost,
+        "max_steps": max_steps,
+        "env_args": dict(env_args or {}),
+    }
     if cost and is_named(cost):
         load_named(cost)
-    changes = {key: value for key, value in changed.items() if value}
+    changes: Any = {key: value for key, value in changed.items() if value}
     return replace(_named_task(name), **changes) if changes else _named_task(name)
 
 

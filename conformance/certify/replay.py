@@ -33,7 +33,7 @@ from safer_gym.wrappers.tasks import TASKS, Task, find_task
 def replay(
     certificate: Certificate,
     policy: Any,
-    make_env: Callable[[], gym.Env] | str,
+    make_env: Callable[[], gym.Env] | Task | str,
     episode: int | EpisodeOfNote = 0,
     *,
     battery: str | Mapping[str, Attack] | None = None,
@@ -170,7 +170,7 @@ def _job(note: EpisodeOfNote) -> Job:
 def _same_subject(
     certificate: Certificate,
     policy: Any,
-    make_env: Callable[[], gym.Env] | str,
+    make_env: Callable[[], gym.Env] | Task | str,
     vec_normalize: Any,
 ) -> Subject:
     record = certificate.policy

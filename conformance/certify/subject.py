@@ -39,7 +39,7 @@ from safer_gym.wrappers.policies.stochastic import (
     stochastic_policy,
 )
 from safer_gym.wrappers.policies.view import PolicyView
-from safer_gym.wrappers.tasks import env_maker
+from safer_gym.wrappers.tasks import Task, env_maker
 from safer_gym.wrappers.units import UNITS
 
 UNDECLARED = (
@@ -124,7 +124,7 @@ class Subject(NamedTuple):
 
 def make_subject(
     policy: Any,
-    make_env: MakeEnv | str,
+    make_env: MakeEnv | Task | str,
     *,
     norm: str,
     scale: Any,

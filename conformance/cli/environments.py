@@ -26,7 +26,7 @@ class EnvWords(NamedTuple):
 
     def task(self, known: str = "", changes: Mapping[str, Any] | None = None) -> Task:
         """The environment that was typed, or a known one; what was typed beside it counts first."""
-        typed = {"cost": self.cost, "max_steps": self.max_steps}
+        typed: dict[str, Any] = {"cost": self.cost, "max_steps": self.max_steps}
         typed["env_args"] = parse_env_args(self.env_args)
         told = {key: value for key, value in typed.items() if value}
         return find_task(self.env or known, **{**(changes or {}), **told})

@@ -37,7 +37,7 @@ from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.gate.visited import check_repeats, check_visited
 from safer_gym.wrappers.policies.normaliser import deviations
 from safer_gym.wrappers.policies.view import PolicyView
-from safer_gym.wrappers.tasks import env_maker
+from safer_gym.wrappers.tasks import Task, env_maker
 from safer_gym.wrappers.units import UNITS
 
 MakeEnv = Callable[[], gym.Env]
@@ -49,7 +49,7 @@ NATURAL = "natural"
 
 def evaluate(
     policy: Any,
-    make_env: MakeEnv | str,
+    make_env: MakeEnv | Task | str,
     attacks: Mapping[str, Attack] | Sequence[str] = (NATURAL, "mc", "mr"),
     *,
     eps: ArrayLike,
