@@ -37,6 +37,8 @@ class Format:
     """Whether a file is of this format. Must run nothing that the file carries."""
     load: Callable[[Path, bool], Opened]
     """From the file, and whether it is trusted, to the policy."""
+    no_policy: Callable[[Path], str | None] = lambda path: None
+    """What a file of this format holds if that is no policy, trusted or not. Must run nothing."""
 
 
 FORMATS: dict[str, Format] = {}

@@ -99,6 +99,8 @@ def load_policy(
 
 def _load_file(path: Path, trust: bool, vec_normalize: Any) -> LoadedPolicy:
     form = format_of(path)
+    if held := form.no_policy(path):
+        raise ValueError(f"{path} holds {held}")
     if form.needs_trust and not trust:
         raise UntrustedFile(str(path), f"{form.title}: {form.why}")
     if form is SB3:

@@ -1,4 +1,4 @@
-"""Formats that are code: TorchScript, exported programs, pickles. For trusted files only."""
+"""Formats that are code: TorchScript beyond plain networks, exported programs, pickles."""
 
 from __future__ import annotations
 
@@ -12,13 +12,32 @@ import torch
 from torch import Tensor, nn
 
 from safer_gym.conformance.loading.formats import Format, Opened, head, inside, register_format
+from safer_gym.conformance.loading.legacy_torch import MARK, is_legacy
+from safer_gym.conformance.loading.no_policy import no_policy, not_a_policy
+from safer_gym.conformance.loading.refusals import UntrustedFile
+from safer_gym.conformance.loading.torchscript_data import read_torchscript
 
 
-def load_torchscript(path: Path) -> nn.Module:
-    """A TorchScript module [B, *O] -> [B, A]."""
+def load_torchscript(path: Path, trust: bool) -> Opened:
+    """A module [B, *O] -> [B, A]: a plain network as data, any other program with trust.
+
+    Raises:
+        UntrustedFile: (a ValueError) it is no plain network, and is not trusted.
+        ValueError: a damaged file.
+    """
+    try:
+        return Opened(read_torchscript(path), ran_code=False)
+    except ValueError as error:
+        if not trust:
+            raise UntrustedFile(
+                str(path), f"its TorchScript is no plain network: {error}"
+            ) from error
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*torch.jit.load.*", DeprecationWarning)
-        return torch.jit.load(str(path), map_location="cpu").eval()
+        try:
+            return Opened(torch.jit.load(str(path), map_location="cpu").eval(), ran_code=True)
+        except RuntimeError as error:
+            raise ValueError(f"{path} is damaged TorchScript: {error}") from error
 
 
 def load_exported(path: Path) -> nn.Module:
@@ -46,11 +65,8 @@ def load_pickled(path: Path) -> Any:
         found = _unpickled(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError) as error:
         raise ValueError(f"{path} cannot be unpickled: {error}") from error
-    if isinstance(found, dict):
-        raise ValueError(
-            f"{path} holds weights without their network; save the whole module, export it, or "
-            "name a function with module:function"
-        )
+    if reason := not_a_policy(found):
+        raise ValueError(f"{path} holds {reason}")
     return found.eval() if isinstance(found, nn.Module) else found
 
 
@@ -58,10 +74,11 @@ TORCHSCRIPT = register_format(
     Format(
         "torchscript",
         "TorchScript",
-        True,
-        "it is a program, run by torch's own interpreter",
+        False,
+        "the text of a network without branches is read as data; any other program is run by "
+        "torch's own interpreter, and then needs trust",
         lambda path: "constants.pkl" in inside(path),
-        lambda path, trust: Opened(load_torchscript(path), ran_code=True),
+        load_torchscript,
     )
 )
 EXPORTED = register_format(
@@ -82,6 +99,7 @@ PICKLE = register_format(
         "to unpickle is to run the file",
         lambda path: _is_pickle(path),
         lambda path, trust: Opened(load_pickled(path), ran_code=True),
+        no_policy,
     )
 )
 
@@ -96,7 +114,7 @@ def _is_pickle(path: Path) -> bool:
 
 
 def _unpickled(path: Path) -> Any:
-    if zipfile.is_zipfile(path):
+    if zipfile.is_zipfile(path) or is_legacy(head(path, len(MARK))):
         return torch.load(path, map_location="cpu", weights_only=False)
     return pickle.loads(path.read_bytes())
 

@@ -33,7 +33,7 @@ def read_weights(data: bytes, what: str) -> dict[str, Tensor]:
         if is_legacy(data):
             return _tensors(*read_legacy(data), len(data))
         with opened(data, what) as archive:
-            folder = _folder(archive, what)
+            folder = folder_of(archive, what)
             content = read_pickle(entry(archive, f"{folder}/data.pkl", what))
 
             def numbers(key: str) -> bytes:
@@ -52,7 +52,12 @@ def _tensors(found: Any, raw: RawStorage, size: int) -> dict[str, Tensor]:
     return {text_of(name): storages.tensor(value) for name, value in items.items()}
 
 
-def _folder(archive: zipfile.ZipFile, what: str) -> str:
+def folder_of(archive: zipfile.ZipFile, what: str) -> str:
+    """The folder that torch puts around the entries of an archive.
+
+    Raises:
+        ValueError: it is none of torch's, or was written on a big-endian machine.
+    """
     found = [name for name in archive.namelist() if name.endswith("/data.pkl")]
     if len(found) != 1 or found[0].count("/") != 1:
         raise ValueError("it is not a file that torch.save wrote")

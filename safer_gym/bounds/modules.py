@@ -13,6 +13,7 @@ from safer_gym.bounds import curves
 from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.bounds.network import Activation, Affine, Layer, checked
 from safer_gym.bounds.standardise import Standardise
+from safer_gym.elementwise import Elementwise
 
 _GLOBAL_HOOKS = (torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks)
 
@@ -65,6 +66,17 @@ def _linear(module: Any) -> list[Layer]:
     weight = module.weight.detach()
     bias = torch.zeros_like(weight[:, 0]) if module.bias is None else module.bias.detach()
     return [Affine(weight, bias)]
+
+
+def _elementwise(module: Any) -> list[Layer]:
+    amount, none = module.amount.detach(), torch.zeros_like(module.amount)
+    if amount.dim() == 0:
+        raise NotCoveredError("this Elementwise", "it must have a number for each entry")
+    if module.operation in ("multiply", "divide"):
+        scale = amount if module.operation == "multiply" else 1 / amount
+        return [Affine(torch.diag(scale), none)]
+    shift = amount if module.operation == "add" else -amount
+    return [Affine(torch.eye(len(amount), dtype=amount.dtype), shift)]
 
 
 def _gelu(module: Any) -> list[Layer]:
@@ -128,6 +140,7 @@ def _normalisation(
 
 MODULES: dict[type[nn.Module], Callable[[Any], list[Layer]]] = {
     nn.Linear: _linear,
+    Elementwise: _elementwise,
     nn.ReLU: lambda m: [Activation("relu")],
     nn.LeakyReLU: lambda m: [Activation("leaky_relu", m.negative_slope)],
     nn.Tanh: lambda m: [Activation("tanh")],

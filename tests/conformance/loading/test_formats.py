@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pickle
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from model_specimens import Evil
+from model_specimens import Evil, Point, torch_bytes
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from test_layout import ROOT
 from torch import nn
 
@@ -24,12 +24,6 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2))
 
 
-def save_script(path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.trace(network(), torch.zeros(2, 3)).save(str(path))
-
-
 def save_program(path: Path, batch: int | None) -> None:
     obs = torch.zeros(batch or 2, 3)
     shapes = None if batch else ({0: torch.export.Dim("batch")},)
@@ -41,11 +35,11 @@ def save_pickle(path: Path) -> None:
 
 
 MAKERS = {
-    "script.pt": (save_script, "torchscript"),
     "program.pt2": (lambda path: save_program(path, None), "exported"),
     "one.pt2": (lambda path: save_program(path, 1), "exported"),
     "three.pt2": (lambda path: save_program(path, 3), "exported"),
     "module.pth": (lambda path: torch.save(network(), path), "pickle"),
+    "old.pth": (lambda path: path.write_bytes(torch_bytes(network(), legacy=True)), "pickle"),
     "policy.pkl": (save_pickle, "pickle"),
 }
 
@@ -75,14 +69,59 @@ def test_a_pickle_under_any_name_is_not_run(suffix: str, tmp_path: Path) -> None
     with pytest.raises(UntrustedFile):
         load_policy(path)
     assert not (tmp_path / "mark").exists()
-    load_policy(path, trust=True)
+    with pytest.raises(ValueError, match="holds a value of type NoneType and no policy"):
+        load_policy(path, trust=True)
     assert (tmp_path / "mark").exists(), "the specimen must be live"
 
 
-def test_weights_alone_are_no_policy(tmp_path: Path) -> None:
-    torch.save(network().state_dict(), tmp_path / "weights.pth")
-    with pytest.raises(ValueError, match="without their network"):
-        load_policy(tmp_path / "weights.pth", trust=True)
+def checkpoint() -> dict:
+    """As trainers write it."""
+    model = network()
+    adam = torch.optim.Adam(model.parameters())
+    return {"model": model.state_dict(), "optimizer": adam.state_dict(), "iter": 7, "infos": None}
+
+
+NO_POLICIES = {
+    "weights.pth": (lambda: torch_bytes(network().state_dict()), "weights without their network"),
+    "old.pth": (
+        lambda: torch_bytes(network().state_dict(), legacy=True),
+        r"weights without their network \(keys: '0.weight', '0.bias', '2.weight', '2.bias'\)",
+    ),
+    "model_7.pt": (lambda: torch_bytes(checkpoint()), "weights without their network"),
+    "tensor.pt": (lambda: torch_bytes(torch.zeros(3)), "a tensor without a network"),
+    "config.pkl": (lambda: pickle.dumps({"seed": 1}), "a dict and no policy"),
+    "number.pkl": (lambda: pickle.dumps(3), "a value of type int and no policy"),
+    "array.pkl": (lambda: pickle.dumps(np.zeros(3)), "an array of numpy"),
+    "vecnormalize.pkl": (lambda: pickle.dumps(vec_normalize()), "VecNormalize.*--vec-normalize"),
+}
+
+
+def vec_normalize() -> VecNormalize:
+    return VecNormalize(DummyVecEnv([Point]))
+
+
+@pytest.mark.parametrize("name", NO_POLICIES)
+def test_what_is_no_policy_is_told_before_anybody_is_asked_for_trust(
+    name: str, tmp_path: Path
+) -> None:
+    make, words = NO_POLICIES[name]
+    (tmp_path / name).write_bytes(make())
+    for trust in (False, True):
+        with pytest.raises(ValueError, match=words) as caught:
+            load_policy(tmp_path / name, trust=trust)
+        assert not isinstance(caught.value, UntrustedFile)
+
+
+class Nothing:
+    """An object that does not act."""
+
+
+def test_an_object_that_does_not_act_is_no_policy(tmp_path: Path) -> None:
+    (tmp_path / "thing.pkl").write_bytes(pickle.dumps(Nothing()))
+    with pytest.raises(UntrustedFile):
+        load_policy(tmp_path / "thing.pkl")
+    with pytest.raises(ValueError, match="a value of type Nothing and no policy"):
+        load_policy(tmp_path / "thing.pkl", trust=True)
 
 
 def test_what_is_no_policy_is_refused(tmp_path: Path) -> None:
