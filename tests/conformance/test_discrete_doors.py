@@ -35,7 +35,7 @@ from safer_gym.wrappers.fitted_critics.critics import (
     fit_critics,
     iterate_mc,
 )
-from safer_gym.wrappers.policies.stochastic import softmax_policy
+from safer_gym.wrappers.policies.stochastic import greedy_policy, softmax_policy
 from safer_gym.wrappers.policies.victims import as_victim
 
 QUICK: dict[str, Any] = {"n_steps": 400, "updates": 60, "hidden": (16,), "batch_size": 64}
@@ -211,6 +211,17 @@ class Right(Left):
 def as_layers(net: nn.Module) -> Any:
     bias = net(torch.zeros(1, 2))[0]
     return OptionLayers([Affine(torch.zeros(3, 2), bias)], (3,), False)
+
+
+def test_a_greedy_policy_passes_by_every_adversary_where_no_option_changes() -> None:
+    every = "P(cost > 3) <= 0.2 at eps = 0.01 by the stochastic policy"
+    found = certified(greedy_policy(as_layers(Left())), requirement=every, eps=None, limit=None)
+    assert found.verdict == "PASS"
+    row = next(row for row in found.rows if row.mode == "stochastic")
+    assert row.rate.upper_every.evidence == "statistical, over a formal enclosure"
+    torn = greedy_policy(OptionLayers([Affine(torch.eye(3)[:, :2], torch.zeros(3))], (3,), False))
+    wide = certified(torn, requirement=every, eps=0.5, limit=None)
+    assert next(r for r in wide.rows if r.eps == 0.5).rate.upper_every.vacuous
 
 
 def test_an_episode_is_replayed() -> None:

@@ -60,8 +60,8 @@ class ChoosingPolicy:
         if not layers.draws:
             raise NotCoveredError(
                 layers.describe,
-                "it takes the best option surely; `softmax_policy` draws by the same scores, and "
-                "smoothed observations make it draw too",
+                "it takes the best option surely: `softmax_policy` draws by the same scores, and "
+                "`greedy_policy` is bounded as far as no observation changes the option",
             )
         return ChoosingPolicy(layers)
 

@@ -261,14 +261,39 @@ def softmax_policy(
     """
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be finite and > 0; got {temperature!r}")
-    layers = policy_layers(policy, vec_normalize=vec_normalize)
-    if not isinstance(layers, OptionLayers):
-        raise NotCoveredError(f"{layers.describe} by a softmax", "its actions are continuous")
+    layers = _scores(policy, vec_normalize)
     *first, last = layers.layers
     assert isinstance(last, Affine)
     scaled = Affine(last.weight / temperature, last.bias / temperature)
     describe = f"{layers.describe}, drawn at temperature {temperature:g}"
     return ChoosingPolicy(replace(layers, layers=(*first, scaled), draws=True, describe=describe))
+
+
+def greedy_policy(
+    policy: Any, *, vec_normalize: VecNormalize | Normaliser | None = None
+) -> ChoosingPolicy:
+    """The policy that takes the option of the best score, as one with a bound over every adversary.
+
+    Nothing is drawn, so that an adversary either changes the option of a step or does nothing. A
+    certificate speaks of it as of the stochastic policy: that is the mode which has such bounds.
+
+    Args:
+        policy, vec_normalize: as `softmax_policy`.
+
+    Raises:
+        NotCoveredError: continuous actions, and whatever `policy_layers` refuses.
+    """
+    layers = _scores(policy, vec_normalize)
+    return ChoosingPolicy(replace(layers, draws=False, describe=f"{layers.describe}, greedy"))
+
+
+def _scores(policy: Any, vec_normalize: VecNormalize | Normaliser | None) -> OptionLayers:
+    if isinstance(policy, ChoosingPolicy):
+        return policy.layers
+    layers = policy_layers(policy, vec_normalize=vec_normalize)
+    if not isinstance(layers, OptionLayers):
+        raise NotCoveredError(f"the options of {layers.describe}", "its actions are continuous")
+    return layers
 
 
 def _finish(policy: BaseModel) -> Finish:

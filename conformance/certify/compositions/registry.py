@@ -80,8 +80,12 @@ def promise(chosen: Composition, shares: Floats, spent: Floats, room: float) -> 
 
 
 def _budgets(spent: Floats) -> tuple[float, ...]:
-    largest = spent.max(axis=0)
-    with np.errstate(invalid="ignore"):
-        likely = spent.mean(axis=0) + DEVIATIONS * spent.std(axis=0)
-    wide = np.maximum(np.nan_to_num(likely, nan=np.inf), largest * (1 + SLACK))
-    return tuple(float(b) for b in np.where(np.isfinite(largest), wide + 1e-12, np.inf))
+    return tuple(_budget(column[np.isfinite(column)]) for column in spent.T)
+
+
+def _budget(spent: Floats) -> float:
+    """From what was spent in episodes with a finite sum; the others exceed every budget."""
+    if not len(spent):
+        return float("inf")
+    likely = spent.mean() + DEVIATIONS * spent.std()
+    return float(max(likely, spent.max() * (1 + SLACK)) + 1e-12)

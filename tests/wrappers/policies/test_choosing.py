@@ -15,13 +15,18 @@ from stable_baselines3 import A2C, DQN, PPO
 from torch import Tensor, nn
 
 from safer_gym.balls import LpBall
-from safer_gym.bounds import NotCoveredError
+from safer_gym.bounds import NotCoveredError, surely_taken
 from safer_gym.categorical import Categorical, ExpectedValue, Greedy
 from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.policies.choosing import ChoosingPolicy
 from safer_gym.wrappers.policies.layers import policy_layers
-from safer_gym.wrappers.policies.stochastic import noisy_policy, softmax_policy, stochastic_policy
+from safer_gym.wrappers.policies.stochastic import (
+    greedy_policy,
+    noisy_policy,
+    softmax_policy,
+    stochastic_policy,
+)
 from safer_gym.wrappers.policies.victims import as_victim
 from safer_gym.wrappers.policies.view import view_of
 
@@ -238,3 +243,16 @@ def test_options_that_are_too_close_to_tell_may_go_either_way() -> None:
 
     assert admit(Tied(), drift.observation_space, drift.action_space).admitted
     assert view_of(model).action_space == drift.action_space
+
+
+def test_a_greedy_policy_is_bounded_where_its_option_is_certain() -> None:
+    for model in (valued(), on_policy()):
+        sure, obs = greedy_policy(model), torch.as_tensor(OBS)
+        drawn = sure.draw(obs, torch.Generator().manual_seed(0))
+        assert torch.equal(drawn, as_victim(model).action(obs))
+        ball = LpBall(2, 0.05)
+        steps = sure.steps(obs, ball)
+        assert torch.equal(steps.tv == 0, surely_taken(sure.layers, obs, ball))
+        assert stochastic_policy(sure) is sure
+    with pytest.raises(NotCoveredError, match="its actions are continuous"):
+        greedy_policy(nn.Linear(2, 1))
