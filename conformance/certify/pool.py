@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import cloudpickle
 import torch
 
+from safer_gym.conformance.certify.sent import packed
 from safer_gym.conformance.orphans import end_with_parent
 
 J = TypeVar("J")
@@ -42,7 +43,7 @@ class Pool(Generic[J, R]):
     def __enter__(self) -> Pool[J, R]:
         if self.workers > 1:
             can_fork = "fork" in multiprocessing.get_all_start_methods()
-            payload = None if can_fork else cloudpickle.dumps((self.work, self.world))
+            payload = None if can_fork else packed((self.work, self.world), self.workers)
             if can_fork:
                 _WORLD["now"] = (self.work, self.world)
             self._executor = ProcessPoolExecutor(

@@ -40,10 +40,13 @@ class OnnxPolicy:
             session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise ValueError(f"onnxruntime refuses it: {error}") from error
-        self._session, self._input = session, _only_input(session)
+        self._content, self._session, self._input = content, session, _only_input(session)
         self._output = _action_output(session)
         first = self._input.shape[0] if self._input.shape else None
         self._batch = first if isinstance(first, int) else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._content,)
 
     @property
     def blank(self) -> NDArray:

@@ -39,8 +39,9 @@ def _discrete(state: dict[str, Any]) -> spaces.Space:
 
 
 def _multi_discrete(state: dict[str, Any]) -> spaces.Space:
-    start = {"start": array_of(state["start"])} if "start" in state else {}
-    return spaces.MultiDiscrete(array_of(state["nvec"]), dtype_of(state["dtype"]).type, **start)
+    start = array_of(state["start"]) if "start" in state else None
+    kind: Any = dtype_of(state["dtype"]).type
+    return spaces.MultiDiscrete(array_of(state["nvec"]), kind, start=start)
 
 
 def _multi_binary(state: dict[str, Any]) -> spaces.Space:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,7 @@ class _Reader:
         self.root = read_pickle(entry(archive, f"{folder}/data.pkl", what))
         self.constants = read_pickle(entry(archive, f"{folder}/constants.pkl", what))
         self.storages = {
-            part: Storages(lambda key, part=part: self._raw(part, key), MAX_COPIES * size)
+            part: Storages(partial(self._raw, part), MAX_COPIES * size)
             for part in ("data", "constants")
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from safer_gym.conformance.loading import load_policy
+from safer_gym.conformance.loading.onnx_policy import OnnxPolicy
 from safer_gym.wrappers.policies.victims import as_victim
 
 WEIGHT = np.float32([[1.0, 0.0, 2.0], [0.5, -1.0, 0.0]]).T
@@ -36,6 +38,14 @@ def test_a_graph_acts(batch: int | str, tmp_path: Path) -> None:
     obs = torch.randn(7, 3)
     expected = np.tanh(obs.numpy() @ WEIGHT)
     np.testing.assert_allclose(as_victim(loaded.policy).action(obs), expected, rtol=1e-5)
+
+
+def test_a_graph_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    policy = OnnxPolicy(graph())
+    obs = np.float32([[1.0, 2.0, 3.0]])
+    sent = pickle.loads(pickle.dumps(policy))
+    np.testing.assert_array_equal(sent.predict(obs)[0], policy.predict(obs)[0])
 
 
 def test_what_reaches_outside_the_file_is_refused(

@@ -1,0 +1,40 @@
+"""What is sent to a process that was not forked: pickled, TorchScript as the bytes of its file."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import cloudpickle
+import torch
+
+
+def packed(thing: Any, workers: int) -> bytes:
+    """The bytes of a thing, for `cloudpickle.loads`.
+
+    Raises:
+        ValueError: a part of it cannot be pickled.
+    """
+    stream = io.BytesIO()
+    try:
+        _Pickler(stream).dump(thing)
+    except Exception as error:
+        raise ValueError(
+            f"workers={workers}: this system cannot fork, so that the policy and the environment "
+            f"are pickled for each worker, and a part of them cannot be: {error}; use workers=1"
+        ) from error
+    return stream.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, torch.jit.ScriptModule):
+            return _script, (obj.save_to_buffer(), obj.training)  # type: ignore[no-untyped-call]
+        return super().reducer_override(obj)
+
+
+def _script(content: bytes, training: bool) -> Any:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*torch.jit.load.*", DeprecationWarning)
+        return torch.jit.load(io.BytesIO(content), map_location="cpu").train(training)
