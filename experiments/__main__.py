@@ -1,4 +1,4 @@
-"""`python -m experiments`: run the paper's tables and put our numbers beside its own."""
+"""`python -m experiments`: run a paper's tables and put our numbers beside its own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
-from experiments.safer.reproduce import Asked, run_reproduce
+from experiments.drac.reproduce import PAPER as DRAC
+from experiments.harness.reproduce import Asked, run_reproduce
+from experiments.safer.reproduce import PAPER as SAFER
+from safer_gym.choices import choose
 from safer_gym.conformance.cli.commands import Episodes, Json
 from safer_gym.conformance.cli.refusals import RefusingGroup
+
+PAPERS = {"safer": SAFER, "drac": DRAC}
 
 app = typer.Typer(
     name="experiments",
@@ -28,9 +33,10 @@ def experiments() -> None:
 
 @app.command()
 def reproduce(
+    paper: Annotated[str, typer.Option(help="safer or drac.")] = "safer",
     table: Annotated[str, typer.Option(help="5, 6, 7, 8, several of them, or all.")] = "",
     figure: Annotated[str, typer.Option(help="2: run what Figure 2 shows.")] = "",
-    task: Annotated[str, typer.Option(help="Tasks of the paper, or all.")] = "ball-circle",
+    task: Annotated[str, typer.Option(help="Tasks of the paper, or all; default its first.")] = "",
     methods: Annotated[
         str, typer.Option(help="Only these, by the paper's names, e.g. SAFER,CVPO-vanilla.")
     ] = "",
@@ -57,7 +63,8 @@ def reproduce(
     run: Annotated[bool, typer.Option(help="Run what is missing, or only write.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Run the paper's tables and put our numbers beside its own; the same command resumes."""
+    """Run a paper's tables and put our numbers beside its own; the same command resumes."""
+    chosen = PAPERS[choose("paper", paper, PAPERS)]
     asked = Asked(
         table,
         figure,
@@ -74,7 +81,7 @@ def reproduce(
         collect or [],
         run,
     )
-    run_reproduce(asked, as_json=as_json)
+    run_reproduce(chosen, asked, as_json=as_json)
 
 
 if __name__ == "__main__":

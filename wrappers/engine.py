@@ -93,6 +93,7 @@ class AdversaryEngine:
         self.step_of_row = [0] * n_envs
         self.episode_of_row = [-1] * n_envs
         self.generators: list[torch.Generator | None] = [None] * n_envs
+        self.starts: list[Tensor | None] = [None] * n_envs
         self.set_victim(victim)
 
     def set_victim(self, victim: Victim | None) -> None:
@@ -129,14 +130,20 @@ class AdversaryEngine:
         """
         self.step_of_row[row] = 0
         self.episode_of_row[row] += 1
-        if seed is None and self.generators[row] is not None:
-            return
+        generator = self.generators[row]
+        if seed is not None or generator is None:
+            generator = self.generators[row] = self._stream_of(row, seed, draw)
+        self.starts[row] = generator.get_state()
+
+    def _stream_of(
+        self, row: int, seed: int | None, draw: Callable[[], int | None]
+    ) -> torch.Generator:
         own = 0 if self.seed is None else self.seed
         if seed is None:
             seed = row if self.seed is not None else draw()
         entropy = None if seed is None else [_STREAM, own, seed]
         word = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
-        self.generators[row] = torch.Generator().manual_seed(word >> 1)
+        return torch.Generator().manual_seed(word >> 1)
 
     def check_actions(self, actions: Any) -> None:
         """Refuse policies' actions [E, *A] that are NaN or infinite.
@@ -247,13 +254,22 @@ class AdversaryEngine:
 
     def _run(self, rows: list[int], packed: Tensor, ball: LpBall) -> AttackResult:
         """Batched where rows share an attack's draws; else one by one, from a stream each."""
-        if len(rows) == 1 or traits_of(self.attack).per_row_noise is False:
+        traits = traits_of(self.attack)
+        if traits.held:
+            for row in rows:
+                self._rewind(row)
+        if len(rows) == 1 or (traits.per_row_noise is False and not traits.held):
             return self.attack(self.victim, packed, ball, self.generators[rows[0]])
         parts = [
             self.attack(self.victim, packed[k : k + 1], ball, self.generators[row])
             for k, row in enumerate(rows)
         ]
         return AttackResult(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+
+    def _rewind(self, row: int) -> None:
+        generator, start = self.generators[row], self.starts[row]
+        if generator is not None and start is not None:
+            generator.set_state(start)
 
     def _record(self, clean: Any, fraction: float) -> dict[str, Any]:
         word, after = _WORD[self.channel], {}

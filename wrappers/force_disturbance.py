@@ -27,7 +27,7 @@ class ForceDisturbance(Disturbance):
 
     def __init__(self, env: gym.Env, body: str, bound: ArrayLike) -> None:
         RecordConstructorArgs.__init__(self, body=body, bound=bound)
-        self._body = _body(env.unwrapped, body)
+        self._body = body_of(env.unwrapped, body)
         super().__init__(env, box_of(bound, (3,)))
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
@@ -39,7 +39,9 @@ class ForceDisturbance(Disturbance):
             return self.env.step(action)
 
 
-class _Body(Protocol):
+class Body(Protocol):
+    """A body that can be pushed."""
+
     def pushed(self, force: NDArray) -> Any:
         """A context in which the force acts."""
         ...
@@ -91,7 +93,12 @@ class _BulletBody:
             client.stepSimulation = step
 
 
-def _body(env: Any, name: str) -> _Body:
+def body_of(env: Any, name: str) -> Body:
+    """The body of that name.
+
+    Raises:
+        ValueError: no such body, or an environment of another kind.
+    """
     if hasattr(env, "model") and hasattr(getattr(env, "data", None), "xfrc_applied"):
         return _MujocoBody(env, name)
     if _bullet(env) is not None:

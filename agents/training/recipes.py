@@ -11,7 +11,8 @@ from typing import Any
 
 from stable_baselines3.common.utils import LinearSchedule
 
-Recipe = dict[str, Any]
+from safer_gym.agents.training.world_recipes import WORLD_RECIPES
+from safer_gym.agents.training.world_recipes import Recipe as Recipe
 
 
 def _benign(total_timesteps: int, n_envs: int, horizon: int, eps: float, **own: Any) -> Recipe:
@@ -207,4 +208,5 @@ RECIPES: dict[str, dict[str, Recipe]] = {
         "safer-paper": _recipe(360_000, 20, 200, 0.025 * MARGIN, **ANT_SAFER),
         **_ppo_family(1_000_000, 20, 200, 0.025),
     },
+    **WORLD_RECIPES,
 }

@@ -9,15 +9,17 @@ from safer_gym.attacks import ATTACKS, MaxCost, WithCritics, lacking, make_attac
 from safer_gym.attacks.traits import CRITICS, GRADIENT
 from safer_gym.choices import choose
 from safer_gym.conformance.battery.learning import Lessons
-from safer_gym.conformance.battery.members import NONE, NULL, Member
+from safer_gym.conformance.battery.members import ADVERSARIES, BROUGHT, NONE, NULL, Member
 from safer_gym.conformance.certificate.record import LEFT_OUT, Refusal
 from safer_gym.conformance.evaluate.fitted_critics import FITTED
+from safer_gym.conformance.evaluate.learned_attacks import LEARNED as LEARNED_TRAITS
 from safer_gym.types import Attack, Channel, Victim
 
 _QUICK = ("mc", "mr", "mad", "uniform")
 _STANDARD = (
-    "mc", "mr", "mixture", "mc restarts", "mad", "random search", "mc fitted",
-    "mc iterated", "learned", "uniform", "gaussian",
+    "mc", "mr", "mixture", "mc restarts", "mad", "random search", "mc fitted", "mc iterated",
+    "learned", "safety adversary", "performance adversary", "own safety adversary",
+    "own performance adversary", "uniform", "gaussian",
 )  # fmt: skip
 BATTERIES: dict[str, tuple[str, ...]] = {
     "quick": _QUICK,
@@ -32,13 +34,14 @@ NO_CRITIC = "the policy has no critic of disturbances, and none is learned"
 UNABLE = (NO_GRADIENT, NO_CRITIC)
 """Why an attack of a battery cannot be run, whatever is learned."""
 
+_OF_DISTURBANCES = ("safety adversary", "performance adversary", *BROUGHT)
 _NOT_ON: dict[Channel, tuple[str, ...]] = {
-    "observation": (),
-    "action": ("mc iterated",),
+    "observation": _OF_DISTURBANCES,
+    "action": ("mc iterated", *_OF_DISTURBANCES),
     "disturbance": ("mc fitted", "mc iterated"),
 }
 """What is learned for other channels alone."""
-LEARNED = ("mc fitted", "mc iterated", "learned")
+LEARNED = ("mc fitted", "mc iterated", *ADVERSARIES, *BROUGHT)
 
 _ATTACKS: dict[str, Callable[[], Attack]] = {
     "mc": lambda: make_attack("mc"),
@@ -102,6 +105,8 @@ def make_battery(
             left_out.append(Refusal(LEFT_OUT.format(label=label), NO_GRADIENT))
         elif missing and channel == "disturbance":
             left_out.append(Refusal(LEFT_OUT.format(label=label), NO_CRITIC))
+        elif label in lessons.impossible:
+            left_out.append(Refusal(LEFT_OUT.format(label=label), lessons.impossible[label]))
         elif attack is None or not all(lessons.critics.get(critic) for critic in missing):
             left_out.append(Refusal(LEFT_OUT.format(label=label), lessons.why_not))
             unlearned.append(label)
@@ -153,6 +158,8 @@ def seeks_cost(label: str) -> bool:
     Raises:
         ValueError: no such label.
     """
+    if label in ADVERSARIES or label in BROUGHT:
+        return LEARNED_TRAITS[(ADVERSARIES | BROUGHT)[label]].cost_directed
     if label == NULL or label in LEARNED:
         return label != NULL
     attack = _made(label.removesuffix(FITTED))
@@ -166,7 +173,7 @@ def climbs(label: str) -> bool:
         ValueError: no such label.
     """
     if label == NULL or label in LEARNED:
-        return label in LEARNED and label != "learned"
+        return label in LEARNED and label not in ADVERSARIES | BROUGHT
     attack = _made(label.removesuffix(FITTED))
     return GRADIENT in traits_of(attack).needs
 

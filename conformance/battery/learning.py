@@ -10,10 +10,11 @@ import torch
 
 from safer_gym.attacks import WithCritics, make_attack
 from safer_gym.balls import LpBall
-from safer_gym.conformance.battery.learned import PpoOptions, train_adversary
-from safer_gym.conformance.battery.store import Store
+from safer_gym.conformance.battery.members import ADVERSARIES
+from safer_gym.conformance.evaluate.adversaries import PpoOptions, train_adversary
 from safer_gym.conformance.evaluate.attacked_policy import Draw
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
+from safer_gym.conformance.evaluate.store import Store
 from safer_gym.types import Attack, QFn, Victim
 from safer_gym.wrappers.fitted_critics.critics import fit_critics
 
@@ -29,6 +30,8 @@ class Lessons(NamedTuple):
     critics: Mapping[str, QFn] = {}
     """By name, "q_reward" and "q_cost": for attacks on a policy that has none of its own."""
     why_not: str = "nothing was learned"
+    impossible: Mapping[str, str] = {}
+    """Labels of what cannot be learned here however long it takes, and why."""
     rates: tuple[float, ...] = ()
     """Mean cost of a step in what each critic learned from; zero: it has learned no cost."""
 
@@ -37,7 +40,7 @@ class Course(NamedTuple):
     """Which lesson, and how long."""
 
     name: str
-    """ "critics" or "adversary"."""
+    """ "critics", or the label of an adversary."""
     n_steps: int
     updates: int
     iterate: bool = True
@@ -61,24 +64,27 @@ class TrainingContext(NamedTuple):
     """How the policy acts, where it has no deterministic mode."""
     seat: Seat = OBSERVATION
     """Where the adversary sits."""
+    brought: Mapping[str, Attack] = {}
+    """Adversaries that the policy brings along, by name."""
 
 
 def learn_course(context: TrainingContext, course: Course) -> Lessons:
     """Learn one course; a stored result is taken as it is."""
-    if course.name == "adversary":
+    if course.name in ADVERSARIES:
         learned = context.store.adversary(list(course), lambda: _adversary(context, course))
-        return Lessons({"learned": learned})
+        return Lessons({course.name: learned})
     return _critics(context, course)
 
 
-def merge(parts: list[Lessons], *, why_not: str) -> Lessons:
+def merge(parts: list[Lessons], *, why_not: str, impossible: Mapping[str, str]) -> Lessons:
     """Several courses' lessons as one."""
     attacks: dict[str, Attack] = {}
     critics: dict[str, QFn] = {}
     for part in parts:
         attacks.update(part.attacks)
         critics.update(part.critics)
-    return Lessons(attacks, critics, why_not, tuple(rate for p in parts for rate in p.rates))
+    rates = tuple(rate for part in parts for rate in part.rates)
+    return Lessons(attacks, critics, why_not, impossible, rates)
 
 
 def _adversary(context: TrainingContext, course: Course) -> Any:
@@ -93,6 +99,7 @@ def _adversary(context: TrainingContext, course: Course) -> Any:
         options=options,
         seat=context.seat,
         draw=None if draw is None else lambda obs: draw(obs, generator),
+        goal=ADVERSARIES[course.name],
     )
 
 

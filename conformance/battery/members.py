@@ -11,6 +11,18 @@ from safer_gym.types import Attack
 NULL = "null"
 """The label of no attack at all: part of every battery."""
 
+ADVERSARIES = {
+    "learned": "cost_adversary",
+    "safety adversary": "safety_adversary",
+    "performance adversary": "performance_adversary",
+}
+"""Goals of the adversaries that are learned, by label."""
+BROUGHT = {
+    "own safety adversary": "own_safety_adversary",
+    "own performance adversary": "own_performance_adversary",
+}
+"""Names of the adversaries that a policy brings along, by label."""
+
 
 class Member(NamedTuple):
     """One attack of a battery."""

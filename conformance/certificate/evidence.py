@@ -7,8 +7,9 @@ undiscounted sums of one episode.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from safer_gym.conformance.certificate.jsonable import SPARSE
 from safer_gym.conformance.certificate.requirement import Mode
 
 
@@ -49,6 +50,9 @@ class AttackEvidence:
     cost_directed: bool = False
     """Whether the attack seeks cost."""
     evidence: str = "statistical"
+    worst_h: tuple[float, ...] = field(default=(), metadata=SPARSE)
+    """Lowest h of each fresh episode; empty where the environment reports none, and for "null" of
+    the stochastic policy, as `costs`."""
 
 
 @dataclass(frozen=True)
@@ -148,3 +152,5 @@ class Benign:
     costs: tuple[float, ...]
     returns: tuple[float, ...]
     lengths: tuple[int, ...]
+    worst_h: tuple[float, ...] = field(default=(), metadata=SPARSE)
+    """Lowest h of each; empty where the environment reports none."""

@@ -22,10 +22,19 @@ _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 """Characters that could rewrite a terminal's lines, and lone surrogates."""
 
 
+SPARSE = {"sparse": True}
+"""Metadata of a field that is not written where it has its default."""
+
+
 def to_json(value: Any) -> Any:
     """Dicts, lists, strings, numbers, booleans and None, ready for `json.dumps`."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        held = {field: getattr(value, field.name) for field in fields(value)}
+        return {
+            field.name: to_json(item)
+            for field, item in held.items()
+            if not (field.metadata == SPARSE and item == field.default)
+        }
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -55,7 +64,7 @@ def from_json(cls: type[T], data: Any, name: str = "", *, strict: bool = False) 
     unknown = [key for key in data if key not in hints]
     if unknown:
         raise ValueError(f"{place} has the unknown key {shown(unknown[0])}")
-    optional = () if strict else _with_default(kind)
+    optional = sparse_fields(kind) if strict else _with_default(kind)
     missing = [key for key in hints if key not in data and key not in optional]
     if missing:
         raise ValueError(f"{place} lacks the key {missing[0]!r}")
@@ -71,6 +80,12 @@ def shown(data: Any) -> str:
 @cache
 def _hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls)
+
+
+@cache
+def sparse_fields(cls: Any) -> tuple[str, ...]:
+    """Names of the fields that may be left out of what is written."""
+    return tuple(f.name for f in fields(cls) if f.metadata == SPARSE)
 
 
 @cache

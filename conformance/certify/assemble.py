@@ -119,6 +119,7 @@ def _benign(ledger: Ledger) -> Benign | None:
         tuple(cell.costs.tolist()),
         tuple(cell.returns.tolist()),
         tuple(cell.lengths.astype(int).tolist()),
+        tuple(cell.worst_h.tolist()),
     )
 
 

@@ -50,6 +50,11 @@ class Cell:
         return np.concatenate([np.zeros(0), *(r.lengths for r in self.results)])
 
     @property
+    def worst_h(self) -> Floats:
+        """[n], or [0] where the environment reports no h."""
+        return np.concatenate([np.zeros(0), *(r.worst_h for r in self.results)])
+
+    @property
     def spent(self) -> Floats:
         """[n, radii, columns]"""
         return np.concatenate([r.spent for r in self.results])

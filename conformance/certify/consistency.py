@@ -180,6 +180,8 @@ def _episodes(
     lengths = {source.n, len(source.costs), len(source.returns), len(source.lengths)}
     if len(lengths) > 1 or source.n < 1:
         raise ValueError(f"{place}: n, costs, returns and lengths must agree; got {lengths}")
+    if len(source.worst_h) not in (0, source.n):
+        raise ValueError(f"{place}: worst_h must hold {source.n} numbers or none")
     if source.n > most:
         yield f"{place}: {source.n} episodes, {most} are the most"
     if max(source.lengths) > MOST_STEPS:

@@ -171,6 +171,7 @@ def _result(source: Any) -> Result:
         np.array(source.lengths, dtype=np.int64),
         np.zeros((n, 0, 0)),
         (),
+        worst_h=np.array(source.worst_h, dtype=float),
     )
 
 

@@ -76,6 +76,7 @@ def _evidence(ledger: Ledger, mode: Mode, eps: float, attack: str) -> AttackEvid
         costs=kept(cell.costs),
         returns=kept(cell.returns),
         lengths=kept(cell.lengths.astype(int)),
+        worst_h=kept(cell.worst_h),
         search_mean_cost=ledger.search_means.get(Key.of(mode, attack, eps)),
         search_max_cost=ledger.caps.get(Key.of(mode, attack, eps)),
         cost_directed=attack in ledger.directed,

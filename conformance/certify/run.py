@@ -11,7 +11,6 @@ from safer_gym.conformance.battery import Battery, make_battery
 from safer_gym.conformance.battery.build import check_battery
 from safer_gym.conformance.battery.learning import Lessons, TrainingContext
 from safer_gym.conformance.battery.members import NONE, Member
-from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.certificate.record import Certificate, Flag
 from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify import assemble
@@ -36,6 +35,8 @@ from safer_gym.conformance.certify.subject import UNDECLARED, Subject
 from safer_gym.conformance.certify.train_battery import learn
 from safer_gym.conformance.certify.world import Job, Result, World, run_job
 from safer_gym.conformance.evaluate.env_pool import EnvPool
+from safer_gym.conformance.evaluate.learned_attacks import own_adversaries
+from safer_gym.conformance.evaluate.store import Store
 from safer_gym.types import Attack
 
 RESERVE = 0.05
@@ -193,6 +194,7 @@ class Certification:
             self.climbs,
             subject.stochastic.draw if subject.stochastic and subject.why_stochastic else None,
             subject.seat,
+            own_adversaries(subject.view, subject.make_env, self.plan.channel),
         )
 
     def _search(self, pool: Pool[Job, Result], battery: Battery) -> list[Found]:

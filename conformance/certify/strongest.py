@@ -15,10 +15,10 @@ from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.build import make_battery
 from safer_gym.conformance.battery.learning import TrainingContext
 from safer_gym.conformance.battery.members import NULL
-from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.certify.train_battery import learn
 from safer_gym.conformance.evaluate.evaluation import admitted, evaluate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
+from safer_gym.conformance.evaluate.store import Store
 from safer_gym.types import Attack
 from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.policies.view import PolicyView

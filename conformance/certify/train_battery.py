@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safer_gym.conformance.battery.build import LEARNED, labels_of, missing_critics
@@ -14,17 +14,21 @@ from safer_gym.conformance.battery.learning import (
     learn_course,
     merge,
 )
+from safer_gym.conformance.battery.members import ADVERSARIES, BROUGHT
 from safer_gym.conformance.certify.pool import Pool
+from safer_gym.wrappers.gate.probes import reports_h
 
-COURSES = (Course("critics", 12_000, 2_000), Course("adversary", 30_000, 0))
-LONG_COURSES = (Course("critics", 40_000, 6_000), Course("adversary", 300_000, 0))
-"""Of the battery "full"."""
+COURSES = (Course("critics", 12_000, 2_000), Course("learned", 30_000, 0))
+LONG_COURSES = (Course("critics", 40_000, 6_000), Course("learned", 300_000, 0))
+"""Of the battery "full"; every adversary learns as long as the one called "learned"."""
 STEP_SECONDS, UPDATE_SECONDS = 5e-4, 4e-3
 """What a step and an update count, on every machine: what a battery learns follows from the budget
 and not from the clock. Where steps take longer, learning does, and fewer episodes are measured."""
 SHARE = 0.3
 """Of the budget, at most, for learning."""
 NO_TIME = "the budget left no time to learn what it needs"
+NONE_BROUGHT = "the policy brings no such adversary along"
+NO_H = "the environment reports no constraint function h"
 
 
 def learn(
@@ -44,18 +48,32 @@ def learn(
         target = context.seat.rows.view(context.victim)
         missing = missing_critics(battery, target, has_gradient=climbs, channel=channel)
     courses = []
+    critics, adversary = LONG_COURSES if battery == "full" else COURSES
     if missing or "mc fitted" in labels:
-        course = (LONG_COURSES if battery == "full" else COURSES)[0]
-        courses.append(course._replace(iterate="mc iterated" in labels))
-    if "learned" in labels:
-        courses.append((LONG_COURSES if battery == "full" else COURSES)[1])
+        courses.append(critics._replace(iterate="mc iterated" in labels))
+    impossible = _impossible(labels, context)
+    able = (label for label in ADVERSARIES if label in labels and label not in impossible)
+    courses += [adversary._replace(name=label) for label in able]
     taken = _affordable(courses, budget)
     with Pool(learn_course, context, min(workers, max(len(taken), 1))) as pool:
         parts = list(pool.run(taken))
-    lessons = merge(parts, why_not=NO_TIME)
+    lessons = merge(parts, why_not=NO_TIME, impossible=impossible)
     if any(label in labels for label in LEARNED):
-        return lessons
+        own = {a: context.brought[n] for a, n in BROUGHT.items() if n in context.brought}
+        return lessons._replace(attacks={**lessons.attacks, **own})
     return lessons._replace(attacks={})
+
+
+def _impossible(labels: Sequence[str], context: TrainingContext) -> dict[str, str]:
+    """What no time would be enough for, and why."""
+    found = {
+        label: NONE_BROUGHT
+        for label, name in BROUGHT.items()
+        if label in labels and name not in context.brought
+    }
+    if "safety adversary" in labels and not reports_h(context.make_env):
+        found["safety adversary"] = NO_H
+    return found
 
 
 def _affordable(courses: list[Course], budget: float) -> list[Course]:

@@ -19,7 +19,7 @@ from safer_gym.conformance.certify.divergence import Drawing, spent_budgets
 from safer_gym.conformance.certify.seeds import Phase, noise_seed, seed_of
 from safer_gym.conformance.evaluate.attacked_policy import ROWS, AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
-from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
+from safer_gym.conformance.evaluate.episodes import Episode, run_episodes, worst_of
 from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Floats, Trace
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
@@ -74,6 +74,8 @@ class Result(NamedTuple):
     traces: tuple[Trace, ...]
     streams: NDArray[np.uint64] = np.zeros(0, np.uint64)
     """A digest of each episode's observations, rewards and costs [n]."""
+    worst_h: Floats = np.zeros(0)
+    """Lowest h of each episode [n]; [0] where the environment reports none."""
 
 
 def run_job(world: World, job: Job) -> Result:
@@ -93,6 +95,7 @@ def run_job(world: World, job: Job) -> Result:
         spent=_spent(world, job, traces),
         traces=traces if job.trace else (),
         streams=np.array([e.digest for e in episodes], np.uint64),
+        worst_h=worst_of(episodes),
     )
 
 

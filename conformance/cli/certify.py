@@ -12,7 +12,7 @@ from safer_gym.conformance.certificate.signature import read_key, signed
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.certify.replay import replay_options
 from safer_gym.conformance.cli.environments import EnvWords, environment_of
-from safer_gym.conformance.cli.measure import parse_numbers, parse_radii
+from safer_gym.conformance.cli.measure import parse_numbers, parse_radii, whole_box
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.summary import print_summary
@@ -55,6 +55,8 @@ def run_certify(
         # A registered task: its own limit, and radii up to the one its policies train against.
         if options["channel"] in (None, "observation"):
             radii = radii or tuple(share * found.eps for share in SHARES)
+        elif options["channel"] == "disturbance":
+            radii = radii or (whole_box(found, "disturbance"),)
         if options["limit"] is None:
             options["limit"] = found.cost_limit
     with Bar() as bar:

@@ -38,10 +38,21 @@ EnvArg = Annotated[
     list[str] | None,
     typer.Option("--env-arg", help="key=value for the environment; may be repeated."),
 ]
-Eps = Annotated[str, typer.Option(help="Radii of the attack, e.g. 0.01,0.05; default: the task's.")]
+Eps = Annotated[
+    str,
+    typer.Option(
+        help="Radii of the attack, e.g. 0.01,0.05; default: the task's, or the whole box of "
+        "disturbances."
+    ),
+]
 Norm = Annotated[str, typer.Option(help="linf, l2 or l1.")]
 Channel = Annotated[
     str, typer.Option(help="What attacks move: observation, action or disturbance.")
+]
+AttackCache = Annotated[str, typer.Option("--cache", help="Folder for what attacks learn.")]
+LearningSteps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Environment steps in which an attack learns; default: its own."),
 ]
 Episodes = Annotated[int, typer.Option(min=1, help="Episodes under each attack.")]
 Seed = Annotated[
@@ -173,7 +184,8 @@ def attack(
     attacks: Annotated[
         str,
         typer.Option(
-            help="Attacks, comma-separated; iterated_mc first learns critics of MODEL for minutes."
+            help="Attacks, comma-separated. iterated_mc first learns critics of MODEL for minutes; "
+            "safety_adversary, performance_adversary and cost_adversary learn a best response."
         ),
     ] = "mc,mr",
     eps: Eps = "",
@@ -189,6 +201,8 @@ def attack(
     cost: CostOption = "",
     max_steps: MaxSteps = None,
     env_arg: EnvArg = None,
+    cache: AttackCache = "",
+    learning_steps: LearningSteps = None,
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
     asked = f"natural,{attacks}"
@@ -210,6 +224,8 @@ def attack(
         cost=cost,
         max_steps=max_steps,
         env_arg=env_arg,
+        cache=cache,
+        learning_steps=learning_steps,
     )
 
 
@@ -235,6 +251,8 @@ def evaluate(
     cost: CostOption = "",
     max_steps: MaxSteps = None,
     env_arg: EnvArg = None,
+    cache: AttackCache = "",
+    learning_steps: LearningSteps = None,
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
     from safer_gym.conformance.cli.measure import run_measure
@@ -254,6 +272,8 @@ def evaluate(
         vec_normalize=vec_normalize,
         units=units,
         channel=channel,
+        cache=cache,
+        learning_steps=learning_steps,
     )
 
 

@@ -20,7 +20,7 @@ from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import NATURAL, admitted, evaluate, named_attacks
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.conformance.evaluate.seat import seat_in
+from safer_gym.conformance.evaluate.seat import moved_space, seat_in
 from safer_gym.domains import NOT_NEGATIVE, require_array
 from safer_gym.types import CHANNELS, Channel
 from safer_gym.wrappers.tasks import Task
@@ -37,6 +37,9 @@ class Plan(NamedTuple):
     traces: int = 0
     units: str = "raw"
     channel: Channel = "observation"
+    cache: str = ""
+    """Folder of the adversaries that are learned."""
+    learning_steps: int | None = None
 
     def jobs(self) -> Iterator[tuple[str, float]]:
         """Pairs of attack and radius."""
@@ -61,6 +64,8 @@ def run_measure(
     vec_normalize: str = "",
     units: str = "raw",
     channel: str = "observation",
+    cache: str = "",
+    learning_steps: int | None = None,
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
 
@@ -73,10 +78,18 @@ def run_measure(
     found = file.task
     moved = choose("channel", channel, CHANNELS)
     radii = parse_radii(eps)
-    if not radii and moved != "observation":
-        raise ValueError(f"eps must be given on the {moved} channel; the task's is of observations")
-    radii = radii or (found.eps,)
-    plan = Plan(parse_names(attacks), radii, norm, episodes, seed, units=units, channel=moved)
+    radii = radii or (whole_box(found, moved),)
+    plan = Plan(
+        parse_names(attacks),
+        radii,
+        norm,
+        episodes,
+        seed,
+        units=units,
+        channel=moved,
+        cache=cache,
+        learning_steps=learning_steps,
+    )
     with Bar() as bar:
         outcomes = measure(file, found, plan, bar)
     _print(file, found, outcomes, max_cost, as_json=as_json)
@@ -181,7 +194,27 @@ def _run(
         traces=plan.traces,
         progress=progress,
         channel=plan.channel,
+        cache=plan.cache or None,
+        learning_steps=plan.learning_steps,
     )[0]
+
+
+def whole_box(task: Task, channel: Channel) -> float:
+    """The radius where none is given: the task's of observations; all that may disturb it.
+
+    Raises:
+        ValueError: on the action channel, for which no task has one.
+    """
+    if channel == "observation":
+        return task.eps
+    if channel == "action":
+        raise ValueError("eps must be given on the action channel; the task's is of observations")
+    env = task.make()
+    try:
+        box = moved_space(env, channel)
+    finally:
+        env.close()
+    return float(max(abs(box.low).max(), abs(box.high).max()))
 
 
 def _rows(task: Task, channel: Channel) -> ChannelRows:
@@ -206,6 +239,7 @@ def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) ->
         "traces": plan.traces,
         "version": __version__,
         **({} if plan.channel == "observation" else {"channel": plan.channel}),
+        **({} if plan.learning_steps is None else {"learning_steps": plan.learning_steps}),
     }
 
 

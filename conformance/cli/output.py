@@ -49,24 +49,28 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
     if several:
         table.add_column("policy", overflow="fold", min_width=8)
     table.add_column("attack", no_wrap=True)
-    for column in ("eps", "reward", "", "cost", "", "worst", "n"):
+    has_h = any(len(outcome.worst_h) for _, outcome in named)
+    for column in ("eps", "reward", "", "cost", "", "worst", *(("worst h",) * has_h), "n"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     before = None
     for policy, outcome in named:
         if before not in (None, policy):
             table.add_section()
         names = [policy if policy != before else ""] if several else []
-        table.add_row(*map(plain, (*names, *_cells(outcome))))
+        table.add_row(*map(plain, (*names, *_cells(outcome, has_h=has_h))))
         before = policy
     Console().print(table)
     print("Mean ± standard deviation over n episodes; worst is the highest cost of one episode.")
+    if has_h:
+        print("Worst h is the lowest of the constraint function; a state is safe where h >= 0.")
 
 
 def _table(title: str) -> Table:
     return Table(title=plain(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
 
 
-def _cells(outcome: Outcomes) -> tuple[str, ...]:
+def _cells(outcome: Outcomes, *, has_h: bool) -> tuple[str, ...]:
+    h = f"{outcome.worst_h.min():.3f}" if len(outcome.worst_h) else "–"
     return (
         outcome.attack,
         f"{outcome.eps:g}",
@@ -75,5 +79,6 @@ def _cells(outcome: Outcomes) -> tuple[str, ...]:
         f"{outcome.mean_cost:.2f}",
         f"± {outcome.costs.std():.2f}",
         f"{outcome.costs.max():g}",
+        *((h,) * has_h),
         str(len(outcome.costs)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import typer
 
 from safer_gym.agents.training.curve import CurvePoint
-from safer_gym.agents.training.run import Run, last_means, planned, train
+from safer_gym.agents.training.run import Choice, Run, last_means, planned, train
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.named_before import remember
@@ -58,8 +59,17 @@ def run_train(
         print("  ".join(f"{key} {value}" for key, value in result.items()))
 
 
-def train_policy(run: Run, bar: Reporter, *, resume: bool = True) -> list[CurvePoint]:
-    """`agents.training.run.train`, with the choice by episodes; Ctrl-C and SIGTERM stop it.
+def train_policy(
+    run: Run,
+    bar: Reporter,
+    *,
+    resume: bool = True,
+    choose: Callable[[list[Path], Run], Choice] | None = None,
+) -> list[CurvePoint]:
+    """`agents.training.run.train`; Ctrl-C and SIGTERM stop it.
+
+    Args:
+        choose: of the policies that are kept; None: by episodes, see `choose_policy`.
 
     Returns:
         The learning curve.
@@ -73,7 +83,8 @@ def train_policy(run: Run, bar: Reporter, *, resume: bool = True) -> list[CurveP
     trained = train(
         run,
         resume=resume,
-        choose=lambda candidates, run: choose_policy(candidates, run.algorithm, task, bar),
+        choose=choose
+        or (lambda candidates, run: choose_policy(candidates, run.algorithm, task, bar)),
         progress=partial(bar.update, "training"),
         say=bar.say,
         stopping=stop_flag,

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from safer_gym.attacks import traits_of
 from safer_gym.balls import LpBall
 from safer_gym.conformance.evaluate.batch_sizes import sizes_alike
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Answer, Seat
@@ -78,7 +79,7 @@ class AttackedPolicy:
     ) -> None:
         self.seat, self.view = seat, seat.rows.view(victim)
         self.draw = draw
-        self.fixed = fixed
+        self.fixed, self.held = fixed, traits_of(attack).held
         self.victim = victim
         self.attack = gated(attack)
         self.ball = ball
@@ -116,7 +117,7 @@ class AttackedPolicy:
 
         with torch.no_grad():
             turn = self.seat.begin(self.victim, clean, None if self.draw is None else act)
-        stream = (step,) if self.fixed else (block, step)
+        stream = (() if self.fixed else (block,)) + (() if self.held else (step,))
         result = self.attack(self.view, turn.centre, self.ball, self._generator(*stream))
         with torch.no_grad():
             answer = self.seat.end(turn, result.obs, act)

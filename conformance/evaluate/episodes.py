@@ -48,7 +48,8 @@ class Episode:
         self.limits = Limits.declared(self.env) if limits is None else limits
         self._gate = EnvironmentGate(self.env.observation_space, bounded=True)
         self._rows = action_rows(self.env.action_space)
-        self.obs, _ = self._gate.reset(start, seed)
+        self.obs, info = self._gate.reset(start, seed)
+        self.worst_h = self._gate.h(info)
         self._digest = hashlib.blake2b(np.asarray(self.obs).tobytes(), digest_size=8)
         self.reward = 0.0
         self.cost = 0.0
@@ -78,6 +79,7 @@ class Episode:
         self.obs = obs
         self.reward += reward
         self.cost += cost
+        self.worst_h = min(self.worst_h, self._gate.h(info))
         self.length += 1
         self._digest.update(np.asarray(obs).tobytes() + struct.pack("dd", reward, cost))
         self.limits.check(cost, self.length, self.seed)
@@ -96,6 +98,12 @@ class Episode:
         if self._records is not None:
             columns = zip(*self._records, strict=True)
             self.trace = Trace(*(np.array(column, dtype=np.float64) for column in columns))
+
+
+def worst_of(episodes: Sequence[Episode]) -> NDArray[np.float64]:
+    """The lowest h of each episode [n]; empty where no environment reports one."""
+    found = np.array([episode.worst_h for episode in episodes], dtype=np.float64)
+    return found if np.isfinite(found).any() else np.zeros(0)
 
 
 def run_episodes(

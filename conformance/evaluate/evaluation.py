@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -16,12 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from safer_gym.attacks import ATTACKS, has_gradient, lacking, make_attack
+from safer_gym.attacks import ATTACKS, has_gradient, lacking, make_attack, traits_of
 from safer_gym.attacks.traits import GRADIENT
 from safer_gym.choices import choose
 from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
-from safer_gym.conformance.evaluate.episodes import Episode, run_episodes
+from safer_gym.conformance.evaluate.episodes import Episode, run_episodes, worst_of
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
@@ -64,6 +65,8 @@ def evaluate(
     vec_normalize: Any = None,
     channel: Channel = "observation",
     units: str = "raw",
+    cache: Path | str | None = None,
+    learning_steps: int | None = None,
 ) -> list[Outcomes]:
     """Run `n_episodes` of the policy's deterministic action under each attack.
 
@@ -80,7 +83,9 @@ def evaluate(
         make_env: Makes one environment that puts its cost into `info["cost"]`; or a name, see
             `wrappers.tasks.find_task`.
         attacks: Names, or a mapping from a label to an attack. "natural" is no attack;
-            "iterated_mc" learns critics of the policy first, for minutes. A policy without the
+            "iterated_mc" learns critics of the policy first, for minutes; "cost_adversary",
+            "performance_adversary" and "safety_adversary" learn a best response to it, which
+            maximises its cost, minimises its reward or minimises `info["h"]`. A policy without the
             critics that a named attack needs gets learned ones, and the attack is "mc fitted".
         eps: Radius of the ball around what is moved, a number or one for each dimension.
         norm: "linf", "l2" or "l1".
@@ -98,6 +103,8 @@ def evaluate(
             environment that can be disturbed.
         units: What `eps` counts. "raw": units of the environment's observations, also where the
             policy reads normalised ones. "normalised": standard deviations of its VecNormalize.
+        cache: Folder for the adversaries that are learned; None keeps none.
+        learning_steps: Environment steps in which an attack learns; None: its own default.
 
     Raises:
         AdversaryError: an attack that leaves its ball or returns something else than asked.
@@ -107,9 +114,12 @@ def evaluate(
         TypeError: an observation space that is not a Box.
     """
     require(AT_LEAST_ONE, n_episodes=n_episodes, n_envs=n_envs)
-    require(AT_LEAST_ONE.or_none, max_steps=max_steps)
+    require(AT_LEAST_ONE.or_none, max_steps=max_steps, learning_steps=learning_steps)
     require(COUNT, traces=traces)
     require(SEED, seed=seed)
+    learning: dict[str, Any] = {"channel": channel, "cache": cache}
+    if learning_steps is not None:
+        learning["timesteps"] = learning_steps
     named = named_attacks(attacks)
     make_env = env_maker(make_env)
     view = admitted(policy, make_env, vec_normalize, seed, device)
@@ -127,7 +137,11 @@ def evaluate(
         for label, attack in named.items():
             started = perf_counter()
             if isinstance(attack, str):
-                attack = learn_attack(attack, view, make_env, eps=raw, norm=norm, seed=seed)
+                if progress is not None:
+                    progress(f"{label} learns", 0.0)
+                attack = learn_attack(
+                    attack, view, make_env, eps=raw, norm=norm, seed=seed, **learning
+                )
             rule = gated(attack, label)
             victim = view.victim() if view.draw else view.victim().deterministic
             actor = AttackedPolicy(
@@ -190,9 +204,10 @@ def _check_runnable(
     # A critic of disturbances is the policy's own, or there is none.
     by_name = by_name and seat.channel != "disturbance"
     for label, attack in named.items():
-        if isinstance(attack, str) and seat.channel != "observation":
-            raise ValueError(f"{attack} moves observations; it is no attack on the {seat.channel}")
         asks = LEARNED[attack] if isinstance(attack, str) else attack
+        only = traits_of(asks).channel
+        if only not in (None, seat.channel):
+            raise ValueError(f"{label} moves {only}s; it is no attack on the {seat.channel}")
         missing = lacking(asks, victim, has_gradient=climbs)
         if missing and not (by_name and GRADIENT not in missing):
             raise ValueError(
@@ -258,6 +273,7 @@ def _gather(
         returns=np.array([e.reward for e in episodes]),
         costs=np.array([e.cost for e in episodes]),
         lengths=np.array([e.length for e in episodes], dtype=np.int64),
+        worst_h=worst_of(episodes),
         seconds=seconds,
         traces=tuple(e.trace for e in episodes if isinstance(e.trace, Trace)),
     )

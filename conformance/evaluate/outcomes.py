@@ -65,6 +65,9 @@ class Outcomes(NamedTuple):
     units: str = "raw"
     """What `eps` counts: "raw" units of the observation, or deviations of the policy's VecNormalize
     ("normalised")."""
+    worst_h: Floats = np.zeros(0)
+    """Lowest `info["h"]` of each episode, that of its first state included [n]; empty where the
+    environment reports none. Below 0 it is the depth of a violation."""
 
     @property
     def mean_return(self) -> float:
@@ -105,6 +108,7 @@ class Outcomes(NamedTuple):
             "returns": self.returns.tolist(),
             "costs": self.costs.tolist(),
             "lengths": self.lengths.tolist(),
+            **({"worst_h": self.worst_h.tolist()} if len(self.worst_h) else {}),
             "seconds": self.seconds,
             "traces": [trace.to_json() for trace in self.traces],
         }
@@ -123,4 +127,5 @@ class Outcomes(NamedTuple):
             seconds=float(data["seconds"]),
             traces=tuple(map(Trace.from_json, data["traces"])),
             units=data.get("units", "raw"),
+            worst_h=np.asarray(data.get("worst_h", ()), dtype=np.float64),
         )

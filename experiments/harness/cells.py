@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from experiments.harness.method import Method
-from experiments.harness.records import file_name
+from experiments.harness.records import Record, file_name
 from safer_gym.agents.training.recipes import RECIPES
-from safer_gym.agents.training.run import Run, planned
+from safer_gym.agents.training.run import Choice, Run, planned
+from safer_gym.conformance.cli.progress import Reporter
 from safer_gym.wrappers.tasks import find_task
+
+
+class Protocol(NamedTuple):
+    """What a paper says of its runs. Functions of modules, so that any machine can take them."""
+
+    paper: str
+    """Its name in `reproduce --paper`."""
+    measure: Callable[[Cell, Reporter], dict[str, Any]]
+    """From a trained run to its record's data."""
+    is_measured: Callable[[Record, Cell], bool]
+    """Whether a record holds what the cell asks for."""
+    choose: Callable[[list[Path], Run], Choice] | None = None
+    """Which policy is kept; None: by episodes under the attacks of its algorithm."""
 
 
 class Cell(NamedTuple):
@@ -30,6 +45,7 @@ class Cell(NamedTuple):
     """Folder of all runs."""
     records: Path
     """Folder of the finished runs' records."""
+    protocol: Protocol
     stands_for: tuple[str, ...] = ()
     """What else the tables call the same training."""
 
@@ -66,6 +82,6 @@ class Cell(NamedTuple):
     def command(self, run: Run) -> str:
         """What makes this run again."""
         return (
-            f'python -m experiments reproduce --task {self.task} --methods "{self.method}" '
-            f"--seeds {self.seed} --timesteps {run.timesteps}"
+            f"python -m experiments reproduce --paper {self.protocol.paper} --task {self.task} "
+            f'--methods "{self.method}" --seeds {self.seed} --timesteps {run.timesteps}'
         )

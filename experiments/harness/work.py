@@ -1,8 +1,7 @@
-"""One run from start to record: train, run the paper's attacks, run the battery."""
+"""One run from start to record: train, then measure as its paper does."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import traceback
 from pathlib import Path
@@ -13,22 +12,12 @@ import typer
 from filelock import FileLock, Timeout
 
 from experiments.harness.cells import Cell
-from experiments.harness.records import STRONGEST, Record, read_records, select
-from safer_gym.agents.training.run import CURVE, LAST
-from safer_gym.conformance.battery.store import Store
-from safer_gym.conformance.certify.strongest import strongest_attack
-from safer_gym.conformance.cli.measure import Plan, measure
-from safer_gym.conformance.cli.models import find_model, load_model
+from experiments.harness.records import Record, read_records, select
+from safer_gym.agents.training.run import CURVE
 from safer_gym.conformance.cli.progress import Reporter
 from safer_gym.conformance.cli.train import train_policy
-from safer_gym.conformance.evaluate.cache import OutcomesCache
-from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.files import write_atomically, write_json
-from safer_gym.wrappers.tasks import Task, find_task
 
-ATTACKS = ("natural", "mc", "mr")
-SEED = 1000
-"""Of the first episode that counts."""
 LOCK, FAILURE = "lock", "failure.txt"
 BUSY = "another invocation is at it"
 STOPPED = "stopped; the same command goes on from here"
@@ -83,54 +72,19 @@ def finished(cell: Cell) -> Record | None:
             "another --records"
         )
     is_here = (cell.folder / "model.json").exists()
-    return None if is_here and not _is_measured(record, cell) else record
-
-
-def _is_measured(record: Record, cell: Cell) -> bool:
-    """Whether a record holds as many episodes as are asked for, and a battery if one is."""
-    evaluation = record.data["evaluation"]
-    enough = all(len(part["costs"]) >= cell.episodes for part in evaluation.values())
-    return enough and (cell.battery == "none" or STRONGEST in evaluation)
+    return None if is_here and not cell.protocol.is_measured(record, cell) else record
 
 
 def _complete(cell: Cell, bar: Reporter) -> None:
     if finished(cell) is not None:
         return
     run = cell.run()
-    train_policy(run, bar)
-    data = measured(cell.folder, cell.episodes, cell.battery, bar)
+    train_policy(run, bar, choose=cell.protocol.choose)
+    data = cell.protocol.measure(cell, bar)
     data["method"] = cell.method
     data["asked_timesteps"] = run.timesteps
     data["stands_for"] = list(cell.stands_for)
     keep(cell.folder, data, cell.record)
-
-
-def measured(folder: Path, episodes: int, battery: str, bar: Reporter) -> dict[str, Any]:
-    """The record of a run that `train_policy` has finished, and what attacks do to it.
-
-    Raises:
-        FileNotFoundError: the folder holds no finished run.
-    """
-    record = json.loads((folder / "model.json").read_text())
-    task = find_task(record["task"])
-    outcomes = attacked(folder / "model.zip", task, episodes, bar)
-    record["evaluation"] = {o.attack: _kept(o) for o in outcomes}
-    if record["chosen"] != "last":
-        outcomes = attacked(folder / LAST, task, episodes, bar, record["algorithm"])
-    record["evaluation_last"] = {o.attack: _kept(o) for o in outcomes}
-    if battery != "none":
-        record["evaluation"][STRONGEST] = _strongest(folder, task, episodes, battery, bar)
-    return record
-
-
-def attacked(
-    model: Path, task: Task, episodes: int, bar: Reporter, algorithm: str = "", seed: int = SEED
-) -> list[Outcomes]:
-    """A policy without and under the paper's attacks; what is known is not measured again."""
-    plan = Plan(ATTACKS, (task.eps,), "linf", episodes, seed)
-    file = find_model(str(model), algorithm, task)
-    cache = OutcomesCache(model.parent / "evaluations")
-    return measure(file._replace(name=f"attacking {model.stem}"), task, plan, bar, cache)
 
 
 def keep(folder: Path, data: dict[str, Any], record: Path) -> None:
@@ -138,32 +92,3 @@ def keep(folder: Path, data: dict[str, Any], record: Path) -> None:
     record.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / CURVE, record.with_suffix(".csv"))
     write_json(record, data)
-
-
-def _strongest(
-    folder: Path, task: Task, episodes: int, battery: str, bar: Reporter
-) -> dict[str, Any]:
-    file = find_model(str(folder / "model.zip"), "", task)
-    key = {"policy": file.digests["model"], "task": task.env_id, "eps": task.eps, "seed": SEED}
-    found = strongest_attack(
-        load_model(file),
-        task.make,
-        eps=task.eps,
-        battery=battery,
-        n_episodes=episodes,
-        seed=SEED,
-        store=Store(folder / "learned", key),
-        progress=lambda what, share: bar.update("battery", share, what),
-    )
-    screened = {label: round(cost, 2) for label, cost in found.screened.items()}
-    named = {"attack": found.outcome.attack, "battery": battery, "screened": screened}
-    return {**named, **_kept(found.outcome)}
-
-
-def _kept(outcome: Outcomes) -> dict[str, Any]:
-    return {
-        "eps": outcome.eps,
-        "seed": SEED,
-        "returns": [round(float(x), 2) for x in outcome.returns],
-        "costs": [round(float(x), 2) for x in outcome.costs],
-    }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from experiments.harness.cells import Cell
+from experiments.harness.reproduce import parse_numbers
+from experiments.safer.measuring import SAFER_PROTOCOL
 from experiments.safer.methods import canonical, find_method, other_names
 from experiments.safer.paper import FIGURE_METHODS, TABLES, table_methods
-from safer_gym.choices import choose
 
 
 def cell_of(task: str, method: str, **rest: Any) -> Cell:
@@ -19,7 +19,7 @@ def cell_of(task: str, method: str, **rest: Any) -> Cell:
         ValueError: no such method.
     """
     training, names = find_method(method, task), other_names(method, task)
-    return Cell(task, method, training, stands_for=names, **rest)
+    return Cell(task, method, training, protocol=SAFER_PROTOCOL, stands_for=names, **rest)
 
 
 def chosen_methods(
@@ -38,25 +38,6 @@ def chosen_methods(
         names = [name for table in tables for name in table_methods(table, task)]
         names += FIGURE_METHODS if figures else ()
     return list(dict.fromkeys(canonical(name, task) for name in names))
-
-
-def parse_numbers(text: str, name: str, valid: Sequence[int] = ()) -> tuple[int, ...]:
-    """A comma-separated list of whole numbers, each once; "all" is all valid ones.
-
-    >>> parse_numbers("0, 2,2", "seeds")
-    (0, 2)
-
-    Raises:
-        ValueError: not a whole number >= 0, or none of the valid ones.
-    """
-    if text.strip() == "all" and valid:
-        return tuple(valid)
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(re.fullmatch(r"\d+", part) for part in parts):
-        raise ValueError(f"{name} must be whole numbers such as 0,1,2; got {text!r}")
-    for part in parts if valid else ():
-        choose(name, part, [str(number) for number in valid])
-    return tuple(dict.fromkeys(int(part) for part in parts))
 
 
 def parse_tables(tables: str, figures: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

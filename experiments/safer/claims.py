@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from experiments.harness.finding import Finding, Verdict, tried
 from experiments.harness.records import Record, select
 from experiments.harness.summary import summary_of
 from experiments.safer import claim_tests as tests
@@ -17,15 +18,7 @@ from experiments.safer.paper import published, table_methods
 from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 from safer_gym.wrappers.tasks import COST_LIMIT
 
-Verdict = Literal["holds", "does not hold", "not run", "no numbers"]
 ON_POLICY = ("SA-PPOL", "SA-PPOL(MC)", "ADV-PPOL")
-
-
-class Finding(NamedTuple):
-    """A verdict and the numbers that it rests on."""
-
-    verdict: Verdict
-    numbers: str
 
 
 class Claim(NamedTuple):
@@ -82,15 +75,7 @@ def paper_look(task: str) -> Look:
 
 
 def _try(test: Test, look: Look, missing: Verdict = "not run") -> Finding:
-    return _finding(partial(test, look), missing)
-
-
-def _finding(test: Callable[[], tuple[bool, str]], missing: Verdict = "not run") -> Finding:
-    try:
-        holds, numbers = test()
-    except KeyError as error:
-        return Finding(missing, error.args[0])
-    return Finding("holds" if holds else "does not hold", numbers)
+    return tried(partial(test, look), missing)
 
 
 def _everywhere(test: Test) -> Callable[[str], Test]:
@@ -150,7 +135,7 @@ def _sweeps(records: Sequence[Record], tasks: Sequence[str]) -> Iterator[Claim]:
         methods = table_methods(7, task)
         if methods:
             looks = (*(our_look(records, task, p) for p in ("best", "last")), paper_look(task))
-            ours, last, paper = (_finding(partial(sweep, methods, look)) for look in looks)
+            ours, last, paper = (tried(partial(sweep, methods, look)) for look in looks)
             yield Claim(text, task, ours, last, paper)
 
 
@@ -162,9 +147,9 @@ def _trainings(records: Sequence[Record], tasks: Sequence[str]) -> Iterator[Clai
             f"{method} needs less cumulative cost than {baseline} for the same reward "
             f"({SAME_REWARD:.0%} of the lower of their highest)"
         )
-        ours = _finding(partial(cheaper, records, task, method, baseline))
+        ours = tried(partial(cheaper, records, task, method, baseline))
         yield Claim(text, task, ours, ours, Finding("no numbers", figure[method]))
     for method, baseline, task in product(SAFERS, ON_POLICY, tasks):
         text = f"{method} takes more time for an environment step than {baseline}"
-        ours = _finding(partial(slower, records, task, method, baseline))
+        ours = tried(partial(slower, records, task, method, baseline))
         yield Claim(text, task, ours, ours, Finding("no numbers", "says so without numbers"))

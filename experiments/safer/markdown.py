@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from experiments.harness.finding import MARKS
 from experiments.safer.aim import AIM, AIM_READING, AIMS, goals_of
 from experiments.safer.claims import Claim, claims
 from experiments.safer.figure import key
-from experiments.safer.page import CURVES, MARKS, READING, TITLES, Shown, lead
+from experiments.safer.page import CURVES, READING, TITLES, Shown, lead
 from experiments.safer.runs import effort
 from experiments.safer.standing import Standing, standings
 from experiments.safer.tables import (

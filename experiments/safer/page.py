@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from experiments.harness.finding import MARKS
 from experiments.harness.records import Record
 from experiments.safer.aim import AIM, AIM_READING, AIMS, goals_of
 from experiments.safer.claims import Claim, claims
@@ -50,7 +51,6 @@ CURVES = (
     "attacks included; the line is the mean over seeds, the band their lowest and highest. Dashed: "
     "the cost limit."
 )
-MARKS = {"holds": "✓", "does not hold": "✕", "not run": "–", "no numbers": "–"}
 
 
 class Shown(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any
 
 from stable_baselines3.common.utils import LinearSchedule
 
-from experiments.harness.work import SEED
+from experiments.safer.measuring import SEED
 from safer_gym.agents import SAFER
 from safer_gym.agents.training.averaging import average_actor
 from safer_gym.agents.training.checkpoint import latest_checkpoint

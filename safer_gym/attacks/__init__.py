@@ -10,6 +10,7 @@ calls: `attack(victim, obs, ball, generator) -> AttackResult`. What holds for al
   train/eval mode of the policy stay as they are.
 """
 
+from safer_gym.attacks.bang_bang import BangBang
 from safer_gym.attacks.ensemble import Ensemble, WithCritics
 from safer_gym.attacks.gradient import GradientAttack
 from safer_gym.attacks.maximise import maximise
@@ -38,6 +39,7 @@ __all__ = [
     "ATTACKS",
     "OBJECTIVES",
     "AdamAscent",
+    "BangBang",
     "Ensemble",
     "GaussianNoise",
     "GradientAttack",

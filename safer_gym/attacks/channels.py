@@ -79,6 +79,20 @@ class ChannelRows:
         _, action, disturbance = rows.split(self.sizes, dim=1)
         return action if self.channel == "action" else disturbance
 
+    def truth(self, rows: Tensor) -> Tensor:
+        """The true observations [B, *O] of rows."""
+        if self.channel == "observation":
+            return rows
+        return rows.split(self.sizes, dim=1)[0].view(-1, *self.obs_shape)
+
+    def replaced(self, rows: Tensor, moved: Tensor) -> Tensor:
+        """Rows with another part that is moved, [B, X] and [B, ...] to [B, X]."""
+        if self.channel == "observation":
+            return moved.view_as(rows)
+        parts = list(rows.split(self.sizes, dim=1))
+        parts[CHANNELS.index(self.channel)] = moved.flatten(1).to(rows)
+        return torch.cat(parts, dim=1)
+
     def ball(self, ball: LpBall) -> LpBall:
         """The ball of rows in which the moved part alone has a radius and bounds: those of `ball`.
 

@@ -32,7 +32,7 @@ class NullAttack:
         ball: LpBall,
         generator: torch.Generator | None = None,
     ) -> AttackResult:
-        return _without_objective(prepare(obs))
+        return without_objective(prepare(obs))
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class UniformNoise:
         generator: torch.Generator | None = None,
     ) -> AttackResult:
         obs = prepare(obs)
-        return _without_objective(ball.sample(obs, quiet_generator(generator)))
+        return without_objective(ball.sample(obs, quiet_generator(generator)))
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,10 @@ class GaussianNoise:
         )
         normal = torch.special.ndtri(draws.clamp(min=1e-16)).to(obs)
         noise = self.relative_std * ball.eps.to(obs) * normal
-        return _without_objective(ball.project(obs, obs + noise))
+        return without_objective(ball.project(obs, obs + noise))
 
 
-def _without_objective(obs: Tensor) -> AttackResult:
+def without_objective(obs: Tensor) -> AttackResult:
+    """The result of an attack that maximises nothing."""
     nothing = obs.new_zeros(len(obs))
     return AttackResult(obs, nothing, nothing)

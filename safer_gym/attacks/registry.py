@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from safer_gym.attacks.bang_bang import BangBang
 from safer_gym.attacks.ensemble import Ensemble
 from safer_gym.attacks.gradient import GradientAttack
 from safer_gym.attacks.noise import GaussianNoise, NullAttack, UniformNoise
@@ -148,3 +149,11 @@ for _name, _kind in OBJECTIVES.items():
     register_attack(_name, partial(_gradient, _name), options=_LOOP + _fields(_kind))
 register_attack("random_search", _random_search, options=_fields(RandomSearch))
 register_attack("ensemble", _ensemble, options=_fields(Ensemble))
+_EVERY = ("quick", "standard", "full")
+register_attack("bang_bang", BangBang, batteries=_EVERY)
+for _name, _options in (
+    ("bang_bang_held", {"held": True}),
+    ("bang_bang_low", {"corner": "low"}),
+    ("bang_bang_high", {"corner": "high"}),
+):
+    register_attack(_name, partial(BangBang, **_options), options=(), batteries=_EVERY)

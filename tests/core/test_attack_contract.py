@@ -155,7 +155,7 @@ def test_a_row_does_not_depend_on_its_neighbours(name: str, options: dict) -> No
     together = attack(victim, obs, ball, torch.Generator().manual_seed(0)).obs
     alone = attack(victim, obs[:1], ball, torch.Generator().manual_seed(0)).obs
     torch.testing.assert_close(together[:1], alone)
-    if name not in ("uniform", "gaussian"):
+    if name not in ("uniform", "gaussian", "bang_bang", "bang_bang_held"):
         backwards = attack(victim, obs.flip(0), ball, torch.Generator().manual_seed(0)).obs
         torch.testing.assert_close(backwards.flip(0), together)
 

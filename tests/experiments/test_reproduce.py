@@ -36,7 +36,7 @@ from experiments.harness.work import (
     finished,
     work,
 )
-from experiments.safer import chosen, methods
+from experiments.safer import chosen, measuring, methods
 from experiments.safer.chosen import (
     chosen_methods,
     parse_methods,
@@ -119,7 +119,7 @@ def test_a_run_leaves_its_record_and_is_not_repeated(
     assert data["evaluation"]["strongest"]["attack"] in data["evaluation"]["strongest"]["screened"]
     assert '--methods "CVPO-random" --seeds 0 --timesteps 48' in data["command"]
     assert "--seeds 7 " in cell._replace(seed=7).run().command
-    monkeypatch.setattr(work_module, "train_policy", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(work_module, "train_policy", lambda *_, **__: pytest.fail("trained again"))
     assert do(cell) == ""
     assert data_of(cell) == data
 
@@ -254,7 +254,7 @@ def test_the_best_and_the_last_policy_are_told_apart(
 ) -> None:
     """The best is a copy of the first that was kept; what attacks the last does not attack it."""
     met: list[bytes] = []
-    measure = work_module.measure
+    measure = measuring.measure
 
     def note(file: Any, *arguments: Any) -> Any:
         met.append(file.path.read_bytes())
@@ -264,7 +264,7 @@ def test_the_best_and_the_last_policy_are_told_apart(
         return selection_module.Choice(paths[0], [])
 
     monkeypatch.setattr(train_module, "choose_policy", first)
-    monkeypatch.setattr(work_module, "measure", note)
+    monkeypatch.setattr(measuring, "measure", note)
     cell = cell_of(tmp_path, "CVPO-vanilla", timesteps=4 * ROUND)
     assert do(cell) == ""
     assert met == [(cell.folder / name).read_bytes() for name in ("model.zip", "last.zip")]
@@ -280,7 +280,7 @@ def test_every_method_has_a_seed_before_any_has_two(
         given.extend((cell.method, cell.seed) for cell in cells)
         return {}
 
-    monkeypatch.setattr("experiments.safer.reproduce.drive", note)
+    monkeypatch.setattr("experiments.harness.reproduce.drive", note)
     arguments = ["--methods", "SAFER,CVPO-vanilla", "--seeds", "0,1", "--out", str(tmp_path)]
     assert runner.invoke(app, ["reproduce", *arguments]).exit_code == 0
     assert given == [(name, seed) for seed in (0, 1) for name in ("SAFER", "CVPO-vanilla")]
@@ -470,7 +470,7 @@ def test_a_method_that_can_not_be_run_is_refused(
 def test_the_command_runs_writes_and_fails_with_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fleet = "experiments.safer.reproduce._fleet"
+    fleet = "experiments.harness.reproduce._fleet"
     monkeypatch.setattr(fleet, lambda asked: Inline())
     out = str(tmp_path / "out")
     arguments = ["reproduce", "--out", out, "--seeds", "0", "--episodes", "1", "--battery", "none"]

@@ -110,6 +110,22 @@ class EnvironmentGate:
         except (ValueError, TypeError) as error:
             raise type(error)(f"{error} {self._place()}") from error
 
+    def h(self, info: Mapping[str, Any]) -> float:
+        """The constraint function at the state, infinite where the environment reports none.
+
+        Raises:
+            ValueError: no finite number.
+        """
+        if "h" not in info:
+            return np.inf
+        try:
+            h = float(np.reshape(info["h"], ()))
+        except (TypeError, ValueError):
+            h = np.nan
+        if not abs(h) <= LARGEST:
+            self._refuse(f"info['h'] = {info['h']!r}, which must be a finite number")
+        return h
+
     def _number(self, reward: Any) -> float:
         try:
             one = isinstance(reward, float) or np.ndim(reward) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -23,6 +24,16 @@ def first_observation(env: gym.Env, seed: int) -> Any:
     gate = EnvironmentGate(env.observation_space, bounded=True)
     with GlobalStream(seed):
         return gate.reset(env.reset(seed=seed), seed)[0]
+
+
+def reports_h(make_env: Callable[[], gym.Env]) -> bool:
+    """Whether a reset reports the constraint function, `info["h"]`."""
+    env = make_env()
+    try:
+        with GlobalStream(0):
+            return "h" in env.reset(seed=0)[1]
+    finally:
+        env.close()
 
 
 def near(space: spaces.Space, obs: Any, seed: int = 0) -> Any:

@@ -39,6 +39,7 @@ WORLDS = (
     _world("double-integrator", "DoubleIntegrator", 150, 2, 1, 0.05),
     _world("cart-pole", "CartPole", 500, 4, 1, 0.01),
     _world("racing-car", "RacingCar", 200, 6, 2, 0.02),
+    _world("walker2d", "Walker2D", 1000, 17, 6, 0.01),
 )
 """One step outside of the safe set is a violation, so their cost limit is 0."""
 

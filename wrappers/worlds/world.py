@@ -33,7 +33,54 @@ class Ranges(NamedTuple):
     """The same for `reset(options={"start": "wide"})`: far beyond the safe set, for learning."""
 
 
-class World(gym.Env, ABC):
+class Disturbed:
+    """A box of disturbances, and the one of the next step.
+
+    Args:
+        bound: the box in units of the world's own; 0 is no disturbance.
+        half: half-width of the world's own box.
+
+    Raises:
+        ValueError: a negative or infinite bound.
+    """
+
+    def __init__(self, bound: float, half: Floats) -> None:
+        require(NOT_NEGATIVE, bound=bound)
+        most = (bound * half).astype(np.float32)
+        self.disturbance_space = gym.spaces.Box(-most, most, dtype=np.float32)
+        self._disturbance = np.zeros(len(most))
+
+    def disturb(self, disturbance: ArrayLike) -> None:
+        """What the world adds to the next step, and to that one alone.
+
+        Raises:
+            ValueError: another shape, or outside of `disturbance_space`.
+        """
+        given = np.asarray(disturbance, dtype=np.float32)
+        if not self.disturbance_space.contains(given):
+            raise ValueError(f"disturbance must lie in {self.disturbance_space}; got {given}")
+        self._disturbance = given.astype(np.float64)
+
+    def taken(self) -> Floats:
+        """The disturbance of this step; the next one has none."""
+        taken, self._disturbance = self._disturbance, np.zeros_like(self._disturbance)
+        return taken
+
+
+def start_of(options: dict[str, Any] | None) -> str:
+    """The start that a reset's options ask for.
+
+    Raises:
+        ValueError: an option other than start, or another value of it.
+    """
+    given = dict(options or {})
+    start = choose("start", given.pop("start", "usual"), STARTS)
+    for name in given:
+        choose("option", name, ("start",))
+    return start
+
+
+class World(Disturbed, gym.Env, ABC):
     """A disturbed system. Subclasses are complete; they give the dynamics and the constraint.
 
     Args:
@@ -51,7 +98,7 @@ class World(gym.Env, ABC):
     n_observations: ClassVar[int]
 
     def __init__(self, bound: float = 1.0, render_mode: str | None = None) -> None:
-        require(NOT_NEGATIVE, bound=bound)
+        Disturbed.__init__(self, bound, self.ranges.disturbance)
         if render_mode is not None:
             choose("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
@@ -60,10 +107,7 @@ class World(gym.Env, ABC):
         )
         half = self.ranges.action.astype(np.float32)
         self.action_space = gym.spaces.Box(-half, half, dtype=np.float32)
-        most = (bound * self.ranges.disturbance).astype(np.float32)
-        self.disturbance_space = gym.spaces.Box(-most, most, dtype=np.float32)
         self.state: Floats = np.zeros(len(self.ranges.usual))
-        self._disturbance = np.zeros(len(most))
 
     @abstractmethod
     def advance(self, state: Floats, action: Floats, disturbance: Floats) -> Floats:
@@ -85,17 +129,6 @@ class World(gym.Env, ABC):
         """Whether the episode ends here: so far outside that nothing leads back."""
         return False
 
-    def disturb(self, disturbance: ArrayLike) -> None:
-        """What the world adds to the next step, and to that one alone.
-
-        Raises:
-            ValueError: another shape, or outside of `disturbance_space`.
-        """
-        given = np.asarray(disturbance, dtype=np.float32)
-        if not self.disturbance_space.contains(given):
-            raise ValueError(f"disturbance must lie in {self.disturbance_space}; got {given}")
-        self._disturbance = given.astype(np.float64)
-
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -105,12 +138,8 @@ class World(gym.Env, ABC):
             ValueError: an option other than start, or another value of it.
         """
         super().reset(seed=seed)
-        given = dict(options or {})
-        start = choose("start", given.pop("start", "usual"), STARTS)
-        for name in given:
-            choose("option", name, ("start",))
-        self.state = self.first_state(start)
-        self._disturbance = np.zeros_like(self._disturbance)
+        self.state = self.first_state(start_of(options))
+        self.taken()
         return self._seen(), self._info()
 
     def first_state(self, start: str) -> Floats:
@@ -124,8 +153,7 @@ class World(gym.Env, ABC):
         """Gymnasium's step, under the disturbance of the last call of `disturb`."""
         half = self.ranges.action
         used = np.clip(np.asarray(action, dtype=np.float64).reshape(half.shape), -half, half)
-        before, self.state = self.state, self.advance(self.state, used, self._disturbance)
-        self._disturbance = np.zeros_like(self._disturbance)
+        before, self.state = self.state, self.advance(self.state, used, self.taken())
         reward = float(self.reward(before, used, self.state))
         return self._seen(), reward, self.has_crashed(self.state), False, self._info()
 

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
+from safer_gym.conformance.certificate.jsonable import sparse_fields
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.seal import SCHEMA
 
@@ -42,7 +43,7 @@ def _define(cls: type, definitions: dict[str, Any]) -> dict[str, str]:
             "description": (cls.__doc__ or "").split("\n")[0],
             "type": "object",
             "properties": {f.name: _schema(hints[f.name], definitions) for f in own},
-            "required": [f.name for f in own],
+            "required": [f.name for f in own if f.name not in sparse_fields(cls)],
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{cls.__name__}"}

@@ -59,9 +59,11 @@ def _every(metric: str, ends: Data) -> str:
 
 def attacks_table(certificate: Data) -> Table:
     """Every attack at every radius: what was measured, and its bounds."""
+    has_h = any(a.get("worst_h") for row in certificate["rows"] for a in row["attacks"])
     head = (
         *("policy", "ε", "attack", "episodes", "over", "P at least", "P at most"),
         *("mean cost", "mean at most", "95 % quantile", "worst 5 %", "reward"),
+        *(("worst h",) * has_h),
     )
     rows = [
         (
@@ -77,12 +79,21 @@ def attacks_table(certificate: Data) -> Table:
             _or_dash(a["quantile_upper"]),
             _or_dash(a["cvar_upper"]),
             amount(a["mean_return"]),
+            *((_worst_h(certificate, a),) * has_h),
         )
         for mode in modes_of(certificate)
         for row in rows_of(certificate, mode)
         for a in row["attacks"]
     ]
     return Table(head, rows)
+
+
+def _worst_h(certificate: Data, evidence: Data) -> str:
+    """The depth of the deepest violation; the benign episodes are recorded apart."""
+    found = evidence.get("worst_h") or (
+        () if evidence["costs"] else (certificate["benign"] or {}).get("worst_h", ())
+    )
+    return f"{min(found):.3f}" if found else "–"
 
 
 def every_table(certificate: Data) -> Table:

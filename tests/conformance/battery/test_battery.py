@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from certify_toys import HORIZON, Line, homing
+from disturbed_toys import IDLE, Ledge, Mute
 
 from safer_gym.balls import LpBall
 from safer_gym.conformance.battery import BATTERIES, NULL, make_battery
-from safer_gym.conformance.battery.adversary_env import AdversaryEnv, moved
-from safer_gym.conformance.battery.learned import LearnedAttack, PpoOptions, train_adversary
-from safer_gym.conformance.battery.learning import Lessons
-from safer_gym.conformance.battery.store import Store
+from safer_gym.conformance.battery.build import climbs, seeks_cost
+from safer_gym.conformance.battery.learning import Lessons, TrainingContext
+from safer_gym.conformance.battery.members import ADVERSARIES, BROUGHT
 from safer_gym.conformance.certificate.evidence import AttackEvidence
+from safer_gym.conformance.certificate.record import Refusal
+from safer_gym.conformance.certify import train_battery
 from safer_gym.conformance.certify.inspect import (
     battery_flags,
     critic_flags,
     policy_flags,
 )
+from safer_gym.conformance.evaluate.adversaries import LearnedAttack, PpoOptions, train_adversary
+from safer_gym.conformance.evaluate.adversary_env import AdversaryEnv, moved
 from safer_gym.conformance.evaluate.outcomes import Trace
+from safer_gym.conformance.evaluate.seat import ball_in, seat_in
+from safer_gym.conformance.evaluate.store import Store
 from safer_gym.types import Victim
 from safer_gym.wrappers.fitted_critics.critics import FittedCritics, fit_critics
 
@@ -169,3 +176,46 @@ def test_a_gradient_free_win_is_flagged() -> None:
 
     assert names(battery_flags([Row(9.0)], ["mc"])) == {"gradient-free-wins"}  # type: ignore[list-item]
     assert battery_flags([Row(3.0)], ["mc"]) == []  # type: ignore[list-item]
+
+
+def test_disturbances_meet_adversaries_of_every_goal_and_those_that_a_policy_brings() -> None:
+    adversary: Any = LearnedAttack(torch.nn.Identity(), torch.zeros(1), torch.ones(1))
+    learned = dict.fromkeys(ADVERSARIES, adversary)
+    own = {"own safety adversary": adversary}
+    why = {"own performance adversary": "it brings none"}
+    lessons = Lessons({**learned, **own}, impossible=why)
+    battery = make_battery(
+        "standard", homing().victim(), lessons, has_gradient=False, channel="disturbance"
+    )
+    assert set(battery.members) == {
+        *(NULL, "uniform", "gaussian", *ADVERSARIES, "own safety adversary"),
+        *("bang_bang", "bang_bang_held", "bang_bang_low", "bang_bang_high"),
+    }
+    assert Refusal("attack 'own performance adversary'", "it brings none") in battery.left_out
+    assert battery.unlearned == ()
+    seen = make_battery("full", homing().victim(), lessons, has_gradient=False)
+    assert not [label for label in seen.members if "bang" in label or "own" in label]
+
+
+def test_which_adversaries_seek_cost() -> None:
+    seek = {label: seeks_cost(label) for label in (*ADVERSARIES, *BROUGHT, "bang_bang")}
+    assert [label for label, seeks in seek.items() if seeks] == [
+        "learned",
+        "safety adversary",
+        "own safety adversary",
+    ]
+    assert not any(climbs(label) for label in seek)
+
+
+def test_a_safety_adversary_is_impossible_without_h() -> None:
+    def lessons(make_env: Any) -> Lessons:
+        env = make_env()
+        seat = seat_in(env, "disturbance")
+        context = TrainingContext(
+            IDLE, make_env, ball_in(env, seat, "linf", 0.5), linf(0.0), "linf", 0,
+            Store(None, {}), False, seat=seat,
+        )  # fmt: skip
+        return train_battery.learn("standard", context, budget=1e-9, workers=1)
+
+    assert lessons(Mute).impossible["safety adversary"] == train_battery.NO_H
+    assert set(lessons(Ledge).impossible) == set(BROUGHT)

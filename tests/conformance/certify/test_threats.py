@@ -116,7 +116,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(lessons_module, "fit_critics", fit)
     monkeypatch.setattr(
-        train_battery, "COURSES", (Course("critics", 64, 8), Course("adversary", 64, 0))
+        train_battery, "COURSES", (Course("critics", 64, 8), Course("learned", 64, 0))
     )
 
 

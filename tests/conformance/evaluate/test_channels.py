@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from safer_gym.attacks import make_attack
-from safer_gym.conformance.battery.adversary_env import AdversaryEnv
-from safer_gym.conformance.battery.learned import LearnedAttack, PpoOptions, train_adversary
-from safer_gym.conformance.battery.store import Store
 from safer_gym.conformance.evaluate import evaluate, fitted_critics
+from safer_gym.conformance.evaluate.adversaries import LearnedAttack, PpoOptions, train_adversary
+from safer_gym.conformance.evaluate.adversary_env import AdversaryEnv
 from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
 from safer_gym.conformance.evaluate.seat import ball_in, seat_in
+from safer_gym.conformance.evaluate.store import Store
 from safer_gym.conformance.loading import load_policy
 from safer_gym.types import Gaussian, Victim
 from safer_gym.wrappers import ActionDisturbance

@@ -9,7 +9,7 @@ import torch
 from conformance_envs import HORIZON, Ladder, Staggered
 from torch import nn
 
-from safer_gym.attacks import ATTACKS, make_attack
+from safer_gym.attacks import ATTACKS, make_attack, traits_of
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.types import Victim
@@ -187,7 +187,10 @@ def test_every_environment_is_closed(fails: bool) -> None:
     assert Counted.open == 0
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+OF_OBSERVATIONS = [n for n in ATTACKS if traits_of(make_attack(n)).channel is None]
+
+
+@pytest.mark.parametrize("name", OF_OBSERVATIONS)
 def test_every_named_attack_runs(name: str) -> None:
     (outcome,) = evaluate(echo_with_critics(), Ladder, [name], eps=0.1, n_episodes=1)
     assert outcome.costs[0] <= HORIZON * 0.1 + 1e-5

@@ -60,7 +60,8 @@ def test_a_name_is_learned_with_the_settings_of_the_evaluation(
 
     monkeypatch.setattr(evaluate_module, "learn_attack", learn)
     (outcome,) = evaluate(Echo(), Toll, ["iterated_mc"], eps=0.2, norm="l2", n_episodes=1, seed=5)
-    assert asked == [("iterated_mc", {"eps": 0.2, "norm": "l2", "seed": 5})]
+    place = {"channel": "observation", "cache": None}
+    assert asked == [("iterated_mc", {"eps": 0.2, "norm": "l2", "seed": 5, **place})]
     assert (outcome.attack, outcome.eps) == ("iterated_mc", 0.2)
 
 

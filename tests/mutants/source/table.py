@@ -47,6 +47,7 @@ ENVIRONMENT_GATE = "tests/wrappers/gate/test_environment_gate.py"
 FORGERY = "tests/conformance/certify/test_forgery.py"
 WRONG_VERSIONS = "tests/mutants/test_mutants.py"
 EVALUATE = "tests/conformance/evaluate/test_evaluate.py"
+ADVERSARIES = "tests/conformance/evaluate/test_adversaries.py"
 
 MUTANTS = {
     "selection: measured on the search's episodes": Mutant(
@@ -926,5 +927,29 @@ MUTANTS = {
         "return torch.where(close.to(read.device)[:, None], told.to(read), read)",
         "return told.to(read)",
         (CHOOSING,),
+    ),
+    "adversaries: the safety adversary maximises h": Mutant(
+        "conformance/evaluate/goals.py",
+        'return -float(info["h"])',
+        'return float(info["h"])',
+        (ADVERSARIES,),
+    ),
+    "adversaries: a held corner is drawn at every step": Mutant(
+        "conformance/evaluate/attacked_policy.py",
+        "(() if self.held else (step,))",
+        "(step,)",
+        (ADVERSARIES,),
+    ),
+    "episodes: the worst h forgets the first state": Mutant(
+        "conformance/evaluate/episodes.py",
+        "self.worst_h = self._gate.h(info)",
+        "self.worst_h = np.inf",
+        (ADVERSARIES,),
+    ),
+    "learned sets: what is unsafe counts as missed": Mutant(
+        "experiments/drac/oracle.py",
+        '"falsely_safe": float((found & ~exact).sum() / size)',
+        '"falsely_safe": float((~found & exact).sum() / size)',
+        ("tests/experiments/drac/test_reproduction.py",),
     ),
 }

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from safer_gym.balls import LpBall
-from safer_gym.conformance.battery.adversary_env import AdversaryEnv
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.contracts import ContractError, check_cost_env
 from safer_gym.conformance.evaluate import evaluate
+from safer_gym.conformance.evaluate.adversary_env import AdversaryEnv
 from safer_gym.wrappers import (
     CostTracker,
     ObservationAdversary,

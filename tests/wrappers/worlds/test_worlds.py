@@ -17,7 +17,8 @@ from safer_gym.wrappers.worlds.racing_car import RacingCar, curvature
 from safer_gym.wrappers.worlds.tasks import WORLDS
 from safer_gym.wrappers.worlds.world import World
 
-NAMES = [spec.task.name for spec in WORLDS]
+NAMES = [spec.task.name for spec in WORLDS if spec.task.name != "walker2d"]
+"""Walker2D is Gymnasium's, and has tests of its own."""
 NUMBERS = st.floats(-1, 1)
 
 

@@ -1,4 +1,4 @@
-"""The adversary's own decision problem: see the truth, choose what is moved."""
+"""The adversary's own decision problem: see the truth, choose what is moved, earn by its goal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from safer_gym.balls import LpBall
+from safer_gym.conformance.evaluate.goals import Gain, cost_of
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
 from safer_gym.types import ActionFn, Victim
 from safer_gym.wrappers.action_rows import action_rows
@@ -19,15 +20,14 @@ from safer_gym.wrappers.gate.finite import check_finite
 
 
 class AdversaryEnv(gym.Env):
-    """Its observation is what an attack is given, its action a place in the ball, its reward the
-    cost.
+    """Its observation is what an attack is given, its action a place in the ball, its reward what
+    its goal makes of the step.
 
     Args:
         make_env: makes the victim's environment, with `info["cost"]`.
         victim: who is attacked; it acts by its `action`.
         ball: what the adversary may do to the rows of its seat.
-        temptation: weight of the victim's own reward in the adversary's. Cost is rare where a
-            policy is safe, and what tempts a policy often leads there.
+        gain: the adversary's reward.
         seat: where the adversary sits.
         draw: how a policy with noise acts.
 
@@ -40,7 +40,7 @@ class AdversaryEnv(gym.Env):
         make_env: Callable[[], gym.Env],
         victim: Victim,
         ball: LpBall,
-        temptation: float = 0.0,
+        gain: Gain = cost_of,
         seat: Seat = OBSERVATION,
         draw: ActionFn | None = None,
     ) -> None:
@@ -50,7 +50,7 @@ class AdversaryEnv(gym.Env):
             raise TypeError(f"an adversary needs Box observations, the environment has {space}")
         self._gate = EnvironmentGate(space, bounded=False)
         self._rows = action_rows(self.env.action_space)
-        self.victim, self.ball, self.temptation = victim, ball, temptation
+        self.victim, self.ball, self.gain = victim, ball, gain
         self.seat, self.draw = seat, draw
         is_shown, rows = seat.channel == "observation", seat.rows
         given, moves = (sum(rows.sizes),), (rows.n_moved,)
@@ -73,7 +73,7 @@ class AdversaryEnv(gym.Env):
         """Attack the victim, and let it act."""
         answer = self._gate.step(self.env.step(self._attacked(action)))
         obs, reward, terminated, truncated, info = answer
-        gain = self._gate.cost(info) + self.temptation * reward
+        gain = self.gain(reward, self._gate.cost(info), info)
         return self._begin(obs), gain, terminated, truncated, info
 
     def close(self) -> None:

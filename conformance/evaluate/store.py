@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from safer_gym.conformance.battery.learned import LearnedAttack, attack_from
+from safer_gym.conformance.evaluate.adversaries import LearnedAttack, attack_from
 from safer_gym.conformance.files import write_atomically
 from safer_gym.wrappers.fitted_critics.critics import (
     FittedCritics,
@@ -53,8 +53,8 @@ class Store:
         if path is not None and path.exists():
             return attack_from(torch.load(path, weights_only=True))
         attack = learn()
-        net = dict(attack.net.state_dict())
-        _save(path, {"net": net, "mean": attack.mean, "scale": attack.scale})
+        parts = {"mean": attack.mean, "scale": attack.scale, "goal": attack.goal}
+        _save(path, {"net": dict(attack.net.state_dict()), **parts})
         return attack
 
     def _path(self, name: str, inputs: Any) -> Path | None:
