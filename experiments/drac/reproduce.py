@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.drac.claims import FAR_FROM_ONE, claims
-from experiments.drac.measuring import DRAC_PROTOCOL
+from experiments.drac.measuring import DRAC_PROTOCOL, PLANE
 from experiments.drac.methods import METHODS, find_method
 from experiments.drac.page import write_page
 from experiments.harness.cells import Cell
@@ -22,9 +22,8 @@ from experiments.harness.reproduce import (
     told,
 )
 from safer_gym.conformance.cli.progress import Reporter
-from safer_gym.wrappers.worlds.tasks import WORLDS
 
-TASKS = tuple(spec.task.name for spec in WORLDS)
+TASKS = tuple(PLANE)
 
 
 def _plan(asked: Asked, bar: Reporter) -> tuple[list[Cell], States]:

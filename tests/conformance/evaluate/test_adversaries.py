@@ -46,7 +46,7 @@ def pushes(attack: str, seed: int = 0, n: int = 4) -> np.ndarray:
             return answer
 
     outcome([attack], Told, seed=seed, n_episodes=n)
-    return np.array(met)
+    return np.array(met[-n:])  # before them, the environment is tried without an attack
 
 
 def test_the_worst_h_of_an_episode_is_recorded_with_that_of_its_first_state() -> None:
