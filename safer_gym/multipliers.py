@@ -45,8 +45,9 @@ def pid_multiplier_step(
 ) -> tuple[float, PIDState]:
     """The PID Lagrangian multiplier of Stooke et al. (2020), used with the loss of Eq. 70.
 
-    `error` = measured cost - cost limit. The integral never falls below zero, and only a growing
-    error has a derivative part.
+    `error` = measured cost - cost limit. The integral never falls below zero, nor grows past what
+    reaches the cap by itself, so that the multiplier leaves its cap at the first error below zero.
+    Only a growing error has a derivative part.
 
     Returns:
         The multiplier in [0, cap] and the next state.
@@ -54,7 +55,8 @@ def pid_multiplier_step(
     require(NUMBER, error=error)
     require(CAP, cap=cap)
     gains = gains if gains is not None else PIDGains()
-    integral = max(state.integral + error, 0.0)
+    largest = cap / gains.integral if gains.integral > 0 else math.inf
+    integral = min(max(state.integral + error, 0.0), largest)
     value = (
         gains.proportional * max(error, 0.0)
         + gains.integral * integral

@@ -55,6 +55,35 @@ def test_pid_by_hand() -> None:
     assert pid_multiplier_step(PIDState(50.0, 1.0), 1.0, gains, cap=0.3)[0] == 0.3
 
 
+def check_leaves_the_cap(step, errors: list[float], below: float, cap: float) -> None:
+    """However long a cost was above the limit, one episode within it lowers the multiplier."""
+    state = PIDState()
+    for error in errors:
+        value, state = step(state, error, PIDGains(), cap)
+        assert 0 <= value <= cap
+    value, state = step(state, -below, PIDGains(), cap)
+    assert value < cap
+
+
+HISTORIES = st.lists(st.floats(-1e3, 1e6), max_size=20)
+
+
+@given(HISTORIES, st.floats(0.01, 100), st.floats(0.1, 1e3))
+def test_the_multiplier_leaves_its_cap_at_once(
+    errors: list[float], below: float, cap: float
+) -> None:
+    check_leaves_the_cap(pid_multiplier_step, errors, below, cap)
+
+
+def test_the_check_rejects_an_integral_that_winds_up() -> None:
+    def winds_up(state: PIDState, error: float, gains: PIDGains, cap: float):
+        value, state = pid_multiplier_step(state, error, gains)
+        return min(value, cap), state
+
+    with pytest.raises(AssertionError):
+        check_leaves_the_cap(winds_up, [1e6], 5.0, 20.0)
+
+
 @pytest.mark.parametrize(("size", "cap", "name"), [(-1, 1, "step_size"), (1, -1, "cap")])
 def test_bad_settings_are_refused(size: float, cap: float, name: str) -> None:
     with pytest.raises(ValueError, match=name):
