@@ -18,20 +18,23 @@ from safer_gym.domains import (
     NOT_NEGATIVE,
     SEED,
     SHARE,
-    SHARE_ABOVE_ZERO,
     Domain,
     require,
 )
+
+
+class UnsupportedSpaceError(ValueError, AssertionError):
+    """Actions that an algorithm cannot take; Stable-Baselines3 raises an AssertionError there."""
 
 
 def require_box(action_space: spaces.Space) -> None:
     """Refuse actions that no Gaussian draws, or that cannot be scaled to [-1, 1].
 
     Raises:
-        ValueError: the space is no Box, or a bound is not finite, or not above the lower one.
+        UnsupportedSpaceError: no Box, or a bound that is not finite, or not above the lower one.
     """
     if not isinstance(action_space, spaces.Box):
-        raise ValueError(
+        raise UnsupportedSpaceError(
             "the environment's action_space must be a Box of finite bounds: the policy samples "
             f"continuous actions; got {action_space}."
         )
@@ -39,7 +42,7 @@ def require_box(action_space: spaces.Space) -> None:
     wrong = ~(np.isfinite(low) & np.isfinite(high) & (low < high))
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
-        raise ValueError(
+        raise UnsupportedSpaceError(
             "the environment's action_space must be a Box of finite bounds with low < high; entry "
             f"{first} lies between {low[first]} and {high[first]}. A rescaling wrapper such as "
             "gymnasium.wrappers.RescaleAction changes bounds."
@@ -74,7 +77,7 @@ SB3_ARGUMENTS: dict[str, Domain] = {
     **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
     **dict.fromkeys(("vf_coef", "target_kl", "max_grad_norm"), NOT_NEGATIVE.or_none),
     **dict.fromkeys(("optimize_memory_usage", "normalize_advantage", "use_sde"), FLAG),
-    "tau": SHARE_ABOVE_ZERO,
+    "tau": SHARE,
     "seed": SEED.or_none,
 }
 """Of Stable-Baselines3's constructors, which take most of them as they come."""
@@ -98,16 +101,3 @@ def require_sb3(maker: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         require(NOT_NEGATIVE, learning_rate=rate)
     if not isinstance(every, (tuple, list, TrainFreq)):
         require(AT_LEAST_ONE, train_freq=every)
-
-
-def refuse_sde(options: dict[str, Any]) -> None:
-    """Take Stable-Baselines3's options of state-dependent exploration out of `options`.
-
-    Raises:
-        ValueError: it is asked for; an attack and the E-step need a plain Gaussian.
-    """
-    asked = options.pop("use_sde", False)
-    options.pop("sde_sample_freq", None)
-    options.pop("use_sde_at_warmup", None)
-    if asked:
-        raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")

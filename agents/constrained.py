@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from safer_gym.agents.arguments import require_box, require_sb3
 from safer_gym.agents.cost_monitor import CostMonitor
-from safer_gym.agents.data.choice import COST_BUFFERS
+from safer_gym.agents.data.buffers import CostStorage
 from safer_gym.agents.finite import (
     NotFiniteError,
     require_finite,
@@ -195,7 +195,7 @@ class Constrained(_Base):
     def _begin_episodes(self) -> None:
         """The environments have just been reset: no episode goes on."""
         self.cost_monitor.forget_running()
-        if isinstance(self.replay_buffer, COST_BUFFERS):
+        if isinstance(self.replay_buffer, CostStorage):
             self.replay_buffer.cut()
 
     def dump_logs(self, *args: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.logger import Logger
 
+from safer_gym.agents.data.signals import as_numbers
 from safer_gym.agents.finite import require_finite
 
 
@@ -32,8 +33,10 @@ class CostMonitor:
 
         Raises:
             NotFiniteError: a cost is not finite, or negative; nothing was added.
+            ValueError: a cost that is not one number.
         """
-        costs = np.array([float(info.get(self.cost_key) or 0.0) for info in infos])
+        given = [info.get(self.cost_key) for info in infos]
+        costs = np.array([0.0 if c is None else as_numbers(c, self.cost_key) for c in given])
         require_finite("cost", costs, lowest=0.0)
         if len(self.running) != len(costs):
             self.running = [0.0] * len(costs)

@@ -13,7 +13,6 @@ from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.data.choice import choose_buffer, with_costs
-from safer_gym.agents.data.costless import warn_of_zero_cost, with_zero_cost
 from safer_gym.agents.horizon import episode_horizon
 from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.options import CostOptions
@@ -56,7 +55,6 @@ class OffPolicy(_Base):
         self.cost_limit, self.cost, self.episode_length = cost_limit, cost, cost.episode_length
         self.cost_aggregation = choose("cost_aggregation", cost_aggregation, AGGREGATIONS)
         self.cost_monitor: Any = None  # made when the buffer is
-        self._warned_of_no_cost = False
         super().__init__(*args, **kwargs)
 
     def _setup_model(self) -> None:
@@ -74,9 +72,7 @@ class OffPolicy(_Base):
         )
         # SB3 warns of n_steps beside a chosen buffer; the user's own options stay as they are.
         own = {"n_steps": self.n_steps, "replay_buffer_kwargs": self.replay_buffer_kwargs}
-        self.replay_buffer_kwargs = with_costs(
-            self.replay_buffer_class, self.replay_buffer_kwargs, self
-        )
+        self.replay_buffer_kwargs = with_costs(self.replay_buffer_kwargs, self)
         self.n_steps = 1
         super()._setup_model()
         self.__dict__.update(own)
@@ -151,9 +147,4 @@ class OffPolicy(_Base):
     def _sample_batch(self, batch_size: int) -> CostSamples:
         assert self.replay_buffer is not None
         data: Any = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
-        if not isinstance(data, CostSamples):
-            if not self._warned_of_no_cost:
-                warn_of_zero_cost(self.replay_buffer)
-                self._warned_of_no_cost = True
-            data = with_zero_cost(data, self.gamma)
         return data

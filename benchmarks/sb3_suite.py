@@ -100,7 +100,10 @@ def substituted(name: str) -> Iterator[Counted]:
             (stable_baselines3, REPLACED[name], algorithm),
             (algorithm, "__init__", counted.init),
             (agents.off_policy, "episode_horizon", or_default(horizon)),
-            *((venv, "step_wait", with_cost(venv.step_wait)) for venv in (DummyVecEnv, SubprocVecEnv)),
+            *(
+                (venv, "step_wait", with_cost(venv.step_wait))
+                for venv in (DummyVecEnv, SubprocVecEnv)
+            ),
         ):
             stack.enter_context(mock.patch.object(place, attribute, new))
         cost = {"compute_cost": lambda env, achieved, desired, infos: np.ones(len(achieved))}
@@ -122,12 +125,26 @@ def or_default(horizon: Callable[[Any], int]) -> Callable[[Any], int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tests; print how many passed and which failed. Returns 1 where one failed."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog="Other arguments are pytest's.", formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Other arguments are pytest's.",
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
     parser.add_argument("tests", type=Path, help="the folder of Stable-Baselines3's tests")
     parser.add_argument("--algorithm", choices=[*REPLACED], required=True)
     asked, options = parser.parse_known_args(arguments)
     with substituted(asked.algorithm) as counted:
-        pytest.main([str(asked.tests), "-p", "no:cacheprovider", "--continue-on-collection-errors", "-q", *options], [counted])
+        pytest.main(
+            [
+                str(asked.tests),
+                "-p",
+                "no:cacheprovider",
+                "--continue-on-collection-errors",
+                "-q",
+                *options,
+            ],
+            [counted],
+        )
     for miss in counted.misses:
         print("missed", miss)
     passed = sum(outcome == "passed" for outcome in counted.outcomes.values())

@@ -19,7 +19,6 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs, Schedule
 from torch import Tensor
 
-from safer_gym.agents.arguments import refuse_sde
 from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cvpo.estep import Dual, DualBounds, EStep, blend, rising, solve_estep
 from safer_gym.agents.cvpo.mstep import (
@@ -128,6 +127,9 @@ class Variational(_Base):
         cost_limit: float = 5.0,
         collection_attack: Any = None,
         batch_attack: Any = None,
+        use_sde: bool = False,
+        sde_sample_freq: int = -1,
+        use_sde_at_warmup: bool = False,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -137,7 +139,6 @@ class Variational(_Base):
         _init_setup_model: bool = True,
         **options: Any,
     ) -> None:
-        refuse_sde(options)
         arguments = inspect.signature(Variational.__init__).parameters
         groups = grouped(options, self.GROUPS, [*arguments][1:-1])
         vars(self).update(groups)
@@ -163,7 +164,10 @@ class Variational(_Base):
             verbose=verbose,
             device=device,
             seed=seed,
-            sde_support=False,
+            use_sde=use_sde,
+            sde_sample_freq=sde_sample_freq,
+            use_sde_at_warmup=use_sde_at_warmup,
+            sde_support=True,
             support_multi_env=True,
             cost_limit=cost_limit,
             cost=self.cost,
@@ -210,8 +214,9 @@ class Variational(_Base):
 
     # ------------------------------------------------------------------ learning
 
-    def train(self, gradient_steps: int, batch_size: int) -> None:
+    def train(self, gradient_steps: int, batch_size: int | None = None) -> None:
         """`gradient_steps` rounds of critics, E-step, M-steps and target averaging."""
+        batch_size = self.batch_size if batch_size is None else batch_size
         self.policy.set_training_mode(True)
         self._set_learning_rates()
         if self.mstep.reference == "rollout":
@@ -219,6 +224,7 @@ class Variational(_Base):
         means = Means()
         for _ in range(gradient_steps):
             data = self._sample_batch(batch_size)
+            self.actor.reset_noise()
             means.note(self._update_critics(data))
             estep, posterior = self._expectation(data.observations)
             means.note(self._maximisation(data.observations, posterior))

@@ -1,12 +1,12 @@
 """Replay buffers that keep the cost, and other signals by name, beside the reward.
 
-One gathering rule serves all three: windows of `n_steps` transitions, cut
+One gathering rule serves all: windows of `n_steps` transitions, cut
 at the first end of an episode, with rewards and costs summed under the same mask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # the mix-in is used beside a replay buffer of Stable-Baselin
     _Base = ReplayBuffer
 else:
     _Base = object
+
+Told = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
+"""From the windows' rows [B, n] and columns [B, 1] to the reward and the signals of their steps."""
 
 
 class CostSamples(NamedTuple):
@@ -43,7 +46,7 @@ class CostSamples(NamedTuple):
     """What else the buffer keeps, by name: [B, *shape], [B, 1] of a number."""
 
 
-class _CostStorage(_Base):
+class CostStorage(_Base):
     """Adds costs to a Stable-Baselines3 replay buffer; mixed in before it."""
 
     def __init__(
@@ -94,23 +97,40 @@ class _CostStorage(_Base):
     ) -> CostSamples:
         # The global generator, as Stable-Baselines3's buffers use it and its seeding expects.
         columns = np.random.randint(0, self.n_envs, size=batch_inds.shape)  # noqa: NPY002
+        return self._gather(batch_inds, columns, env, self._recorded)
+
+    def _gather(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        env: VecNormalize | None,
+        told: Told,
+        instead: Mapping[str, np.ndarray] = MappingProxyType({}),
+    ) -> CostSamples:
+        """The transitions that begin at the rows [B] of the columns [B].
+
+        Args:
+            told: what the steps told.
+            instead: parts of Dict observations in place of the stored ones, [B, ...] by key.
+        """
         steps = np.arange(self.n_steps)
-        window = (batch_inds[:, None] + steps) % self.buffer_size
+        window = (rows[:, None] + steps) % self.buffer_size
         mask = self._alive(window, columns)
         ends = mask.sum(axis=1) - 1
-        last = window[np.arange(len(batch_inds)), ends]
+        last = window[np.arange(len(rows)), ends]
         weights = mask * self.gamma**steps
-        rewards = self._normalize_reward(self.rewards[window, columns[:, None]], env)
+        found = told(window, columns[:, None])
+        rewards = self._normalize_reward(found.pop("reward"), env)
         signals = {
-            name: self._column(over_steps(kind, self._at(name, window, columns), weights, ends))
+            name: self._column(over_steps(kind, found[name], weights, ends))
             for name, kind in self.kinds.items()
         }
         ended = self.dones[last, columns] * (1.0 - self.timeouts[last, columns])
         discounts = self.gamma ** mask.sum(axis=1)
         return CostSamples(
-            self._observations_at(self.observations, batch_inds, columns, env),
-            self.to_torch(self.actions[batch_inds, columns]),
-            self._next_observations_at(last, columns, env),
+            self._observations_at(self.observations, rows, columns, env, instead),
+            self.to_torch(self.actions[rows, columns]),
+            self._next_observations_at(last, columns, env, instead),
             self._column(ended),
             self._column((rewards * weights).sum(axis=1)),
             self._column(discounts),
@@ -118,8 +138,10 @@ class _CostStorage(_Base):
             signals,
         )
 
-    def _at(self, name: str, window: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return self.signals[name][window, columns[:, None]]
+    def _recorded(self, window: np.ndarray, columns: np.ndarray) -> dict[str, np.ndarray]:
+        """The reward and every signal of the steps of windows, [B, n, ...], as they were."""
+        told = {name: values[window, columns] for name, values in self.signals.items()}
+        return {"reward": self.rewards[window, columns], **told}
 
     def _alive(self, window: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """True for each step of a window up to and with the first end; the first is always True.
@@ -132,18 +154,23 @@ class _CostStorage(_Base):
         before = np.cumsum(ends, axis=1) - ends
         return before == 0
 
-    def _observations_at(self, store: Any, rows: np.ndarray, columns: np.ndarray, env: Any) -> Any:
+    def _observations_at(
+        self, store: Any, rows: np.ndarray, columns: np.ndarray, env: Any, instead: Any
+    ) -> Any:
         if isinstance(store, dict):
-            picked: Any = self._normalize_obs({k: v[rows, columns] for k, v in store.items()}, env)
+            whole = {key: part[rows, columns] for key, part in store.items()} | dict(instead)
+            picked: Any = self._normalize_obs(whole, env)
             return {key: self.to_torch(value) for key, value in picked.items()}
         normalized: Any = self._normalize_obs(store[rows, columns], env)
         return self.to_torch(normalized)
 
-    def _next_observations_at(self, rows: np.ndarray, columns: np.ndarray, env: Any) -> Any:
+    def _next_observations_at(
+        self, rows: np.ndarray, columns: np.ndarray, env: Any, instead: Any
+    ) -> Any:
         if self.optimize_memory_usage:
             rows = (rows + 1) % self.buffer_size
-            return self._observations_at(self.observations, rows, columns, env)
-        return self._observations_at(self.next_observations, rows, columns, env)
+            return self._observations_at(self.observations, rows, columns, env, instead)
+        return self._observations_at(self.next_observations, rows, columns, env, instead)
 
     def _column(self, values: np.ndarray) -> Tensor:
         """[B, 1] of numbers, [B, *shape] of more."""
@@ -151,13 +178,13 @@ class _CostStorage(_Base):
         return self.to_torch(flat.astype(np.float32))
 
 
-class CostReplayBuffer(_CostStorage, ReplayBuffer):
+class CostReplayBuffer(CostStorage, ReplayBuffer):
     """Transitions with costs."""
 
 
-class CostDictReplayBuffer(_CostStorage, DictReplayBuffer):  # type: ignore[misc]
+class CostDictReplayBuffer(CostStorage, DictReplayBuffer):  # type: ignore[misc]
     """Transitions of Dict observations with costs."""
 
 
-class CostNStepReplayBuffer(_CostStorage, NStepReplayBuffer):  # type: ignore[misc]
+class CostNStepReplayBuffer(CostStorage, NStepReplayBuffer):  # type: ignore[misc]
     """The same as CostReplayBuffer, for code that asks for Stable-Baselines3's n-step class."""

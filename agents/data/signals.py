@@ -76,13 +76,30 @@ def read(signal: Signal, infos: Sequence[Mapping[str, Any]], warned: set[str]) -
         if value is None:
             _refuse_missing(signal, warned)
         else:
-            values[env] = value
+            values[env] = as_numbers(value, signal.key, signal.shape)
             if not np.all((values[env] >= signal.lowest) & (values[env] <= LARGEST)):
                 raise ValueError(
                     f"info[{signal.key!r}] must be a finite number >= {signal.lowest:g}; "
                     f"got {value!r}."
                 )
     return values
+
+
+def as_numbers(value: Any, key: str, shape: tuple[int, ...] = ()) -> np.ndarray:
+    """What an info has under `key`, [*shape]; a number may be a bool, a tensor or an array of one.
+
+    Raises:
+        ValueError: it is no number, or there are more or fewer of them.
+    """
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            return array.astype(np.float64).reshape(shape)
+    except (TypeError, ValueError, RuntimeError):  # of tensors, too
+        pass
+    asked = f"numbers of shape {shape}" if shape else "one number"
+    hint = "; safer_gym.wrappers.CostTracker makes one cost of several" if key == "cost" else ""
+    raise ValueError(f"info[{key!r}] must be {asked}; got {value!r}{hint}.")
 
 
 def _refuse_missing(signal: Signal, warned: set[str]) -> None:

@@ -27,6 +27,7 @@ class ConstrainedPolicy(BasePolicy):
     Args follow Stable-Baselines3's SACPolicy, and:
         n_critics: reward critics; n_cost_critics: cost critics.
         actor_kwargs: options of GaussianActor (min_std, max_std, init_std, covariance).
+        use_sde: state-dependent exploration, with log_std_init and use_expln.
         critic_learning_rate: fixed rate of both critics' optimisers; None follows the actor's.
     """
 
@@ -55,9 +56,9 @@ class ConstrainedPolicy(BasePolicy):
         share_features_extractor: bool = False,
         actor_kwargs: dict[str, Any] | None = None,
         use_sde: bool = False,
+        log_std_init: float = -2.0,
+        use_expln: bool = False,
     ) -> None:
-        if use_sde:
-            raise ValueError("use_sde must be False: the E-step needs a plain Gaussian; got True.")
         super().__init__(
             observation_space,
             action_space,
@@ -73,6 +74,10 @@ class ConstrainedPolicy(BasePolicy):
         self.n_critics, self.n_cost_critics = n_critics, n_cost_critics
         self.share_features_extractor = share_features_extractor
         self.actor_kwargs = dict(actor_kwargs or {})
+        self.use_sde, self.log_std_init, self.use_expln = use_sde, log_std_init, use_expln
+        if use_sde:
+            sde = {"covariance": "gsde", "log_std_init": log_std_init, "use_expln": use_expln}
+            self.actor_kwargs |= sde
         self._spec().build_on(self, lr_schedule(1))
 
     def _spec(self) -> ActorCritics:
@@ -88,6 +93,7 @@ class ConstrainedPolicy(BasePolicy):
         own = ["net_arch", "activation_fn", "n_critics", "n_cost_critics", "actor_kwargs"]
         own += ["share_features_extractor", "features_extractor_class"]
         own += ["features_extractor_kwargs", "optimizer_class", "optimizer_kwargs"]
+        own += ["use_sde", "log_std_init", "use_expln"]
         return {
             **super()._get_constructor_parameters(),
             **{name: getattr(self, name) for name in own},
@@ -99,6 +105,10 @@ class ConstrainedPolicy(BasePolicy):
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         return self.actor._predict(observation, deterministic)
+
+    def reset_noise(self, n_envs: int = 1) -> None:
+        """As in Stable-Baselines3: new noise of state-dependent exploration."""
+        self.actor.reset_noise(n_envs)
 
     def set_training_mode(self, mode: bool) -> None:
         """Targets stay in evaluation mode."""

@@ -17,6 +17,8 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
 from safer_gym.agents.networks.ensemble import ACTIVATIONS
+from safer_gym.agents.networks.state_noise import StateDependentNoise
+from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.bounds.heads import SigmoidStd
 from safer_gym.bounds.modules import sequential_layers
 from safer_gym.bounds.network import Affine
@@ -25,7 +27,7 @@ from safer_gym.choices import choose
 from safer_gym.networks import Layer, mlp
 from safer_gym.types import Gaussian
 
-COVARIANCES = ("diagonal", "full", "constant")
+COVARIANCES = ("diagonal", "full", "constant", "gsde")
 
 
 class GaussianActor(BasePolicy):
@@ -35,7 +37,9 @@ class GaussianActor(BasePolicy):
         min_std, max_std: bounds of each standard deviation (of the Cholesky diagonal).
         init_std: standard deviation of an untrained network.
         covariance: "diagonal" or "full" (a Cholesky factor), both state-dependent, or "constant":
-            one learned deviation for each action, the same in all states.
+            one learned deviation for each action, the same in all states, or "gsde":
+            state-dependent exploration, whose deviations have no bounds.
+        log_std_init, use_expln: of "gsde".
     """
 
     action_space: spaces.Box
@@ -53,6 +57,8 @@ class GaussianActor(BasePolicy):
         max_std: float = 0.6,
         init_std: float = 0.45,
         covariance: str = "diagonal",
+        log_std_init: float = -2.0,
+        use_expln: bool = False,
     ) -> None:
         super().__init__(
             observation_space,
@@ -69,6 +75,7 @@ class GaussianActor(BasePolicy):
         self.net_arch, self.features_dim, self.activation_fn = net_arch, features_dim, activation_fn
         self.min_std, self.max_std, self.init_std = min_std, max_std, init_std
         self.covariance = choose("covariance", covariance, COVARIANCES)
+        self.log_std_init, self.use_expln = log_std_init, use_expln
         action_dim = get_action_dim(action_space)
         self.latent = nn.Sequential(*create_mlp(features_dim, -1, net_arch, activation_fn))
         width = net_arch[-1] if net_arch else features_dim
@@ -76,6 +83,8 @@ class GaussianActor(BasePolicy):
         self.mean_head = nn.Linear(width, action_dim)
         if self.covariance == "constant":
             self.raw_std = nn.Parameter(torch.zeros(action_dim))
+        elif self.covariance == "gsde":
+            self.noise = StateDependentNoise(width, action_dim, log_std_init, use_expln)
         else:
             self.scale_head = nn.Linear(width, action_dim + n_tril)
         share = (init_std - min_std) / (max_std - min_std)
@@ -83,7 +92,7 @@ class GaussianActor(BasePolicy):
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = ["net_arch", "features_extractor", "features_dim", "activation_fn", "min_std"]
-        own += ["max_std", "init_std", "covariance"]
+        own += ["max_std", "init_std", "covariance", "log_std_init", "use_expln"]
         return {
             **super()._get_constructor_parameters(),
             **{name: getattr(self, name) for name in own},
@@ -95,6 +104,9 @@ class GaussianActor(BasePolicy):
         if self.covariance == "constant":
             mean = torch.tanh(self._heads(features, self.mean_head)[0])
             return Gaussian(mean, self._std(self.raw_std).expand_as(mean))
+        if self.covariance == "gsde":
+            latent = self.latent(features)
+            return Gaussian(torch.tanh(self.mean_head(latent)), self.noise.scale(latent))
         mean, raw = self._heads(features, self.mean_head, self.scale_head)
         mean, action_dim = torch.tanh(mean), mean.shape[-1]
         std = self._std(raw[..., :action_dim])
@@ -129,6 +141,10 @@ class GaussianActor(BasePolicy):
         Raises:
             NotCoveredError: an activation that no bound covers.
         """
+        if self.covariance == "gsde":
+            raise NotCoveredError(
+                "gSDE of GaussianActor", "its noise is not a Gaussian fresh at every step"
+            )
         n = self.mean_head.out_features
         is_constant = self.covariance == "constant"
         heads = (self.mean_head,) if is_constant else (self.mean_head, self.scale_head)
@@ -148,14 +164,24 @@ class GaussianActor(BasePolicy):
         )
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Tensor:
-        if deterministic:
+        if deterministic or self.covariance == "gsde":
             latent = self.latent(self.extract_features(obs, self.features_extractor))
-            return torch.tanh(self.mean_head(latent))
+            mean = torch.tanh(self.mean_head(latent))
+            return mean if deterministic else mean + self.noise(latent)
         mean, scale = self.distribution(obs)
         noise = torch.randn_like(mean)
         if self.covariance == "full":
             return mean + (scale @ noise.unsqueeze(-1)).squeeze(-1)
         return mean + scale * noise
+
+    def reset_noise(self, n_envs: int = 1) -> None:
+        """Draw the matrices of "gsde" anew, one an environment; without it nothing is kept."""
+        if self.covariance == "gsde":
+            self.noise.reset(n_envs)
+
+    def get_std(self) -> Tensor:
+        """Standard deviations of the matrices of "gsde", [H, A]."""
+        return self.noise.std()
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         return self(observation, deterministic).clamp(-1.0, 1.0)

@@ -40,6 +40,8 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
     """CVPO whose M-step also fits, and stays close, at maximum-cost attacked states (Eq. 8, 62).
 
     The agent collects benign data and is never attacked itself, unless `attacked_share` says so.
+    Only Box observations, and the Box entries of a Dict, are attacked: a radius below 1 leaves
+    discrete ones as they are, and SAFER is then CVPO whose M-step sees each state twice.
 
     Args:
         policy, env, and any argument of CVPO by position or name; the ball is the attack's.
@@ -70,7 +72,8 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
 
     def _setup_model(self) -> None:
         self._change_options()
-        require_attackable(self.observation_space, type(self).__name__)
+        if np.max(self.ball.eps) >= 1:
+            require_attackable(self.observation_space, type(self).__name__)
         self.exploration.require_one(self.collection_attack)
         self.adversarial_betas = as_pair(self.adversarial_betas)  # saved as a list
         robust = self.robust
@@ -144,7 +147,7 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
             "kl_adversarial_cov": robust_kl.covariance,
             "beta_adversarial_mean": self.adversarial_betas[0],
             "beta_adversarial_cov": self.adversarial_betas[1],
-            "eps": float(np.max(self.adversary.radius(progress))),
+            "eps": 0.0 if attacked_obs is obs else float(np.max(self.adversary.radius(progress))),
         }
 
     def _both(self, obs: PyTorchObs, attacked_obs: PyTorchObs) -> tuple[Gaussian, Gaussian]:

@@ -19,6 +19,7 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
+from safer_gym.agents.data.signals import as_numbers
 from safer_gym.agents.training.curve import CurvePoint, EpisodeSums, read_curve, write_curve
 from safer_gym.agents.training.random_state import load_random_state, save_random_state
 
@@ -152,7 +153,8 @@ class CheckpointCallback(BaseCallback):
         self._next_row = self.num_timesteps
 
     def _on_step(self) -> bool:
-        costs = (float(info.get("cost", 0.0)) for info in self.locals["infos"])
+        infos = self.locals["infos"]
+        costs = (float(as_numbers(info.get("cost", 0.0), "cost")) for info in infos)
         self.sums.add(self.locals["rewards"], costs, self.locals["dones"])
         if self.on_progress is not None:
             self.on_progress(self.num_timesteps)

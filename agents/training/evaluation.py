@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import EvalCallback
 
+from safer_gym.agents.data.signals import as_numbers
 from safer_gym.choices import choose
 
 SELECTIONS = ("feasible", "score")
@@ -65,7 +66,8 @@ class CostEvalCallback(EvalCallback):
                 f"info[{self.cost_key!r}] is missing in the evaluation environment: wrap it in "
                 "safer_gym.wrappers.CostTracker(env, cost=...). Absent cost is not zero cost."
             )
-        self._running[index] = self._running.get(index, 0.0) + float(info[self.cost_key])
+        cost = float(as_numbers(info[self.cost_key], self.cost_key))
+        self._running[index] = self._running.get(index, 0.0) + cost
         if locals_["done"]:
             self._costs.append(self._running.pop(index))
             # The parent dumps the log before this class sees control again.

@@ -20,14 +20,20 @@ class FlatObs(NamedTuple):
     restore: Callable[[Tensor], PyTorchObs]
 
 
+def is_attackable(space: spaces.Space) -> bool:
+    """Whether an attack moves anything: within a radius of 1 of a discrete observation, which is
+    a whole number, there is no other.
+    """
+    return bool(_boxes(space))
+
+
 def require_attackable(space: spaces.Space, algorithm: str) -> None:
-    """Refuse a space whose observations no ball surrounds.
+    """Refuse an attack on a space that it cannot move.
 
     Raises:
         ValueError: the space is no Box and no Dict with a Box in it.
     """
-    parts = space.spaces.values() if isinstance(space, spaces.Dict) else [space]
-    if not any(isinstance(part, spaces.Box) for part in parts):
+    if not is_attackable(space):
         raise ValueError(
             f"{algorithm} attacks observations: the observation space must be a Box, or a Dict "
             f"with a Box in it; got {space}. CVPO without an attack needs none."

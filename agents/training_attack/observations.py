@@ -10,7 +10,7 @@ from torch import Tensor
 
 from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.agents.training_attack.benign_offsets import BenignOffsets
-from safer_gym.agents.training_attack.flat_obs import flat_bounds, flatten_obs
+from safer_gym.agents.training_attack.flat_obs import flat_bounds, flatten_obs, is_attackable
 from safer_gym.agents.victim import make_victim
 
 
@@ -20,10 +20,10 @@ def attacked_batch(
     """A batch of observations as `attack` shows it to `agent` at its present progress.
 
     What is shown lies in the observation space: where it is bounded, so is the attack. At a radius
-    of zero it is `obs` itself.
+    of zero, and where no part of the space is a Box, it is `obs` itself.
     """
     progress = 1.0 - agent._current_progress_remaining
-    if not np.any(attack.radius(progress)):
+    if not (np.any(attack.radius(progress)) and is_attackable(agent.observation_space)):
         return obs
     flat = flatten_obs(obs, agent.observation_space)
     restore = flat.restore if isinstance(obs, dict) else None

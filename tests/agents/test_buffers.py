@@ -20,8 +20,9 @@ from safer_gym.agents.data.buffers import (
     CostNStepReplayBuffer,
     CostReplayBuffer,
     CostSamples,
+    CostStorage,
 )
-from safer_gym.agents.data.choice import choose_buffer
+from safer_gym.agents.data.choice import WITH_COSTS, choose_buffer
 
 OBS = spaces.Box(-np.inf, np.inf, (2,), np.float64)
 DICT = spaces.Dict({"a": OBS, "b": OBS})
@@ -307,8 +308,18 @@ def test_the_buffer_fits_the_space(
 
 
 def test_a_buffer_without_costs_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"must keep costs.*got ReplayBuffer"):
-        small_agent(replay_buffer_class=ReplayBuffer)
+    class Own(ReplayBuffer):
+        pass
+
+    with pytest.raises(TypeError, match=r"must keep costs.*got Own"):
+        small_agent(replay_buffer_class=Own)
+
+
+@pytest.mark.parametrize("asked", WITH_COSTS)
+def test_buffers_of_stable_baselines3_become_those_with_costs(asked: type) -> None:
+    chosen = choose_buffer(asked, spaces.Box(-1, 1, (1,)), 1, False)
+    assert issubclass(chosen, asked)
+    assert issubclass(chosen, CostStorage)
 
 
 def test_saving_memory_needs_ends_that_stop_the_bootstrap() -> None:

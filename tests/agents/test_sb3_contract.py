@@ -13,10 +13,9 @@ import pytest
 import torch
 from agent_envs import TINY, Boxed, Camera, Mixed, Steep, Timed, small_agent, vectorised
 from gymnasium import spaces
-from stable_baselines3 import SAC, HerReplayBuffer
+from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.envs import BitFlippingEnv
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
@@ -53,7 +52,6 @@ def test_the_arguments_of_sac_come_first_and_in_order() -> None:
     ours = inspect.signature(CVPO.__init__).parameters
     theirs = list(inspect.signature(SAC.__init__).parameters)
     own_to_sac = {"ent_coef", "target_update_interval", "target_entropy"}
-    own_to_sac |= {"use_sde", "sde_sample_freq", "use_sde_at_warmup"}
     shared = [name for name in theirs if name not in own_to_sac]
     assert [name for name in ours if name in shared] == shared
     for name, parameter in ours.items():
@@ -83,7 +81,6 @@ def test_positional_arguments_reach_safer() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"use_sde": True}, "use_sde must be False"),
         ({"cost_limit": -1.0}, "cost_limit must be a finite number >= 0"),
         ({"n_particles": -1}, "n_particles must be a whole number >= 1"),
         ({"kl_bound_mean": float("nan")}, "kl_bound_mean must be a finite number > 0"),
@@ -188,21 +185,65 @@ def test_normalised_observations(tmp_path: Path) -> None:
     assert agent.get_vec_normalize_env() is env
 
 
-def test_hindsight_batches_cost_nothing_and_say_so_once() -> None:
-    env = make_vec_env(lambda: BitFlippingEnv(n_bits=3, continuous=True, max_steps=8), n_envs=1)
-    with pytest.raises(ValueError, match="must be a Box, or a Dict with a Box in it"):
-        small_agent("SAFER", env, policy="MultiInputPolicy")
-    agent = small_agent(
-        "CVPO",
-        env,
-        policy="MultiInputPolicy",
-        replay_buffer_class=HerReplayBuffer,
-        episode_length=8,
-        missing_cost="zero",
+class Numbered(Timed):
+    """Three states by number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.observation_space = spaces.Discrete(3)
+
+    def draw(self) -> Any:
+        return self.np_random.integers(3)
+
+
+@algorithms
+def test_discrete_observations(algorithm: str) -> None:
+    """In a ball of a radius below 1 there is no other: SAFER's attack leaves them as they are."""
+    agent = (
+        small_agent(algorithm, Numbered(), attacked_share=1.0)
+        if algorithm == "SAFER"
+        else (small_agent(algorithm, Numbered()))
     )
-    with pytest.warns(UserWarning, match="HerReplayBuffer keeps no costs") as caught:
-        changed(agent, 80)
-    assert len(caught) == 1
+    changed(agent, 80)
+    obs = agent.replay_buffer.observations[:80]
+    assert set(obs.ravel()) == {0, 1, 2}
+
+
+def test_a_ball_that_reaches_other_discrete_observations_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must be a Box, or a Dict with a Box.*Discrete\(3\)"):
+        small_agent("SAFER", Numbered(), eps=1.0)
+    with pytest.raises(ValueError, match="must be a Box, or a Dict with a Box"):
+        small_agent("CVPO", Numbered(), batch_attack="mc")
+
+
+@algorithms
+def test_state_dependent_exploration(algorithm: str, tmp_path: Path) -> None:
+    agent = small_agent(algorithm, vectorised(Timed, 2), use_sde=True, sde_sample_freq=4)
+    changed(agent, 100)
+    obs = np.ones((50, 1), np.float32)
+    drawn = agent.predict(obs)[0]
+    assert np.ptp(drawn) == 0  # one matrix, one noise a state
+    agent.policy.reset_noise()
+    assert agent.predict(obs)[0][0] != drawn[0]
+    policy = agent.actor.distribution(torch.ones(1, 1))
+    samples = []
+    for _ in range(2000):
+        agent.policy.reset_noise()
+        samples.append(float(agent.actor(torch.ones(1, 1)).detach()))
+    assert np.mean(samples) == pytest.approx(float(policy.mean), abs=0.1 * float(policy.scale))
+    assert np.std(samples) == pytest.approx(float(policy.scale), rel=0.1)
+    agent.save(tmp_path / "model")
+    loaded = type(agent).load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.actor.get_std().detach(), agent.actor.get_std().detach())
+
+
+@algorithms
+def test_train_takes_the_agents_batch_size(algorithm: str) -> None:
+    agent = small_agent(algorithm)
+    agent.learn(30)
+    updates = agent._n_updates
+    agent.train(gradient_steps=2)
+    assert agent._n_updates == updates + 2
 
 
 def test_another_environment_can_be_set() -> None:
