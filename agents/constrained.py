@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm, maybe_make_env
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
@@ -48,10 +49,12 @@ class Constrained(_Base):
 
     GROUPS: ClassVar[dict[str, Any]] = {}
     """The groups of options, by the constructor's arguments, with their defaults."""
+    LAYOUT: ClassVar[int] = LAYOUT
+    """Of the attributes that are saved; an agent of another layout cannot go on learning."""
     algorithm: str
     """Name of the class that wrote the file; stored with the model."""
     layout: int
-    """LAYOUT of the version that wrote the file; stored with the model."""
+    """LAYOUT of the class in the version that wrote the file; stored with the model."""
     reads_normalised: bool
     """Whether it was trained behind a VecNormalize; stored with the model."""
 
@@ -64,9 +67,12 @@ class Constrained(_Base):
     def __init__(self, policy: Any, env: GymEnv | str | None, *args: Any, **kwargs: Any) -> None:
         if env is not None:
             env = maybe_make_env(env, kwargs.get("verbose", 0))
-            require_box(env.action_space)
+            self._require_actions(env.action_space)
         require_sb3(super().__init__, policy, env, *args, **kwargs)
         super().__init__(policy, env, *args, **kwargs)
+
+    def _require_actions(self, action_space: spaces.Space) -> None:
+        require_box(action_space)
 
     def _seed_draws(self) -> None:
         """The generator of an agent's own draws: particles, and its attackers'."""
@@ -105,7 +111,7 @@ class Constrained(_Base):
             NotFiniteError: (a ValueError) a weight is not finite; the same.
         """
         require_finite_weights(self.policy.state_dict())
-        self.algorithm, self.layout = type(self).__name__, LAYOUT
+        self.algorithm, self.layout = type(self).__name__, self.LAYOUT
         normaliser = self.get_vec_normalize_env()
         self.reads_normalised = normaliser is not None and normaliser.norm_obs
         with replacing(path, "zip") as target:
@@ -131,11 +137,11 @@ class Constrained(_Base):
                 f"models. Use {wrote}.load."
             )
         layout = read_data(path).get("layout", 1)
-        if wrote is not None and layout != LAYOUT:
+        if wrote is not None and layout != cls.LAYOUT:
             raise ValueError(
                 f"{path} was written by another version of safer-gym (layout {layout}; this one "
-                f"reads layout {LAYOUT}): its training cannot go on here. Its policy can still be "
-                "used: safer_gym.conformance.loading.load_policy(path), or safer-gym evaluate."
+                f"reads layout {cls.LAYOUT}): its training cannot go on here. Its policy can still "
+                "be used: safer_gym.conformance.loading.load_policy(path), or safer-gym evaluate."
             )
         single = {field.name for group in cls.GROUPS.values() for field in fields(group)}
         changed = {key: kwargs.pop(key) for key in {*single, *cls.GROUPS} & kwargs.keys()}

@@ -135,6 +135,15 @@ def grouped(
     }
 
 
+def taken_out(
+    kwargs: Mapping[str, Any], groups: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The groups of options and their fields among a constructor's arguments, and the others."""
+    own = {*groups, *(field.name for group in groups.values() for field in fields(group))}
+    options = {key: value for key, value in kwargs.items() if key in own}
+    return options, {key: value for key, value in kwargs.items() if key not in own}
+
+
 def _group(name: str, default: Any, given: Any, single: dict[str, Any]) -> Any:
     if isinstance(given, Mapping):
         known = [field.name for field in fields(default)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from safer_gym.agents.arguments import require_not_negative, require_positive
 from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
 from safer_gym.agents.td import AGGREGATIONS
@@ -15,15 +16,31 @@ from safer_gym.choices import choose
 
 
 @dataclass(frozen=True)
-class CriticRule:
-    """How the critics learn; see the options of the same names of PPOLagrangian."""
+class AttackersCritics:
+    """How the critics learn from clean transitions. PPO itself does not use them.
 
-    tau: float
-    cost_bootstrap: str
-    reward_aggregation: str
-    cost_aggregation: str
+    Args:
+        critic_learning_rate: rate of critics and state values; None follows `learning_rate`.
+        buffer_size, critic_batch_size: transitions kept, and drawn for an update.
+        critic_updates: updates a rollout.
+        tau: step of the target critics.
+        cost_bootstrap: "until_terminated", or "always" lets the cost go on behind a termination.
+        reward_aggregation, cost_aggregation: "min", "mean" or "max" over the members.
+    """
+
+    critic_learning_rate: float | None = 1e-3
+    buffer_size: int = 100_000
+    critic_batch_size: int = 256
+    critic_updates: int = 100
+    tau: float = 0.005
+    cost_bootstrap: str = "until_terminated"
+    reward_aggregation: str = "min"
+    cost_aggregation: str = "max"
 
     def __post_init__(self) -> None:
+        require_not_negative(critic_updates=self.critic_updates)
+        sizes = {"buffer_size": self.buffer_size, "critic_batch_size": self.critic_batch_size}
+        require_positive(**sizes, tau=self.tau)
         choose("cost_bootstrap", self.cost_bootstrap, COST_BOOTSTRAPS)
         choose("reward_aggregation", self.reward_aggregation, AGGREGATIONS)
         choose("cost_aggregation", self.cost_aggregation, AGGREGATIONS)

@@ -10,6 +10,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from safer_gym.agents.data.signals import read
 from safer_gym.agents.finite import NotFiniteError
 from safer_gym.agents.ppo_lagrangian.policies import ActorValuePolicy
 
@@ -30,6 +31,9 @@ class Collector(VecEnvWrapper):
         self.agent = agent
         self._last_obs, self._last_original_obs = _apart(agent._last_obs), agent._last_original_obs
         self._vec_normalize_env = agent._vec_normalize_env
+        self._warned: set[str] = set()
+        self.costs = np.zeros(self.num_envs, np.float32)
+        """Of the newest step, [E]."""
 
     def present(self) -> VecEnvObs:
         """The present observations, as the attacker shows them to the present policy."""
@@ -41,7 +45,8 @@ class Collector(VecEnvWrapper):
 
     def step_async(self, actions: np.ndarray) -> None:
         """Actions are in the environment's units."""
-        self._actions = self.agent.policy.scale_action(actions)
+        keeps = self.agent.replay_buffer is not None
+        self._actions = self.agent.policy.scale_action(actions) if keeps else actions
         self.venv.step_async(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -52,15 +57,17 @@ class Collector(VecEnvWrapper):
         except NotFiniteError:
             self.agent.num_timesteps += self.num_envs  # the refused step, for the message
             raise
-        OffPolicyAlgorithm._store_transition(
-            self,  # type: ignore[arg-type]  # has the three attributes that it reads
-            self.agent.replay_buffer,
-            self._actions,
-            obs,  # type: ignore[arg-type]
-            rewards,
-            dones,
-            infos,
-        )
+        self.costs = read(self.agent.cost_signal, infos, self._warned)
+        if self.agent.replay_buffer is not None:
+            OffPolicyAlgorithm._store_transition(
+                self,  # type: ignore[arg-type]  # has the three attributes that it reads
+                self.agent.replay_buffer,
+                self._actions,
+                obs,  # type: ignore[arg-type]
+                rewards,
+                dones,
+                infos,
+            )
         self._last_obs = _apart(obs)
         return self.agent.show(obs), rewards, dones, self._shown_ends(obs, dones, infos)
 

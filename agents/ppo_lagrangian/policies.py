@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
 from safer_gym.agents.networks.spec import ActorCritics, Net
-from safer_gym.divergences import gaussian_log_prob, sample_gaussian
+from safer_gym.agents.ppo_lagrangian.objective import Evaluated
+from safer_gym.divergences import gaussian_entropy, gaussian_log_prob, sample_gaussian
 
 
 class StateValues(BaseModel):
@@ -71,10 +72,24 @@ class ActorValues(_Base):
     action (appendix B.3.2) unless `actor_kwargs` names another `covariance`.
     """
 
+    OPTIMIZERS: ClassVar[tuple[str, ...]] = (
+        "actor.optimizer",
+        "state_values.optimizer",
+        "critic.optimizer",
+        "cost_critic.optimizer",
+    )
+    """The actor's first, then those that may have a rate of their own."""
     state_values: StateValues
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # An alias that is no part of the state: PPO's policies have it here.
+        vars(self)["features_extractor"] = self.actor.features_extractor
 
     def _spec(self) -> ActorCritics:
         self.actor_kwargs = {"covariance": "constant"} | self.actor_kwargs
+        if isinstance(self.net_arch, dict) and "vf" in self.net_arch:  # PPO's name of it
+            self.net_arch = {"pi": [], "qf": self.net_arch["vf"], **self.net_arch}
         spec = super()._spec()
         values = {"state_values": Net(StateValues, has_target=False)}
         return spec._replace(critics={**spec.critics, **values})
@@ -87,6 +102,17 @@ class ActorValues(_Base):
         actions = policy.mean if deterministic else sample_gaussian(policy, 1)[0]
         shaped = actions.reshape(-1, *self.action_space.shape)  # type: ignore[misc]
         return shaped, self.predict_values(obs), gaussian_log_prob(policy, actions)
+
+    @property
+    def learners(self) -> tuple[BaseModel, BaseModel]:
+        """What a step on the policy's loss, and one on the values', changes."""
+        return self.actor, self.state_values
+
+    def evaluate(self, obs: PyTorchObs, actions: Tensor) -> Evaluated:
+        """What the policy thinks of a rollout's actions."""
+        new = self.actor.distribution(obs)
+        log_prob = gaussian_log_prob(new, actions.flatten(1))
+        return Evaluated(log_prob, gaussian_entropy(new), new)
 
     def predict_values(self, obs: PyTorchObs) -> Tensor:
         """V_r [B, 1], as Stable-Baselines3's collection asks for it."""

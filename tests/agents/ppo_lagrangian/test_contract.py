@@ -28,7 +28,9 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNormalize
+from stable_baselines3.sac.policies import SACPolicy
 
 from safer_gym.agents import PPOLagrangian
 from safer_gym.agents.ppo_lagrangian import attackers_critics
@@ -38,6 +40,7 @@ from safer_gym.agents.ppo_lagrangian.objective import Weights
 from safer_gym.agents.ppo_lagrangian.rollouts import CostRolloutBuffer
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
+from safer_gym.conformance.loading.load import load_policy
 from safer_gym.wrappers import as_victim
 from safer_gym.wrappers.policies.layers import policy_layers
 
@@ -83,8 +86,6 @@ def test_the_arguments_of_ppo_are_taken_by_position_and_by_name() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"use_sde": True}, "use_sde must be False"),
-        ({"clip_range_vf": 0.2}, "clip_range_vf must be None"),
         ({"cost_limit": -1.0}, "cost_limit must be >= 0"),
         ({"cost_limt": 3.0}, "Did you mean 'cost_limit'"),
         ({"n_epoch": 3}, "Did you mean 'n_epochs'"),
@@ -116,12 +117,119 @@ def test_a_buffer_without_costs_is_refused() -> None:
         small_ppol(rollout_buffer_class=RolloutBuffer)
 
 
-def test_discrete_actions_are_refused() -> None:
-    class Discrete(Timed):
-        action_space = spaces.Discrete(3)
+def acting(space: spaces.Space) -> Timed:
+    """An environment of those actions; the first action of each kind costs nothing."""
 
-    with pytest.raises(ValueError, match=r"action_space must be a Box.*Discrete\(3\)"):
-        small_ppol(Discrete())
+    class Acting(Timed):
+        action_space = space
+
+        def judge(self, action: np.ndarray) -> tuple[float, float | None]:
+            bad = float(np.mean(np.asarray(action) > 0))
+            return bad, bad
+
+    return Acting()
+
+
+KINDS = {
+    "discrete": spaces.Discrete(3),
+    "multi-discrete": spaces.MultiDiscrete([2, 3]),
+    "multi-binary": spaces.MultiBinary(2),
+}
+
+
+def learned(agent: PPOLagrangian, steps: int) -> None:
+    """All weights but those of the critics that there are not move, and stay finite."""
+    before = {k: v.clone() for k, v in agent.policy.state_dict().items()}
+    agent.learn(steps)
+    after = agent.policy.state_dict()
+    for net in ("action_net", "value_net", "cost_value_net"):
+        names = [name for name in before if name.startswith(net)]
+        assert names
+        assert any(not torch.equal(before[name], after[name]) for name in names), net
+    assert all(bool(torch.isfinite(value).all()) for value in after.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_actions_that_are_no_box(kind: str, tmp_path: Path) -> None:
+    env = acting(KINDS[kind])
+    agent = small_ppol(env, clip_range_vf=0.2, target_kl=0.01)
+    learned(agent, 60)
+    assert agent.rollout_buffer.costs.any()
+    agent.save(tmp_path / "model.zip")
+    loaded = PPOLagrangian.load(tmp_path / "model.zip", env=env)
+    obs = np.linspace(-1.0, 1.0, 9, dtype=np.float32)[:, None]
+    known = agent.predict(obs, deterministic=True)[0]
+    np.testing.assert_array_equal(known, loaded.predict(obs, deterministic=True)[0])
+    learned(loaded, 40)
+    as_data = load_policy(tmp_path / "model.zip")
+    assert not as_data.ran_code
+    np.testing.assert_array_equal(known, as_data.policy.predict(obs, deterministic=True)[0])
+
+
+def test_discrete_actions_pay_for_their_cost() -> None:
+    """Reward and cost are one: free, the policy takes all; under a limit of zero, nothing."""
+    found = {}
+    for limit in (1e6, 0.0):
+        agent = small_ppol(
+            DummyVecEnv([lambda: acting(spaces.Discrete(2))] * 2),
+            cost_limit=limit,
+            pid_gains=(1.0, 0.1, 0.0),
+            learning_rate=1e-2,
+            n_epochs=5,
+        ).learn(3000)
+        policy = agent.policy.get_distribution(torch.zeros(1, 1)).distribution
+        found[limit] = float(policy.probs.detach()[0, 1])
+    assert found[1e6] > 0.9
+    assert found[0.0] < 0.1
+
+
+class Own(ActorCriticPolicy):
+    """A user's own, which tells itself by its forward pass."""
+
+    def forward(self, obs: Any, deterministic: bool = False) -> Any:
+        actions, values, log_prob = super().forward(obs, deterministic)
+        return actions, torch.full_like(values, 7.0), log_prob
+
+
+def test_a_policy_class_of_ones_own_gets_a_value_of_the_cost(tmp_path: Path) -> None:
+    agent = small_ppol(policy=Own)
+    agent.learn(20)
+    assert isinstance(agent.policy, Own)
+    assert (agent.rollout_buffer.values == 7.0).all()
+    agent.save(tmp_path / "model")
+    loaded = PPOLagrangian.load(tmp_path / "model")
+    obs = torch.linspace(-1.0, 1.0, 5)[:, None]
+    assert torch.equal(loaded.policy.state_values(obs), agent.policy.state_values(obs))
+    victim = as_victim(loaded)  # as of Stable-Baselines3's own PPO
+    np.testing.assert_allclose(
+        victim.action(obs).detach(), loaded.predict(obs.numpy(), deterministic=True)[0], atol=1e-6
+    )
+
+
+def test_state_dependent_exploration() -> None:
+    learned(small_ppol(use_sde=True, sde_sample_freq=4), 60)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"policy": Own, "regulariser": "mc"}, ValueError, "regulariser must be None with a Own"),
+        ({"use_sde": True, "collection_attack": "mc"}, ValueError, "without use_sde"),
+        ({"env": acting(spaces.Discrete(2)), "regulariser": "mad"}, ValueError, "with Box actions"),
+        ({"policy": SACPolicy}, TypeError, "ActorCriticPolicy; got SACPolicy"),
+        ({"clip_range_vf": -0.2}, AssertionError, "clip_range_vf"),
+    ],
+)
+def test_what_no_attack_in_training_covers_is_refused(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        small_ppol(options.pop("env", None), **options)
+
+
+def test_other_actions_are_refused() -> None:
+    with pytest.raises(AssertionError, match="only supports"):
+        small_ppol(acting(spaces.Tuple([spaces.Discrete(2)])))
 
 
 def test_what_can_not_be_attacked_is_refused_with_an_attack_alone() -> None:
@@ -283,7 +391,7 @@ def test_the_attackers_critics_follow_the_deterministic_policy() -> None:
     losses = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        losses.append(agent.critic_rule.update(copy.deepcopy(agent.policy), data))
+        losses.append(agent.critics.update(copy.deepcopy(agent.policy), data))
     assert losses[0] == losses[1]
 
 
@@ -310,7 +418,8 @@ def test_options_reach_the_loss_and_the_critics(monkeypatch: pytest.MonkeyPatch)
     own: dict[str, Any] = {"cost_surrogate": "linear", "regulariser_distance": "kl"}
     own |= {"kl_coef": 0.3, "ent_coef": 0.2, "clip_range": 0.1}
     agent = small_ppol(**own, critic_batch_size=6, critic_updates=3)
-    assert agent._weights() == Weights(0.0, 0.1, "linear", 0.2, "kl", 0.3)
+    assert agent._weights() == Weights(0.0, 0.1, "linear", 0.2, 0.3)
+    assert agent.smoothing.regulariser_distance == "kl"
     sizes: list[int] = []
     sample = agent.replay_buffer.sample
 

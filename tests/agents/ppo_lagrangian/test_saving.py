@@ -51,7 +51,7 @@ def assert_same_learner(one: PPOLagrangian, other: PPOLagrangian) -> None:
     assert all_tensors(one).keys() == theirs.keys()
     for name, tensor in all_tensors(one).items():
         assert torch.equal(tensor, theirs[name]), name
-    assert (one.lam, one.pid, one.pid_gains) == (other.lam, other.pid, other.pid_gains)
+    assert (one.lam, one.pid, one.lagrange) == (other.lam, other.pid, other.lagrange)
     assert list(one.cost_monitor.recent) == list(other.cost_monitor.recent)
     for name in ("total_cost", "episodes", "violations"):
         assert getattr(one.cost_monitor, name) == getattr(other.cost_monitor, name)

@@ -1,0 +1,60 @@
+"""Options of PPO-Lagrangian in groups."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from safer_gym.agents.arguments import require_not_negative
+from safer_gym.agents.ppo_lagrangian.losses import COST_SURROGATES, DISTANCES, SCALINGS
+from safer_gym.choices import choose
+from safer_gym.multipliers import PIDGains
+
+
+@dataclass(frozen=True)
+class LagrangeOptions:
+    """The multiplier, and how the cost enters the policy's loss.
+
+    Args:
+        pid_gains: proportional, integral and derivative gain (B.3.2). The controller takes one step
+            a rollout, on the mean cost of the episodes that ended in it.
+        max_lam: bound of the multiplier.
+        cost_advantage: A_c of a rollout "raw" (the public code), "centred" or "standardised".
+        cost_surrogate: "clipped" lets Eq. 69 clip the ratio of the combined advantage, "linear" of
+            the reward's alone (Eq. 70 with the public code's ratio at A_c).
+    """
+
+    pid_gains: tuple[float, float, float] = PIDGains()
+    max_lam: float = math.inf
+    cost_advantage: str = "raw"
+    cost_surrogate: str = "clipped"
+
+    def __post_init__(self) -> None:
+        require_not_negative(max_lam=self.max_lam, **self.gains._asdict())
+        choose("cost_advantage", self.cost_advantage, SCALINGS)
+        choose("cost_surrogate", self.cost_surrogate, COST_SURROGATES)
+
+    @property
+    def gains(self) -> PIDGains:
+        """The controller's."""
+        return PIDGains(*self.pid_gains)
+
+
+@dataclass(frozen=True)
+class RegulariserOptions:
+    """How the policy is kept smooth at the regulariser's states (Algorithm 4).
+
+    Args:
+        regulariser_distance: "kl" (Algorithm 4), or "mean", the squared distance of the mean
+            actions (the public code). Nothing pulls at the clean state's side.
+        kl_coef: its weight beta.
+        attack_steps: gradient steps of a named attack, the collection attack included.
+    """
+
+    regulariser_distance: str = "mean"
+    kl_coef: float = 0.1
+    attack_steps: int = 3
+
+    def __post_init__(self) -> None:
+        require_not_negative(kl_coef=self.kl_coef)
+        choose("regulariser_distance", self.regulariser_distance, DISTANCES)
