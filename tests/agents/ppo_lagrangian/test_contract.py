@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -614,4 +615,5 @@ def test_what_is_logged(tmp_path: Path) -> None:
 def test_the_small_agent_of_these_tests_names_only_real_options() -> None:
     known = set(inspect.signature(PPO.__init__).parameters)
     known |= set(inspect.signature(PPOLagrangian.__init__).parameters)
+    known |= {field.name for group in PPOLagrangian.GROUPS.values() for field in fields(group)}
     assert set(TINY_ON_POLICY) <= known

@@ -18,7 +18,7 @@ from safer_gym.agents.ppo_lagrangian.losses import (
     robustness_distance,
     scaled,
 )
-from safer_gym.agents.ppo_lagrangian.objective import Weights, policy_loss
+from safer_gym.agents.ppo_lagrangian.objective import Weights, clipped_values, policy_loss
 from safer_gym.agents.ppo_lagrangian.rollouts import CostRolloutSamples
 from safer_gym.divergences import gaussian_entropy, gaussian_kl
 from safer_gym.types import Gaussian
@@ -124,14 +124,25 @@ def test_the_loss_is_what_is_weighed(seed: int, ent_coef: float, kl_coef: float)
     data = CostRolloutSamples(
         unused, unused, unused, unused, reward, unused, cost, unused, attacked=None
     )
-    weights = Weights(2.0, 0.2, "clipped", ent_coef, "mean", kl_coef)
+    weights, entropy = Weights(2.0, 0.2, "clipped", ent_coef, kl_coef), gaussian_entropy(new)
     surrogate = lagrangian_surrogate(log_ratio.exp(), reward, cost, 2.0, 0.2, "clipped").mean()
-    expected = -surrogate - ent_coef * gaussian_entropy(new).mean()
-    torch.testing.assert_close(policy_loss(new, None, log_ratio, data, weights)[0], expected)
-    distance = robustness_distance(new, attacked, "mean").mean()
-    found, record = policy_loss(new, attacked, log_ratio, data, weights)
-    torch.testing.assert_close(found, expected + kl_coef * distance)
-    torch.testing.assert_close(record["loss"], found)
+    expected = -surrogate - ent_coef * entropy.mean()
+    plain, _ = policy_loss(log_ratio, entropy, None, data, weights)
+    torch.testing.assert_close(plain, expected)
+    distance = robustness_distance(new, attacked, "mean")
+    found, record = policy_loss(log_ratio, entropy, distance, data, weights)
+    torch.testing.assert_close(found, expected + kl_coef * distance.mean())
+    torch.testing.assert_close(record["robustness_distance"], distance.mean())
+
+
+@given(SEEDS, st.floats(0.01, 1.0))
+def test_clipped_values_stay_near_the_old_ones(seed: int, most: float) -> None:
+    values, old = drawn(seed, 2, 9)
+    found = clipped_values(values, old, most)
+    assert float((found - old).abs().max()) <= most + 1e-12
+    near = (values - old).abs() <= most
+    torch.testing.assert_close(found[near], values[near])
+    assert clipped_values(values, old, None) is values
 
 
 @given(SEEDS)
