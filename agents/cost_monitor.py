@@ -33,8 +33,13 @@ class CostMonitor:
 
         Raises:
             NotFiniteError: a cost is not finite, or negative; nothing was added.
-            ValueError: a cost that is not one number.
+            ValueError: a cost that is not one number, or a step without an info.
         """
+        if len(infos) != len(dones):
+            raise ValueError(
+                f"the environments gave {len(infos)} infos for {len(dones)} steps; each step's "
+                "must hold its cost"
+            )
         given = [info.get(self.cost_key) for info in infos]
         costs = np.array([0.0 if c is None else as_numbers(c, self.cost_key) for c in given])
         require_finite("cost", costs, lowest=0.0)

@@ -36,7 +36,8 @@ class CostHerReplayBuffer(CostStorage, HerReplayBuffer):  # type: ignore[misc]
         self.hindsight_cost = choose("hindsight_cost", hindsight_cost, HINDSIGHT_COSTS)
         self._require_cost(self.env)
 
-    def _require_cost(self, env: VecEnv) -> None:
+    def _require_cost(self, env: VecEnv | None) -> None:
+        assert env is not None
         if self.hindsight_cost == "computed" and not env.has_attr("compute_cost"):
             raise ValueError(
                 "HerReplayBuffer needs the cost of a step under another goal: the environment must "

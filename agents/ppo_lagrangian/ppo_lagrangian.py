@@ -234,14 +234,15 @@ class PPOLagrangian(Constrained, PPO):
         n_rollout_steps: int,
     ) -> bool:
         """As in Stable-Baselines3, through the attacker's eyes; then the GAE of the cost."""
-        assert self._collector is not None
+        if self._collector is None or self._collector.venv is not env:  # set without a reset
+            self._collector = Collector(env, self)
         self._last_obs = self._collector.present()  # type: ignore[assignment]
         before = self.cost_monitor.episodes
         going = super().collect_rollouts(self._collector, callback, rollout_buffer, n_rollout_steps)
         if going:
             with torch.no_grad():
                 values = self.rollout_buffer.map_observations(self.policy.state_values)
-                last, _ = self.policy.obs_to_tensor(self._last_obs)  # type: ignore[arg-type]
+                last, _ = self.policy.obs_to_tensor(self._last_obs)
                 last_values = self.policy.state_values(last)
             self.rollout_buffer.compute_cost_advantages(values[:, 1], last_values[:, 1])
             self._control(self.cost_monitor.mean_since(before))

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agent_envs import Timed, small_agent, vectorised
+import torch
+from agent_envs import Timed, small_agent, small_ppol, vectorised
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.signals import Signal, over_steps, read
 
 GAMMA = 0.9
@@ -91,3 +93,53 @@ def test_a_missing_signal_is_refused_or_zero_with_one_warning() -> None:
 def test_unknown_words_have_the_nearest() -> None:
     with pytest.raises(ValueError, match="Did you mean 'first'"):
         Signal("h", over_steps="frist")
+
+
+ONE = {
+    "array of one": np.array([1.0]),
+    "array of shape ()": np.array(1.0),
+    "array of one by one": np.ones((1, 1), np.float32),
+    "bool": True,
+    "numpy's bool": np.bool_(True),
+    "int": 1,
+    "numpy's int": np.int8(1),
+    "tensor": torch.tensor(1.0),
+    "tensor of one": torch.ones(1),
+    "list": [1.0],
+}
+
+
+def costly(cost: Any) -> type[Timed]:
+    class Costly(Timed):
+        def step(self, action: np.ndarray) -> Any:
+            obs, reward, terminated, truncated, _ = super().step(action)
+            return obs, reward, terminated, truncated, {"cost": cost}
+
+    return Costly
+
+
+@pytest.mark.parametrize("kind", ONE)
+@pytest.mark.parametrize("make", [small_agent, small_ppol], ids=["off-policy", "on-policy"])
+def test_one_cost_in_whatever_form(make: Any, kind: str) -> None:
+    agent = make(env=costly(ONE[kind])())
+    agent.learn(40)
+    assert list(agent.cost_monitor.recent) == [20.0, 20.0]
+    assert (agent.replay_buffer.costs[:40] == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [np.ones(2), [1.0, 2.0], {"speed": 1.0}, "1.0", torch.ones(3), np.array([]), 1j],
+    ids=["two", "list of two", "dict", "text", "tensor of three", "none", "complex"],
+)
+@pytest.mark.parametrize("make", [small_agent, small_ppol], ids=["off-policy", "on-policy"])
+def test_what_is_no_one_cost_is_refused_by_name(make: Any, cost: Any) -> None:
+    agent = make(env=costly(cost)())
+    with pytest.raises(ValueError, match=r"info\['cost'\] must be one number; got.*CostTracker"):
+        agent.learn(40)
+    assert agent.cost_monitor.total_cost == 0.0
+
+
+def test_a_step_without_an_info_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 infos for 2 steps"):
+        CostMonitor(1.0, 10).update([], np.zeros(2, bool))

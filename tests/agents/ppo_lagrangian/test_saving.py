@@ -136,6 +136,17 @@ def test_the_steps_before_a_resume_are_cut_from_those_after_it(tmp_path: Path) -
     assert loaded.replay_buffer.timeouts[newest].all()  # type: ignore[attr-defined]
 
 
+def test_episodes_go_on_where_an_environment_is_kept(tmp_path: Path) -> None:
+    agent = trained()
+    env = agent.get_env()
+    agent.save(tmp_path / "model")
+    loaded = PPOLagrangian.load(tmp_path / "model", env=env, force_reset=False)
+    loaded.learn(20, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 160
+    assert loaded._collector is not None
+    assert loaded._collector.venv is env
+
+
 def test_files_of_others_are_refused(tmp_path: Path) -> None:
     PPO("MlpPolicy", vectorised(Timed, 1), n_steps=8, batch_size=8).save(tmp_path / "ppo")
     with pytest.raises(ValueError, match=r"holds a PPO model; PPOLagrangian\.load"):

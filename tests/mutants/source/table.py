@@ -48,8 +48,34 @@ FORGERY = "tests/conformance/certify/test_forgery.py"
 WRONG_VERSIONS = "tests/mutants/test_mutants.py"
 EVALUATE = "tests/conformance/evaluate/test_evaluate.py"
 ADVERSARIES = "tests/conformance/evaluate/test_adversaries.py"
+MULTIPLIERS = "tests/core/test_multipliers.py"
+HINDSIGHT = "tests/agents/test_hindsight.py"
 
 MUTANTS = {
+    "multipliers: the integral winds up past the cap": Mutant(
+        "safer_gym/multipliers.py",
+        "min(max(state.integral + error, 0.0), largest)",
+        "max(state.integral + error, 0.0)",
+        (MULTIPLIERS,),
+    ),
+    "hindsight: a step under another goal costs what it cost": Mutant(
+        "agents/data/hindsight.py",
+        'if self.hindsight_cost == "computed":\n            told',
+        'if self.hindsight_cost == "other":\n            told',
+        (HINDSIGHT,),
+    ),
+    "hindsight: the goal shown is the one that was": Mutant(
+        "agents/data/hindsight.py", '{"desired_goal": goals}', "{}", (HINDSIGHT,)
+    ),
+    "hindsight: an environment that computes no cost is let through": Mutant(
+        "agents/data/hindsight.py", "not env.has_attr", "env.has_attr", (HINDSIGHT,)
+    ),
+    "ppo-lagrangian: discrete actions do not pay for their cost": Mutant(
+        "agents/ppo_lagrangian/actor_critics.py",
+        "return torch.cat([self.value_net(latent), self.cost_value_net(latent)], dim=-1)",
+        "return torch.cat([self.value_net(latent), self.value_net(latent)], dim=-1)",
+        ("tests/agents/ppo_lagrangian/test_contract.py",),
+    ),
     "selection: measured on the search's episodes": Mutant(
         CERTIFIES + "seeds.py", '"measure": SPAN,', '"measure": 0,', (FRESH,)
     ),
