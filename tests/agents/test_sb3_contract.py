@@ -239,6 +239,13 @@ def test_state_dependent_exploration(algorithm: str, tmp_path: Path) -> None:
 
 
 @algorithms
+def test_the_users_options_stay_as_they_are(algorithm: str) -> None:
+    kwargs = {"net_arch": [4]}
+    small_agent(algorithm, policy_kwargs=kwargs, use_sde=True)
+    assert kwargs == {"net_arch": [4]}
+
+
+@algorithms
 def test_train_takes_the_agents_batch_size(algorithm: str) -> None:
     agent = small_agent(algorithm)
     agent.learn(30)
