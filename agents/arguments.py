@@ -49,20 +49,6 @@ def require_box(action_space: spaces.Space) -> None:
         )
 
 
-def require_positive(**values: float) -> None:
-    """Raises ValueError, naming the first argument that is not above zero."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive; got {value!r}.")
-
-
-def require_not_negative(**values: float) -> None:
-    """Raises ValueError, naming the first argument that is below zero."""
-    for name, value in values.items():
-        if not value >= 0:
-            raise ValueError(f"{name} must be >= 0; got {value!r}.")
-
-
 def require_known(argument: str, names: Iterable[str], *makers: Callable[..., Any]) -> None:
     """Raises ValueError for a name that is no parameter of any of `makers`; has the nearest one."""
     known = {name for maker in makers for name in inspect.signature(maker).parameters}
@@ -99,5 +85,5 @@ def require_sb3(maker: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     rate, every = given.get("learning_rate", 0.0), given.get("train_freq", 1)
     if not callable(rate):
         require(NOT_NEGATIVE, learning_rate=rate)
-    if not isinstance(every, (tuple, list, TrainFreq)):
+    if not isinstance(every, (tuple, list, str, TrainFreq)):
         require(AT_LEAST_ONE, train_freq=every)

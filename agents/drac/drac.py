@@ -14,10 +14,11 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import update_learning_rate
 from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cost_monitor import CostMonitor
-from safer_gym.agents.data.choice import COST_BUFFERS, choose_buffer
+from safer_gym.agents.data.choice import choose_buffer
 from safer_gym.agents.data.signals import Signal
 from safer_gym.agents.drac.collection import (
     NEXT_H,
@@ -153,11 +154,10 @@ class DRAC(Constrained, OffPolicyAlgorithm):
         self.replay_buffer_class = choose_buffer(
             self.replay_buffer_class, self.observation_space, 1, False
         )
-        if not issubclass(self.replay_buffer_class, COST_BUFFERS):
-            names = ", ".join(kind.__name__ for kind in COST_BUFFERS)
+        if issubclass(self.replay_buffer_class, HerReplayBuffer):
             raise TypeError(
-                f"replay_buffer_class must keep signals: one of {names}, or a subclass; got "
-                f"{self.replay_buffer_class.__name__}."
+                "replay_buffer_class must keep signals as they were: hindsight has no h and no "
+                f"disturbance under another goal; got {self.replay_buffer_class.__name__}."
             )
         self.replay_buffer_kwargs = {"gamma": self.gamma, "signals": self._signals(), **given}
         super()._setup_model()

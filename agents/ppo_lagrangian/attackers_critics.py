@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from safer_gym.agents.arguments import require_not_negative, require_positive
 from safer_gym.agents.data.buffers import CostSamples
 from safer_gym.agents.networks.actor_critics import ConstrainedPolicy
 from safer_gym.agents.td import AGGREGATIONS
 from safer_gym.agents.updates import COST_BOOTSTRAPS, fit_critics, track_critics
 from safer_gym.choices import choose
+from safer_gym.domains import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SHARE, require
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,11 @@ class AttackersCritics:
     cost_aggregation: str = "max"
 
     def __post_init__(self) -> None:
-        require_not_negative(critic_updates=self.critic_updates)
+        require(COUNT, critic_updates=self.critic_updates)
         sizes = {"buffer_size": self.buffer_size, "critic_batch_size": self.critic_batch_size}
-        require_positive(**sizes, tau=self.tau)
+        require(AT_LEAST_ONE, **sizes)
+        require(SHARE, tau=self.tau)
+        require(NOT_NEGATIVE.or_none, critic_learning_rate=self.critic_learning_rate)
         choose("cost_bootstrap", self.cost_bootstrap, COST_BOOTSTRAPS)
         choose("reward_aggregation", self.reward_aggregation, AGGREGATIONS)
         choose("cost_aggregation", self.cost_aggregation, AGGREGATIONS)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from safer_gym.agents.arguments import require_not_negative
 from safer_gym.agents.ppo_lagrangian.losses import COST_SURROGATES, DISTANCES, SCALINGS
 from safer_gym.choices import choose
+from safer_gym.domains import AT_LEAST_ONE, CAP, NOT_NEGATIVE, require
 from safer_gym.multipliers import PIDGains
 
 
@@ -30,7 +30,8 @@ class LagrangeOptions:
     cost_surrogate: str = "clipped"
 
     def __post_init__(self) -> None:
-        require_not_negative(max_lam=self.max_lam, **self.gains._asdict())
+        require(CAP, max_lam=self.max_lam)
+        require(NOT_NEGATIVE, **self.gains._asdict())
         choose("cost_advantage", self.cost_advantage, SCALINGS)
         choose("cost_surrogate", self.cost_surrogate, COST_SURROGATES)
 
@@ -56,5 +57,6 @@ class RegulariserOptions:
     attack_steps: int = 3
 
     def __post_init__(self) -> None:
-        require_not_negative(kl_coef=self.kl_coef)
+        require(NOT_NEGATIVE, kl_coef=self.kl_coef)
+        require(AT_LEAST_ONE, attack_steps=self.attack_steps)
         choose("regulariser_distance", self.regulariser_distance, DISTANCES)

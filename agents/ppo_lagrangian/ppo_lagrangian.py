@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from typing_extensions import Self
 
-from safer_gym.agents.arguments import require_known, require_not_negative
+from safer_gym.agents.arguments import require_known
 from safer_gym.agents.constrained import TOTAL_TIMESTEPS, Constrained
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.choice import choose_buffer
@@ -54,6 +54,7 @@ from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.agents.training_attack.flat_obs import require_attackable
 from safer_gym.agents.training_attack.observations import attacked_array, attacked_batch
 from safer_gym.agents.updates import descend
+from safer_gym.domains import NOT_NEGATIVE, require
 from safer_gym.multipliers import PIDState, pid_multiplier_step
 from safer_gym.types import Attack
 
@@ -126,7 +127,7 @@ class PPOLagrangian(Constrained, PPO):
         require_known("argument", others, PPO.__init__, PPOLagrangian.__init__, *groups)
         vars(self).update(grouped(options, self.GROUPS))
         super().__init__(policy, env, *args, _init_setup_model=False, **others)
-        require_not_negative(cost_limit=cost_limit)
+        require(NOT_NEGATIVE, cost_limit=cost_limit)
         self.cost_limit = cost_limit
         self.cost_signal = cost_signal(cost_key, missing_cost)
         self.collection_attack, self.regulariser = (

@@ -87,13 +87,13 @@ def test_the_arguments_of_ppo_are_taken_by_position_and_by_name() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cost_limit": -1.0}, "cost_limit must be >= 0"),
+        ({"cost_limit": -1.0}, "cost_limit must be a finite number >= 0"),
         ({"cost_limt": 3.0}, "Did you mean 'cost_limit'"),
         ({"n_epoch": 3}, "Did you mean 'n_epochs'"),
-        ({"pid_gains": (0.1, -0.1, 0.0)}, "integral must be >= 0"),
-        ({"max_lam": -1.0}, "max_lam must be >= 0"),
-        ({"kl_coef": -1.0}, "kl_coef must be >= 0"),
-        ({"critic_batch_size": 0}, "critic_batch_size must be positive"),
+        ({"pid_gains": (0.1, -0.1, 0.0)}, "integral must be a finite number >= 0"),
+        ({"max_lam": -1.0}, "max_lam must be a number >= 0, or inf"),
+        ({"kl_coef": -1.0}, "kl_coef must be a finite number >= 0"),
+        ({"critic_batch_size": 0}, "critic_batch_size must be a whole number >= 1"),
         ({"cost_advantage": "centered"}, "Did you mean 'centred'"),
         ({"cost_surrogate": "cliped"}, "Did you mean 'clipped'"),
         ({"regulariser_distance": "l2"}, "regulariser_distance must be one of"),
