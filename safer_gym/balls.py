@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,8 @@ class LpBall:
             that broadcasts to the observation gives one radius a dimension (0 freezes it).
         low, high: box of valid observations, or None. Where the center itself lies outside, the
             box is widened to hold it: the clean observation is always allowed.
+        whole: 1 where an entry takes whole numbers alone (pixels), 0 elsewhere; None: nowhere.
+            Attacks walk between them, and `settle` brings what they found to whole numbers.
 
     Raises:
         ValueError: for another p, for eps negative or not finite, for low > high.
@@ -41,6 +43,7 @@ class LpBall:
     eps: Any
     low: Any = None
     high: Any = None
+    whole: Any = None
     _casts: dict[Any, Tensor] = field(init=False, repr=False, default_factory=dict)
     """The radius in other types, as asked for."""
 
@@ -49,7 +52,7 @@ class LpBall:
         require_array(NOT_NEGATIVE, eps=self.eps)
         eps = torch.as_tensor(self.eps, dtype=torch.float64).detach().cpu()
         object.__setattr__(self, "eps", eps)
-        for name in ("low", "high"):
+        for name in ("low", "high", "whole"):
             value = getattr(self, name)
             if value is not None:
                 value = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
@@ -60,9 +63,9 @@ class LpBall:
             raise ValueError("low must not exceed high")
 
     @staticmethod
-    def of(norm: str, eps: Any, low: Any = None, high: Any = None) -> LpBall:
+    def of(norm: str, eps: Any, low: Any = None, high: Any = None, whole: Any = None) -> LpBall:
         """The ball of a named norm: "l1", "l2" or "linf"."""
-        return LpBall(_ORDER[choose("norm", norm, NORMS)], eps, low, high)
+        return LpBall(_ORDER[choose("norm", norm, NORMS)], eps, low, high, whole)
 
     @cached_property
     def is_point(self) -> bool:
@@ -72,7 +75,7 @@ class LpBall:
     def scaled(self, fraction: float) -> LpBall:
         """The same ball with `fraction` >= 0 of the radius."""
         require(NOT_NEGATIVE, fraction=fraction)
-        return self if fraction == 1 else LpBall(self.p, self.eps * fraction, self.low, self.high)
+        return self if fraction == 1 else replace(self, eps=self.eps * fraction)
 
     def norm(self, delta: Tensor) -> Tensor:
         """Plain lp norm of perturbations [B, *O], as [B]."""
@@ -144,6 +147,19 @@ class LpBall:
             return lambda points: self.project(center, points)
         low, high = self._linf_bounds(center)
         return lambda points: torch.clamp(points, low, high)
+
+    def settle(self, center: Tensor, points: Tensor) -> Tensor:
+        """Points of the set [B, *O] with whole numbers where only those are valid.
+
+        Entries go to the nearest one; in rows that leave the set by that, toward the center.
+        """
+        if self.whole is None:
+            return points
+        whole = self.whole.to(device=points.device) > 0
+        nearest = torch.where(whole, points.round(), points)
+        inward = torch.where(whole, center + (points - center).trunc(), points)
+        inside = self.contains(center, nearest).view(-1, *[1] * (points.dim() - 1))
+        return torch.where(inside, nearest, inward)
 
     def offsets(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Uniform draws from the ball around zero, shaped and typed as `like` [B, *O]."""

@@ -15,10 +15,11 @@ from torch import Tensor
 from safer_gym.balls import LpBall
 from safer_gym.categorical import Greedy
 from safer_gym.divergences import Gaussian
+from safer_gym.memory import NO_MEMORY, Memory
 
 __all__ = [
     "CHANNELS", "ActionFn", "Attack", "AttackResult", "Channel", "Distribution", "DistributionFn",
-    "DisturbedQFn", "Gaussian", "QFn", "Victim",
+    "DisturbedQFn", "Gaussian", "Memory", "QFn", "Victim",
 ]  # fmt: skip
 
 
@@ -78,6 +79,8 @@ class Victim(NamedTuple):
     """Of discrete actions: what critics are asked about, as a differentiable function. Of a policy
     that draws the probabilities, of a greedy one the action itself. None: the action is no choice.
     """
+    memory: Memory = NO_MEMORY
+    """What it carries from step to step. With a memory all functions take rows, see `Memory`."""
 
     @property
     def deterministic(self) -> Victim:
@@ -102,7 +105,15 @@ class Victim(NamedTuple):
         def after(function: Any) -> Any:
             return function and (lambda obs, *rest: function(view(obs), *rest))
 
-        return Victim(*map(after, self))
+        return self.mapped(after)
+
+    def mapped(self, change: Callable[[Any], Any]) -> Victim:
+        """The victim with `change` of each of its functions."""
+        *functions, memory = self
+        if memory.size:
+            memory = memory._replace(after=change(memory.after))
+        changed: Any = map(change, functions)
+        return Victim(*changed, memory=memory)
 
 
 class AttackResult(NamedTuple):

@@ -210,12 +210,70 @@ class Batched(Network):
         return torch.tanh(torch.cumsum(super().forward(obs), 0))
 
 
-class States:
-    """Its `predict` returns a state."""
+class Smooths:
+    """Acts on a running mean of its observations, which its `predict` returns as its state."""
 
     def predict(self, obs: Any, state: Any = None, episode_start: Any = None,
                 deterministic: bool = True) -> Any:  # fmt: skip
-        return 0.1 * np.tanh(obs[:, :1]), np.zeros((len(obs), 3))
+        mean = obs if state is None else 0.5 * (state["mean"] + obs)
+        return np.tanh(mean[:, :1]), {"mean": mean}
+
+
+class SmoothsOne(Smooths):
+    """Its state has no axis for the rows of a batch, and it knows nothing of episodes' starts."""
+
+    def predict(self, obs: Any, state: Any = None, deterministic: bool = True) -> Any:
+        given = None if state is None else {"mean": state[0][None]}
+        actions, state = super().predict(obs, given)
+        return actions, (state["mean"][0], 7)
+
+
+class SmoothsAndCounts(Smooths):
+    """The state that it returns is not all that it remembers."""
+
+    calls = 0
+
+    def predict(self, obs: Any, *args: Any, **options: Any) -> Any:
+        self.calls += 1
+        actions, state = super().predict(obs, *args, **options)
+        return actions + (self.calls > 3), state
+
+
+class Grows(Smooths):
+    """Its state is longer after each step."""
+
+    def predict(self, obs: Any, state: Any = None, episode_start: Any = None,
+                deterministic: bool = True) -> Any:  # fmt: skip
+        seen = [*(state or []), obs]
+        return np.tanh(np.mean(seen, 0)[:, :1]), seen
+
+
+class GRU(nn.Module):
+    """Returns its hidden units beside the action."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.cell, self.out = nn.GRUCell(2, 4), nn.Linear(4, 1)
+
+    def forward(self, obs: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        hidden = self.cell(obs, hidden)
+        return torch.tanh(3.0 * self.out(hidden)), hidden
+
+
+class LSTM(nn.Module):
+    """Cannot do without its two states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.cell, self.out = nn.LSTM(2, 4), nn.Linear(4, 1)
+
+    def forward(self, obs: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        hidden, (h, c) = self.cell(obs.unsqueeze(0), (h, c))
+        return torch.tanh(3.0 * self.out(hidden[0])), h, c
 
 
 class CountsCalls:
@@ -295,13 +353,26 @@ def recurrent() -> Any:
     import sb3_contrib
 
     return sb3_contrib.RecurrentPPO(
-        "MlpLstmPolicy", DummyVecEnv([Track]), n_steps=8, batch_size=8, device="cpu"
-    )
+        "MlpLstmPolicy", DummyVecEnv([Track]), n_steps=8, batch_size=8, seed=0, device="cpu",
+        policy_kwargs={"lstm_hidden_size": 8, "net_arch": [8]},
+    )  # fmt: skip
+
+
+RECURRENT: dict[str, Callable[[], Any]] = {
+    "a recurrent PPO": recurrent,
+    "a state from predict": Smooths,
+    "a state of one row": SmoothsOne,
+    "a GRU": GRU,
+    "a scripted GRU": lambda: scripted(GRU()),
+    "an LSTM": LSTM,
+    "a scripted LSTM with its states": lambda: scripted(LSTM()),
+}
+"""They act by the observation, and by a state that they return and are given again."""
 
 
 REMEMBERING: dict[str, Callable[[], Any]] = {
-    "a recurrent PPO": recurrent,
-    "a state from predict": States,
+    "a state that is not all": SmoothsAndCounts,
+    "a state that grows": Grows,
     "an LSTM in a buffer": Hidden,
     "a scripted LSTM": lambda: scripted(Hidden()),
     "a counting buffer": Counter,
@@ -318,7 +389,7 @@ REMEMBERING: dict[str, Callable[[], Any]] = {
     "an argument that counts": bound_list,
     "a policy that draws": noisy,
 }
-"""They act by more than the observation."""
+"""They act by more than the observation and the state that they return."""
 
 
 class Writes(Network):
@@ -377,6 +448,7 @@ HONEST: dict[str, Callable[[], Any]] = {
     "an object that leaves actions unclipped": Unclipped,
     "a function": lambda: lambda obs: 0.1 * np.tanh(obs[:1]),
     "an object that keeps its last action": lambda: _Shows(),
+    **RECURRENT,
 }
 """Nothing is wrong with these."""
 

@@ -134,7 +134,7 @@ def victim_of(
         return None
     chosen = None if raw else False
     view = admit(policy, observation_space, action_space, vec_normalize=chosen, live=True)
-    return Victim(*(_plain(function) for function in view.victim()))
+    return view.victim().mapped(_plain)
 
 
 def peek(generator: np.random.Generator) -> int:

@@ -21,6 +21,7 @@ from safer_gym.attacks.channels import ChannelRows
 from safer_gym.attacks.verify import verify_inside
 from safer_gym.balls import LpBall
 from safer_gym.domains import AT_LEAST_ONE, SEED, SHARE, require
+from safer_gym.memory import NO_MEMORY
 from safer_gym.schedules import make_schedule
 from safer_gym.types import Attack, AttackResult, Channel, Victim
 from safer_gym.wrappers.action_rows import action_rows
@@ -98,14 +99,16 @@ class AdversaryEngine:
 
     def set_victim(self, victim: Victim | None) -> None:
         """Attack another policy from now on; None for attacks that look at no policy."""
-        self.channel_rows = ChannelRows("observation", ())
+        self.obs_layout = self.layout if self.around is None else ObsLayout(self.around[0])
+        self.memory = NO_MEMORY if victim is None else victim.memory
+        self._held = self.memory.begin(self.n_envs)
+        shape = self.memory.shape(self.obs_layout.shape)
+        self.channel_rows = ChannelRows("observation", shape, n_memory=self.memory.size)
         if victim is None:
             self.victim = _absent(self.name)
         elif self.around is None:
             self.victim = through(self.layout, victim)
         else:
-            self.obs_layout = ObsLayout(self.around[0])
-            shape = self.obs_layout.lay_out({}, 0.0).shape
             self.action_rows = action_rows(self.around[1])
             sizes = (self.action_rows.width, flatdim(self.layout.space))
             self.channel_rows = ChannelRows(self.channel, shape, *sizes)
@@ -129,6 +132,7 @@ class AdversaryEngine:
                 where the stream begins.
         """
         self.step_of_row[row] = 0
+        self._held[row] = self.memory.begin(1)[0]
         self.episode_of_row[row] += 1
         generator = self.generators[row]
         if seed is not None or generator is None:
@@ -194,6 +198,17 @@ class AdversaryEngine:
         """
         if self._gate is not None:
             self._gate.check(batch)
+        moved, records = self._perturbed(rows, batch, infos, situation)
+        self._remember(rows, moved if situation is None else situation.obs)
+        return moved, records
+
+    def _perturbed(
+        self,
+        rows: Sequence[int],
+        batch: ObsBatch,
+        infos: Sequence[dict[str, Any]],
+        situation: Situation | None,
+    ) -> tuple[ObsBatch, list[dict[str, Any]]]:
         fraction = self._fraction()
         obs = batch if situation is None else situation.obs
         chosen = [k for k, row in enumerate(rows) if self._attacked(row, pick(obs, k), infos[k])]
@@ -203,9 +218,9 @@ class AdversaryEngine:
         if not chosen or fraction * self.largest == 0:
             return batch, records
         clean, ball = pick(batch, chosen), self.ball.scaled(fraction)
-        packed = self.layout.pack(clean)
-        centre = packed if situation is None else self._centre(packed, situation, chosen)
-        result = self._run([rows[k] for k in chosen], centre, self.channel_rows.ball(ball))
+        packed, attacked = self.layout.pack(clean), [rows[k] for k in chosen]
+        centre = self._centre(packed, situation, attacked, chosen)
+        result = self._run(attacked, centre, self.channel_rows.ball(ball))
         moved = self._unpacked(clean, packed, result, ball)
         self._fill(records, chosen, clean, moved, result, fraction)
         return (moved if len(chosen) == len(rows) else replace(batch, chosen, moved)), records
@@ -224,11 +239,32 @@ class AdversaryEngine:
         step = self.step_of_row[row]
         return step % self.every == 0 and (self.mask is None or bool(self.mask(step, obs, info)))
 
-    def _centre(self, packed: Tensor, situation: Situation, chosen: list[int]) -> Tensor:
-        """Where the attack begins: rows of the channel, or what is moved alone without a policy."""
+    def _remember(self, rows: Sequence[int], shown: ObsBatch) -> None:
+        """What the policies carry on from what they are shown, if they remember."""
+        if self.memory.size:
+            at = list(rows)
+            seen = self.memory.rows(self.obs_layout.pack(shown), self._held[at])
+            self._held[at] = self.memory.after(seen).to(self._held)
+
+    def _centre(
+        self,
+        packed: Tensor,
+        situation: Situation | None,
+        attacked: list[int],
+        chosen: list[int],
+    ) -> Tensor:
+        """Where the attack begins: rows of the channel, or what is moved alone without a policy.
+
+        Args:
+            attacked: the environments.
+            chosen: where they are in the batch.
+        """
+        if situation is None:
+            return self.memory.rows(packed, self._held[attacked])
         if self.channel_rows.channel == "observation":
             return packed
         obs = self.obs_layout.pack(pick(situation.obs, chosen))
+        obs = self.memory.rows(obs, self._held[attacked])
         actions = self.action_rows.pack(np.asarray(situation.actions)[chosen])
         return self.channel_rows.pack(obs, actions.to(torch.promote_types(obs.dtype, packed.dtype)))
 
@@ -328,7 +364,8 @@ def _absent(name: str) -> Victim:
             "torch module, a callable or a Victim, or call set_policy() before reset()"
         )
 
-    return Victim(*[refuse] * len(Victim._fields))
+    refusing: Any = [refuse] * (len(Victim._fields) - 1)
+    return Victim(*refusing)
 
 
 def _keys_of(eps: Any, keys: Iterable[str] | None) -> Iterable[str] | None:

@@ -16,17 +16,25 @@ from torch import Tensor
 ObsBatch = Any
 """A batch of observations: an array [B, *O], or a dict of arrays."""
 
-_COUNTABLE = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+_COUNTABLE = (
+    spaces.Box,
+    spaces.Discrete,
+    spaces.MultiDiscrete,
+    spaces.MultiBinary,
+    spaces.Text,
+)
 
 
 class ObsLayout:
     """Packs observations into a float tensor, and unpacks what an attack made of it.
 
-    A Box observation keeps its shape. A Dict observation becomes one row [D] of all its keys, so
-    that the tensor alone says what the policy sees; the keys that are not attacked have radius 0.
+    A Box observation keeps its shape. Any other becomes one row [D] of all its numbers, of a Dict
+    key by key, so that the tensor alone says what the policy sees; what is not attacked has
+    radius 0.
 
     Args:
-        space: observation space of one environment, Box or Dict (of Box, Discrete, ...).
+        space: observation space of one environment: a Box, Discrete, MultiDiscrete, MultiBinary or
+            Text, or a Dict of them.
         keys: which keys of a Dict may be attacked; None for all its Box keys.
 
     Raises:
@@ -35,51 +43,95 @@ class ObsLayout:
 
     def __init__(self, space: spaces.Space, keys: Iterable[str] | None = None) -> None:
         self.space = space
-        self.parts: dict[str, spaces.Space] = {}
-        if isinstance(space, spaces.Dict):
-            self.parts = dict(space.spaces)
-            self.keys = _attacked_keys(self.parts, keys)
-        elif isinstance(space, spaces.Box):
-            if keys is not None:
-                raise ValueError(
-                    f"keys={keys!r} needs a Dict observation space; this one is {space}"
-                )
-            self.keys = ()
-        else:
-            raise ValueError(
-                f"observation space must be a Box or a Dict; got {space}. "
-                "Wrap the environment with gymnasium.wrappers.FlattenObservation first."
-            )
+        self.is_dict = isinstance(space, spaces.Dict)
+        self.parts: dict[str, spaces.Space] = (
+            dict(space.spaces) if isinstance(space, spaces.Dict) else {"": space}
+        )
+        if odd := {key: part for key, part in self.parts.items() if not _packs(part)}:
+            raise ValueError(_refusal(space, odd))
+        if keys is not None and not self.is_dict:
+            raise ValueError(f"keys={keys!r} needs a Dict observation space; this one is {space}")
+        self.keys = _attacked_keys(self.parts, keys)
         self.rounds = any(
             not np.issubdtype(part.dtype, np.floating) or part.dtype == np.float16
             for part in self.attacked().values()
         )
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a packed observation: [*O] of a Box, else [D]."""
+        if isinstance(self.space, spaces.Box) and self.space.shape:
+            return self.space.shape
+        return (sum(_size(part) for part in self.parts.values()),)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a packed observation has."""
+        return int(np.prod(self.shape))
+
+    @property
+    def movable(self) -> np.ndarray:
+        """Which entries of a packed observation are attacked, bool."""
+        return self.lay_out(dict.fromkeys(self.keys, 1.0), 0.0) > 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether packing changes nothing: a Box of floats with an axis."""
+        box = self.space
+        return isinstance(box, spaces.Box) and bool(box.shape) and not self.rounds
+
+    @property
+    def frozen(self) -> dict[str, spaces.Space]:
+        """What no attack moves, by key."""
+        return {key: part for key, part in self.parts.items() if key not in self.keys}
+
     def attacked(self) -> dict[str, spaces.Box]:
         """The attacked Box spaces by key; a plain Box has the key ""."""
-        if isinstance(self.space, spaces.Box):
-            return {"": self.space}
         return {key: self.parts[key] for key in self.keys}  # type: ignore[misc]
+
+    def is_whole(self, key: str) -> bool:
+        """Whether the entries of a key take whole numbers alone."""
+        return not np.issubdtype(self.parts[key].dtype, np.floating)
+
+    def by_key(self, packed: np.ndarray) -> dict[str, np.ndarray]:
+        """The numbers of each key in a packed observation; those of a Box have the key ""."""
+        ends = np.cumsum([_size(part) for part in self.parts.values()])
+        return dict(zip(self.parts, np.split(packed.reshape(-1), ends[:-1]), strict=True))
 
     def pack(self, obs: ObsBatch) -> Tensor:
         """A batch of observations as one float tensor [B, *O] or [B, D]; a copy."""
-        if not self.parts:
-            array = np.asarray(obs)
-            return torch.tensor(array, dtype=_float_type([array]))
-        arrays = {key: np.asarray(obs[key]) for key in self.parts}
+        given = obs if self.is_dict else {"": obs}
+        arrays = {key: _numbers(part, given[key]) for key, part in self.parts.items()}
         dtype = _float_type([arrays[key] for key in self.keys])
         rows = [torch.tensor(a.reshape(len(a), -1), dtype=dtype) for a in arrays.values()]
-        return torch.cat(rows, dim=1)
+        return torch.cat(rows, dim=1).view(-1, *self.shape)
 
-    def unpack(self, packed: Tensor) -> Tensor | dict[str, Tensor]:
-        """The view that a policy takes: the tensor itself, or a dict of tensors [B, *O]."""
-        if not self.parts:
-            return packed
-        pieces = packed.split([_size(part) for part in self.parts.values()], dim=1)
-        return {
-            key: piece.reshape(len(packed), *(part.shape or ()))
+    def unpack(self, packed: Tensor) -> Any:
+        """The view that a policy takes: a tensor [B, *O], or a dict of tensors by key.
+
+        A Text is the codes of its characters there, see `arrays`.
+        """
+        pieces = packed.flatten(1).split([_size(part) for part in self.parts.values()], dim=1)
+        found = {
+            key: piece.reshape(len(packed), *_shape(part))
             for (key, part), piece in zip(self.parts.items(), pieces, strict=True)
         }
+        return found if self.is_dict else found[""]
+
+    def arrays(self, obs: Any) -> ObsBatch:
+        """What `unpack` gives, as arrays of the space's own types: what an environment shows.
+
+        Entries of whole numbers are rounded to the nearest one.
+        """
+        if self.is_dict:
+            return {key: _typed(self.parts[key], value) for key, value in obs.items()}
+        return _typed(self.space, obs)
+
+    def shown(self, packed: np.ndarray) -> ObsBatch:
+        """What an environment shows, of a packed observation or a batch of them."""
+        alone = packed.ndim == len(self.shape)
+        batch = self.arrays(self.unpack(torch.as_tensor(packed[None] if alone else packed)))
+        return pick(batch, 0) if alone else batch
 
     def restore(self, obs: ObsBatch, packed: Tensor, *, inward: bool = False) -> ObsBatch:
         """The packed batch with the types of the clean batch `obs`; other keys are `obs`'s own.
@@ -88,9 +140,9 @@ class ObsLayout:
         nearest, or toward the clean value if `inward`: that never leaves an lp ball.
         """
         fit = _round_inward if inward else _round_nearest
-        if not self.parts:
-            return _cast(np.asarray(obs), packed.numpy(), fit)
         pieces = self.unpack(packed)
+        if not self.is_dict:
+            return _cast(np.asarray(obs), pieces.numpy(), fit) if self.keys else obs
         return {
             key: _cast(np.asarray(value), pieces[key].numpy(), fit) if key in self.keys else value
             for key, value in obs.items()
@@ -103,18 +155,24 @@ class ObsLayout:
             ValueError: where an array does not broadcast to its key's shape.
         """
         rows = []
-        for key, part in (self.parts or self.attacked()).items():
+        for key, part in self.parts.items():
             value = values.get(key, fill)
             try:
-                rows.append(np.broadcast_to(np.asarray(value, float), part.shape or ()))
+                rows.append(np.broadcast_to(np.asarray(value, float), _shape(part)))
             except ValueError:
                 raise ValueError(
-                    f"expected a number or an array that broadcasts to shape {part.shape}"
+                    f"expected a number or an array that broadcasts to shape {_shape(part)}"
                     f"{f' (key {key!r})' if key else ''}; got shape {np.shape(value)}"
                 ) from None
-        if not self.parts:
-            return rows[0]
-        return np.concatenate([row.reshape(-1) for row in rows])
+        return np.concatenate([row.reshape(-1) for row in rows]).reshape(self.shape)
+
+
+def packed_space(layout: ObsLayout) -> spaces.Box:
+    """The Box of packed observations."""
+    boxes = layout.attacked()
+    low = layout.lay_out({key: box.low for key, box in boxes.items()}, -np.inf)
+    high = layout.lay_out({key: box.high for key, box in boxes.items()}, np.inf)
+    return spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
 
 
 def batch_of(obs: Any) -> ObsBatch:
@@ -147,12 +205,27 @@ def replace(obs: ObsBatch, rows: Any, new: ObsBatch) -> ObsBatch:
     return result
 
 
-def _attacked_keys(parts: dict[str, spaces.Space], keys: Iterable[str] | None) -> tuple[str, ...]:
-    odd = [key for key, part in parts.items() if not isinstance(part, _COUNTABLE)]
-    if odd:
-        raise ValueError(f"Dict observation keys {odd} are nested; flatten them first")
+def _packs(part: spaces.Space) -> bool:
+    return isinstance(part, _COUNTABLE)
+
+
+def _refusal(space: spaces.Space, odd: Mapping[str, spaces.Space]) -> str:
+    if not isinstance(space, spaces.Dict):
+        return (
+            f"observation space must be a Box or a Dict of Box, Discrete, MultiDiscrete, "
+            f"MultiBinary and Text; got {space}. Wrap the environment with "
+            "gymnasium.wrappers.FlattenObservation first."
+        )
+    return f"Dict observation keys {list(odd)} are nested; flatten them first"
+
+
+def _attacked_keys(
+    parts: Mapping[str, spaces.Space], keys: Iterable[str] | None
+) -> tuple[str, ...]:
     boxes = [key for key, part in parts.items() if isinstance(part, spaces.Box)]
-    chosen = boxes if keys is None else [keys] if isinstance(keys, str) else list(keys)
+    if keys is None:
+        return tuple(boxes)
+    chosen = [keys] if isinstance(keys, str) else list(keys)
     wrong = [key for key in chosen if key not in boxes]
     if wrong or not chosen:
         raise ValueError(
@@ -167,8 +240,33 @@ def _float_type(arrays: list[np.ndarray]) -> torch.dtype:
     return torch.float64 if wide == np.float64 else torch.float32
 
 
+def _shape(part: spaces.Space) -> tuple[int, ...]:
+    """Of the numbers of one observation."""
+    return (part.max_length,) if isinstance(part, spaces.Text) else (part.shape or ())
+
+
 def _size(part: spaces.Space) -> int:
-    return int(np.prod(part.shape or ()))
+    return int(np.prod(_shape(part)))
+
+
+def _numbers(part: spaces.Space, values: Any) -> np.ndarray:
+    """A batch of observations as numbers [B, *O]; of a Text the place of each character."""
+    if not isinstance(part, spaces.Text):
+        return np.asarray(values)
+    codes = np.full((len(values), part.max_length), -1)
+    for row, text in enumerate(values):
+        codes[row, : len(text)] = [part.character_list.index(character) for character in str(text)]
+    return codes
+
+
+def _typed(part: spaces.Space, values: Tensor) -> np.ndarray:
+    array = values.detach().cpu().numpy()
+    if isinstance(part, spaces.Text):
+        known = part.character_list
+        return np.array(["".join(known[int(c)] for c in row if c >= 0) for row in array])
+    if np.issubdtype(part.dtype, np.floating):
+        return array
+    return np.rint(array).astype(part.dtype)
 
 
 def _cast(

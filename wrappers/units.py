@@ -21,13 +21,17 @@ def radius(layout: ObsLayout, eps: Any, unit: np.ndarray) -> np.ndarray:
     """The radius in raw units, per entry of the packed observation; 0 on keys not attacked.
 
     Args:
-        eps: a number, an array (Box) or a dict of either by key (Dict).
+        eps: a number, a dict of numbers or arrays by key (Dict), or an array with one radius for
+            each entry of the packed observation.
         unit: raw units in one unit of eps, from `unit_of`.
 
     Raises:
         ValueError, TypeError: for an eps that is not a finite number >= 0 or has a wrong shape.
     """
     attacked = layout.attacked()
+    if not isinstance(eps, Mapping) and np.shape(eps) in ((layout.size,), layout.shape):
+        require_array(NOT_NEGATIVE, eps=eps)
+        return np.where(layout.movable, np.reshape(eps, layout.shape), 0.0) * unit
     if isinstance(eps, Mapping):
         if set(eps) != set(attacked):
             raise ValueError(
@@ -36,9 +40,64 @@ def radius(layout: ObsLayout, eps: Any, unit: np.ndarray) -> np.ndarray:
         by_key = dict(eps)
     else:
         by_key = dict.fromkeys(attacked, eps)
-    for value in by_key.values():
+    for value in by_key.values() if attacked else [eps]:
         require_array(NOT_NEGATIVE, eps=value)
+    if not attacked and np.any(np.asarray(eps, float) > 0):
+        raise ValueError(f"nothing in {layout.space} can be moved: only the entries of a Box can")
     return layout.lay_out(by_key, 0.0) * unit
+
+
+def largest(eps: Any) -> float:
+    """The largest entry of a radius in any form that `radius` takes."""
+    values = eps.values() if isinstance(eps, Mapping) else [eps]
+    return max(float(np.max(value)) for value in values)
+
+
+def scale_of(layout: ObsLayout, scale: Any, what: str = "observation") -> np.ndarray | None:
+    """The radius of each entry of the packed observation at eps = 1; None: one for all.
+
+    Args:
+        scale: an array with one number for each entry, or for Dict observations a dict of numbers
+            or arrays by key; keys that it does not name are not attacked.
+        what: is moved.
+
+    Raises:
+        ValueError: an unknown key, another shape, a number that is negative or not finite.
+    """
+    if scale is None:
+        return None
+    if isinstance(scale, Mapping):
+        keys = tuple(layout.attacked())
+        named = {choose("key of scale", key, keys): value for key, value in scale.items()}
+        radii = layout.lay_out(named, 0.0)
+    else:
+        radii = _shaped(layout, scale, what)
+    require_array(NOT_NEGATIVE, scale=radii)
+    return radii
+
+
+def deviations(layout: ObsLayout, normaliser: Any) -> np.ndarray:
+    """Raw units in one normalised unit, for each entry of the packed observation.
+
+    Raises:
+        ValueError: there is no normaliser, or it has no statistics of a key.
+    """
+    if normaliser is None:
+        raise ValueError(
+            "units='normalised' needs the VecNormalize that the policy reads its observations "
+            "through: attach it, or pass vec_normalize"
+        )
+    return layout.lay_out(_scales_of(layout, normaliser), 0.0)
+
+
+def _shaped(layout: ObsLayout, value: Any, what: str) -> np.ndarray:
+    array = np.asarray(value, dtype=float)
+    if array.shape not in (layout.shape, (layout.size,)):
+        raise ValueError(
+            f"scale must be {layout.shape} numbers >= 0, one for each entry of the {what}"
+            f"{', or a dict by key' if layout.is_dict else ''}; got {value!r}"
+        )
+    return array.reshape(layout.shape)
 
 
 def unit_of(layout: ObsLayout, units: str, scale: Any) -> np.ndarray:
@@ -64,8 +123,10 @@ def make_ball(layout: ObsLayout, norm: str, raw: np.ndarray) -> LpBall:
     spaces = layout.attacked()
     low = layout.lay_out({key: box.low for key, box in spaces.items()}, -np.inf)
     high = layout.lay_out({key: box.high for key, box in spaces.items()}, np.inf)
+    counts = {key: float(layout.is_whole(key)) for key in spaces}
+    whole = layout.lay_out(counts, 0.0).copy() if any(counts.values()) else None
     same = raw.size > 0 and bool((raw == raw.flat[0]).all())
-    return LpBall.of(norm, float(raw.flat[0]) if same else raw, low.copy(), high.copy())
+    return LpBall.of(norm, float(raw.flat[0]) if same else raw, low.copy(), high.copy(), whole)
 
 
 def _range_of(layout: ObsLayout) -> dict[str, Any]:

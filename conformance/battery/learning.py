@@ -131,7 +131,7 @@ def _fit(context: TrainingContext, course: Course, attack: Attack | None) -> Cal
             updates=course.updates,
             attack=attack,
             # Without an attack nothing is moved, and the ball may be of another channel.
-            eps=0.0 if attack is None else context.middle.eps.numpy(),
+            eps=0.0 if attack is None else context.seat.rows.radius(context.middle).numpy(),
             norm=context.norm,
             hidden=(128, 128),
             seed=_seed(context) + (0 if attack is None else 1000),

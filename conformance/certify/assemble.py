@@ -180,6 +180,9 @@ def _flags(
                 "warning",
             )
         )
+    if run.subject.threat is not None:
+        words = run.subject.threat.words(run.plan.eps)
+        flags += [Flag("threat", sentence, "note") for sentence in words]
     flags += run.doubts
     flags += stream_flags(ledger, found)
     if not run.doubts and not all(is_same(ledger, note) for note in notes):

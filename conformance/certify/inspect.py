@@ -31,6 +31,7 @@ LOOK_AHEAD = 50
 def policy_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
     """Flags from search episodes without an attack: blindness, flat gradients, idle critics."""
     obs = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
+    obs = victim.memory.at_start(obs)
     flags = _blindness(victim, obs)
     if has_gradient(victim, obs[:1]):
         flags += _flatness(victim, obs[:500])
@@ -99,6 +100,7 @@ def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
         ]
     obs = torch.as_tensor(np.concatenate([t.attacked for t in traces]).astype(np.float32))
     clean = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
+    clean = victim.memory.at_start(clean)
     with torch.no_grad():
         values = victim.q_cost(clean, victim.action(obs)).double().numpy()
     rank = 0.0 if np.ptp(values) == 0 else float(spearmanr(values, follows).statistic)

@@ -7,20 +7,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gymnasium as gym
-import numpy as np
-import torch
 
 from safer_gym.attacks import has_gradient
-from safer_gym.balls import LpBall
 from safer_gym.conformance.battery.build import make_battery
 from safer_gym.conformance.battery.learning import TrainingContext
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certify.train_battery import learn
 from safer_gym.conformance.evaluate.evaluation import admitted, evaluate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
+from safer_gym.conformance.evaluate.seat import seat_and_ball
 from safer_gym.conformance.evaluate.store import Store
 from safer_gym.types import Attack
-from safer_gym.wrappers.gate.probes import first_observation
+from safer_gym.wrappers.packed import in_numbers
 from safer_gym.wrappers.policies.view import PolicyView
 
 MakeEnv = Callable[[], gym.Env]
@@ -89,14 +87,11 @@ def strongest_attack(
 def _attacks(
     policy: PolicyView, make_env: MakeEnv, eps: float, battery: str, seed: int, store: Store
 ) -> dict[str, Attack]:
-    env = make_env()
-    space: Any = env.observation_space
-    obs = first_observation(env, seed + APART)
-    env.close()
+    seat, ball = seat_and_ball(make_env, policy, "observation", "linf", eps)
+    policy, make_env = in_numbers(policy, make_env)
     victim = policy.victim()
-    climbs = has_gradient(victim, torch.as_tensor(np.asarray(obs, np.float32)).unsqueeze(0))
-    ball = LpBall.of("linf", eps, low=space.low, high=space.high)
-    context = TrainingContext(victim, make_env, ball, ball, "linf", seed, store, climbs)
+    climbs = has_gradient(victim, policy.example_row)
+    context = TrainingContext(victim, make_env, ball, ball, "linf", seed, store, climbs, seat=seat)
     lessons = learn(battery, context, budget=math.inf, workers=1)
     members = make_battery(battery, victim, lessons, has_gradient=climbs).members
     return {label: member.attack for label, member in members.items() if label != NULL}

@@ -21,16 +21,16 @@ from safer_gym.conformance.evaluate.limits import Limits
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat, ball_in, moved_space, seat_in
 from safer_gym.conformance.loading import as_policy
-from safer_gym.domains import NOT_NEGATIVE, require_array
-from safer_gym.types import Channel, Victim
+from safer_gym.types import CHANNELS, Channel, Victim
 from safer_gym.wrappers.gate.ends import check_ends
 from safer_gym.wrappers.gate.network import check_draws, check_network
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation, near
 from safer_gym.wrappers.gate.questions import Questions
 from safer_gym.wrappers.gate.visited import check_visited
+from safer_gym.wrappers.obs_layout import ObsLayout
+from safer_gym.wrappers.packed import in_numbers
 from safer_gym.wrappers.policies.noisy_actions import NoisyActions
-from safer_gym.wrappers.policies.normaliser import deviations
 from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
 from safer_gym.wrappers.policies.stochastic import (
     EnclosedPolicy,
@@ -40,7 +40,8 @@ from safer_gym.wrappers.policies.stochastic import (
 )
 from safer_gym.wrappers.policies.view import PolicyView
 from safer_gym.wrappers.tasks import Task, env_maker
-from safer_gym.wrappers.units import UNITS
+from safer_gym.wrappers.threat import Threat, frame_stack
+from safer_gym.wrappers.units import UNITS, deviations, scale_of
 
 UNDECLARED = (
     "{stack} stacks frames, and a radius around each frame is another ball than that around the "
@@ -73,7 +74,7 @@ class Subject(NamedTuple):
     ball: LpBall
     """At eps = 1."""
     shape: tuple[int, ...]
-    """Of an observation."""
+    """Of a packed observation."""
     policy: PolicyRecord
     environment: EnvironmentRecord
     why_no_bound: str = ""
@@ -84,8 +85,8 @@ class Subject(NamedTuple):
     """Raw radius of each entry at eps = 1; None: one for all."""
     seat: Seat = OBSERVATION
     """Where the adversary sits; the ball is of its rows."""
-    space: gym.spaces.Box | None = None
-    """Of an observation."""
+    threat: Threat | None = None
+    """What the radii do not say; None where observations are not moved."""
 
     @property
     def target(self) -> Victim:
@@ -94,12 +95,10 @@ class Subject(NamedTuple):
 
     @property
     def probe(self) -> Tensor:
-        """What an attack is given at an observation that the space allows, as a batch of one."""
-        assert self.space is not None
-        low, high = (torch.as_tensor(end).float() for end in (self.space.low, self.space.high))
-        obs = torch.clamp(torch.zeros(1, *self.shape), low, high)
+        """What an attack is given at an observation of the environment, as a batch of one."""
+        assert self.view is not None
         with torch.no_grad():
-            return self.seat.begin(self.victim, obs).centre
+            return self.seat.begin(self.victim, self.view.example_row).centre
 
     @property
     def high(self) -> float | None:
@@ -139,29 +138,31 @@ def make_subject(
     """Resolve what the user passed.
 
     Raises:
-        ValueError, TypeError: an observation space that is not a Box; a scale or noise that does
-            not fit; noise on a policy that brings its own, or whose network is not known; a policy
-            that cannot be measured.
+        ValueError, TypeError: an observation space that cannot be packed; a scale or noise that
+            does not fit; noise on a policy that brings its own, or whose network is not known; a
+            policy that cannot be measured.
     """
     make = env_maker(make_env)
     policy, normaliser = as_policy(policy, vec_normalize)
     env = make()
     try:
         space = env.observation_space
-        if not isinstance(space, gym.spaces.Box):
-            raise TypeError(f"certify attacks Box observations, the environment has {space}")
         environment = environment_record(env, max_step_cost)
-        actions, stack = env.action_space, _frame_stack(env)
+        actions, stack = env.action_space, frame_stack(env)
         obs = first_observation(env, 0)
         view = admit(policy, space, actions, vec_normalize=normaliser, around=obs, device=device)
-        scale = _scale_of(units, scale, view, channel)
-        seat, shape = seat_in(env, channel), moved_space(env, channel).shape
-        ball = ball_in(env, seat, norm, _radii(scale, shape, channel))
+        scale = _scale_of(units, scale, view, env, channel)
+        seat = seat_in(env, channel, view.victim().memory)
+        ball = ball_in(env, seat, norm, 1.0 if scale is None else scale)
+        threat = _threat(env, view, scale, channel)
     finally:
         env.close()
     check_ends(make, 0)
+    view, make = in_numbers(view, make)
     noise = _own_noise(policy, noise)
-    victim, stochastic, why = _deployed(policy, view, noise, space, actions, channel)
+    if noise.observation is not None:
+        _check_noise(view)
+    victim, stochastic, why = _deployed(policy, view, noise, actions, channel)
     if isinstance(stochastic, EnclosedPolicy):
         check_network(Questions.of(view), stochastic, near(space, obs))
         check_draws(Questions.of(view), stochastic, near(space, obs))
@@ -175,15 +176,43 @@ def make_subject(
         ONE_MODE if noise.is_any else "",
         make,
         ball,
-        space.shape,
-        policy_record(view, victim, space, source, noise),
+        _packed(view).shape,
+        policy_record(view, victim, _packed(view), source, noise),
         environment,
         why_no_bound,
         view,
-        None if scale is None else tuple(float(s) for s in scale),
+        None if scale is None else tuple(float(s) for s in scale.flat),
         seat,
-        space,
+        threat,
     )
+
+
+def _threat(
+    env: gym.Env, view: PolicyView, scale: np.ndarray | None, channel: Channel
+) -> Threat | None:
+    if channel != "observation":
+        return None
+    assert view.layout is not None
+    unit = view.layout.movable.astype(float) if scale is None else scale
+    return Threat(view.layout, unit, frame_stack(env), view.recurrence is not None)
+
+
+def _packed(view: PolicyView) -> gym.spaces.Box:
+    """The space of the packed observations that an admitted view is asked about."""
+    assert view.admitted is not None
+    space = view.admitted[0]
+    assert isinstance(space, gym.spaces.Box)
+    return space
+
+
+def _check_noise(view: PolicyView) -> None:
+    """Noise on observations is known to hide an adversary where all that is read is numbers."""
+    assert view.layout is not None
+    if view.layout.is_dict or view.victim().memory.size:
+        what = "a memory" if view.victim().memory.size else "Dict observations"
+        raise ValueError(
+            f"observation_noise is for policies of Box observations without a memory; got {what}"
+        )
 
 
 def _moved(stochastic: Drawing | None, channel: Channel) -> tuple[Drawing | None, str]:
@@ -197,26 +226,24 @@ def _moved(stochastic: Drawing | None, channel: Channel) -> tuple[Drawing | None
     return stochastic, NOT_ON_ACTIONS
 
 
-def _scale_of(units: str, scale: Any, view: PolicyView, channel: Channel) -> Any:
+def _scale_of(
+    units: str, scale: Any, view: PolicyView, env: gym.Env, channel: Channel
+) -> np.ndarray | None:
+    """The radius of each entry of what is moved at eps = 1; None: one for all."""
+    assert view.layout is not None
     if choose("units", units, UNITS) == "raw":
-        return scale
+        is_shown = choose("channel", channel, CHANNELS) == "observation"
+        layout = view.layout if is_shown else ObsLayout(moved_space(env, channel))
+        return scale_of(layout, scale, channel)
     if channel != "observation":
         raise ValueError(
             f"units='normalised' counts in deviations of observations; got {channel!r}"
         )
     if scale is not None:
         raise ValueError("scale or units='normalised', not both: the deviations are the scale")
-    return deviations(view.normaliser)
+    return deviations(view.layout, view.normaliser)
 
 
-def _frame_stack(env: gym.Env) -> str:
-    """The wrapper that shows several frames at once; "" where there is none."""
-    layer: Any = env
-    while isinstance(layer, gym.Wrapper):
-        if "FrameStack" in type(layer).__name__:
-            return type(layer).__name__
-        layer = layer.env
-    return ""
 
 
 def _own_noise(policy: Any, noise: Noise) -> Noise:
@@ -235,7 +262,6 @@ def _deployed(
     policy: Any,
     view: PolicyView,
     noise: Noise,
-    space: gym.spaces.Box,
     actions: gym.Space,
     channel: Channel,
 ) -> tuple[Victim, Drawing | None, str]:
@@ -247,7 +273,7 @@ def _deployed(
     if noise.observation is not None:
         if isinstance(policy, SmoothedPolicy):
             return victim, policy, ""
-        std = fitted("observation_noise", noise.observation, space.shape)
+        std = fitted("observation_noise", noise.observation, _packed(view).shape)
         return victim, SmoothedPolicy(victim, std), ""
     if noise.action is not None:
         noisy = _noisy(view, noise.action, actions)
@@ -273,16 +299,3 @@ def _stochastic(view: PolicyView) -> tuple[Drawing | None, str]:
         return stochastic_policy(view), ""
     except NotCoveredError as error:
         return None, str(error)
-
-
-def _radii(scale: Any, shape: tuple[int, ...], channel: Channel) -> Any:
-    if scale is None:
-        return 1.0
-    require_array(NOT_NEGATIVE, scale=scale)
-    radii = np.asarray(scale, dtype=float)
-    if radii.shape != shape:
-        raise ValueError(
-            f"scale must be {shape} numbers >= 0, one for each entry of the {channel}; got "
-            f"{scale!r}"
-        )
-    return radii

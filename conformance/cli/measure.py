@@ -12,7 +12,7 @@ from safer_gym.attacks.channels import ChannelRows
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
-from safer_gym.conformance.cli.output import print_json, print_outcomes, stderr
+from safer_gym.conformance.cli.output import plain, print_json, print_outcomes, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
@@ -22,7 +22,7 @@ from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import moved_space, seat_in
 from safer_gym.domains import NOT_NEGATIVE, require_array
-from safer_gym.types import CHANNELS, Channel
+from safer_gym.types import CHANNELS, Channel, Memory
 from safer_gym.wrappers.tasks import Task
 
 
@@ -116,7 +116,7 @@ def measure(
         if known is None:
             if fitter is None:
                 policy = admitted(load_model(file), task.make, None, plan.seed)
-                rows = _rows(task, plan.channel)
+                rows = _rows(task, plan.channel, policy.victim().memory)
                 fitter = CriticFitter(policy, task.make, plan.seed, bar.say, rows)
             met = fitter.led({attack: named[attack]})
             known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
@@ -217,10 +217,10 @@ def whole_box(task: Task, channel: Channel) -> float:
     return float(max(abs(box.low).max(), abs(box.high).max()))
 
 
-def _rows(task: Task, channel: Channel) -> ChannelRows:
+def _rows(task: Task, channel: Channel, memory: Memory) -> ChannelRows:
     env = task.make()
     try:
-        return seat_in(env, channel).rows
+        return seat_in(env, channel, memory).rows
     finally:
         env.close()
 
@@ -250,6 +250,8 @@ def _print(
         channel = outcomes[0].channel
         where = "" if channel == "observation" else f", attacks on the {channel}"
         print_outcomes(f"{file.name} on {task.env_id}{where}", [(file.name, o) for o in outcomes])
+        for sentence in dict.fromkeys(text for o in outcomes for text in o.threat):
+            print(plain(sentence))
         return
     worst = max(o.mean_cost for o in outcomes)
     print_json(

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import gymnasium as gym
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +21,8 @@ from safer_gym.conformance.contracts.contract import (
 from safer_gym.types import Victim
 from safer_gym.wrappers.action_rows import ActionRows, action_rows
 from safer_gym.wrappers.gate.policy import admit
+from safer_gym.wrappers.obs_layout import ObsLayout, pick, stack
+from safer_gym.wrappers.policies.victims import through
 from safer_gym.wrappers.policies.view import view_of
 
 MakeEnv = Callable[[], gym.Env]
@@ -47,9 +48,11 @@ class _Trial(NamedTuple):
     policy: Any
     victim: Victim
     obs: Tensor
-    """Observations of random episodes [B, *O]."""
+    """Observations of random episodes [B, *O]; rows, where the policy has a memory."""
     rows: ActionRows
     """How actions are written."""
+    shown: Any = None
+    """The observations as the environment shows them."""
 
     def act(self, obs: Tensor) -> Tensor:
         """Deterministic actions [B, A] for a copy of `obs`."""
@@ -62,7 +65,7 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
 
     Args:
         policy: whatever `safer_gym.wrappers.as_victim` takes.
-        make_env: makes an environment with Box observations; its actions are a Box or discrete.
+        make_env: makes an environment; its actions are a Box or discrete.
         seed: of the random episode whose observations are used.
         rows: number of observations.
 
@@ -71,19 +74,24 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
     """
     domains.require(domains.SEED, seed=seed)
     domains.require(domains.AT_LEAST_ONE, rows=rows)
+    shown, spaces = _observations(make_env, seed, rows)
+    layout = ObsLayout(spaces[0])
     with refusals_named("readable", "safer_gym.wrappers.as_victim"):
-        obs, spaces = _observations(make_env, seed, rows)
         view = replace(view_of(policy), actions=spaces[1])
-        victim = view.victim()
-    trial = _Trial(policy, victim, obs, action_rows(spaces[1]))
+        view = view.in_space(spaces[0], layout.pack(shown).float())
+        victim = through(layout, view.victim())
+    obs = victim.memory.at_start(layout.pack(shown).float())
+    trial = _Trial(policy, victim, obs, action_rows(spaces[1]), shown)
     for clause, check in _CLAUSES.items():
         with refusals_named(clause, "the policy"):
             check(trial, clause)
     with refusals_named("admitted", "the gate of all measurements"):
-        admit(view, *spaces, around=obs[0].numpy())
+        admit(view, *spaces, around=pick(shown, 0))
     actions = trial.act(obs)
     with refusals_named("gradients", "the policy"):
-        gradients = _gradients(victim, obs)
+        movable = torch.as_tensor(layout.movable).float().unsqueeze(0)
+        moves = victim.memory.rows(movable, torch.zeros(1, victim.memory.size))
+        gradients = _gradients(victim, obs, moves)
     return PolicyFacts(
         distribution=victim.distribution is not None,
         q_cost=victim.q_cost is not None,
@@ -96,26 +104,21 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
 
 def _observations(
     make_env: MakeEnv, seed: int, rows: int
-) -> tuple[Tensor, tuple[gym.spaces.Box, gym.Space]]:
+) -> tuple[Any, tuple[gym.Space, gym.Space]]:
     env = make_env()
-    space, shown = env.action_space, env.observation_space
-    require(
-        isinstance(shown, gym.spaces.Box),
-        "readable",
-        f"the observation space must be a Box: {shown}",
-    )
+    space = env.action_space
     actions = copy.deepcopy(space)
     actions.seed(seed)
     obs, _ = env.reset(seed=seed)
-    seen = [np.array(obs)]
+    seen = [copy.deepcopy(obs)]
     while len(seen) < rows:
         obs, _, terminated, truncated, _ = env.step(actions.sample())
-        seen.append(np.array(obs))
+        seen.append(copy.deepcopy(obs))
         if terminated or truncated:
             obs, _ = env.reset()
     env.close()
     spaces: Any = env.observation_space, space
-    return torch.as_tensor(np.stack(seen), dtype=torch.float32), spaces
+    return stack(seen), spaces
 
 
 def _well_formed(trial: _Trial, clause: str) -> None:
@@ -177,7 +180,9 @@ def _one_policy(trial: _Trial, clause: str) -> None:
     predict = getattr(trial.policy, "predict", None)
     if not callable(predict):
         return
-    told, _ = predict(trial.obs.numpy(), deterministic=True)
+    if trial.victim.memory.size:  # its gate asks `predict` with states
+        return
+    told, _ = predict(trial.shown, deterministic=True)
     clipped = [trial.rows.clipped(a) for a in (trial.rows.pack(told), trial.act(trial.obs))]
     error = float((clipped[0] - clipped[1]).abs().max())
     require(
@@ -218,9 +223,13 @@ def _modules(policy: Any) -> list[nn.Module]:
     return [module for module in found if isinstance(module, nn.Module)]
 
 
-def _gradients(victim: Victim, obs: Tensor, step: float = 1e-2) -> str:
+def _gradients(victim: Victim, obs: Tensor, moves: Tensor, step: float = 1e-2) -> str:
     """Do gradients of the actions, or of the options' scores, agree with differences along random
-    directions?"""
+    directions?
+
+    Args:
+        moves: 1 at the entries that an attack can move, 0 at the others [1, *O].
+    """
     leaf = obs.clone().requires_grad_()
     smooth = victim.action if victim.leaning is None else partial(_scores, victim)
     actions = smooth(leaf)
@@ -231,7 +240,7 @@ def _gradients(victim: Victim, obs: Tensor, step: float = 1e-2) -> str:
     (gradient,) = torch.autograd.grad((actions * weight).sum(), leaf)
     if not gradient.any():
         return "zero"
-    along = torch.randn(obs.shape, generator=generator)
+    along = moves * torch.randn(obs.shape, generator=generator)
     along = along / along.flatten(1).norm(dim=1).view(-1, *[1] * (obs.dim() - 1))
     with torch.no_grad():
         ends = [(smooth(obs + sign * step * along) * weight).sum(1) for sign in (1, -1)]

@@ -47,17 +47,16 @@ class AdversaryEnv(gym.Env):
         self.env = make_env()
         space = self.env.observation_space
         if not isinstance(space, gym.spaces.Box):
-            raise TypeError(f"an adversary needs Box observations, the environment has {space}")
+            raise TypeError(f"an adversary needs packed observations, the environment has {space}")
         self._gate = EnvironmentGate(space, bounded=False)
         self._rows = action_rows(self.env.action_space)
         self.victim, self.ball, self.gain = victim, ball, gain
         self.seat, self.draw = seat, draw
         is_shown, rows = seat.channel == "observation", seat.rows
-        given, moves = (sum(rows.sizes),), (rows.n_moved,)
-        self.observation_space = gym.spaces.Box(
-            -np.inf, np.inf, space.shape if is_shown else given, np.float32
-        )
-        self.action_space = gym.spaces.Box(-1.0, 1.0, space.shape if is_shown else moves)
+        given = victim.memory.shape(space.shape) if is_shown else (sum(rows.sizes),)
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, given, np.float32)
+        moves = space.shape if is_shown else (rows.n_moved,)
+        self.action_space = gym.spaces.Box(-1.0, 1.0, moves)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -65,6 +64,7 @@ class AdversaryEnv(gym.Env):
         """Begin an episode of the victim's environment."""
         super().reset(seed=seed)
         obs, info = self._gate.reset(self.env.reset(seed=seed, options=options), seed)
+        self._memory = self.victim.memory.begin(1)
         return self._begin(obs), info
 
     def step(
@@ -83,7 +83,8 @@ class AdversaryEnv(gym.Env):
     def _begin(self, obs: Any) -> NDArray[np.float32]:
         with torch.no_grad():
             given = torch.as_tensor(np.asarray(obs, np.float32)).unsqueeze(0)
-            self._turn = self.seat.begin(self.victim, given, self.draw)
+            row = self.victim.memory.rows(given, self._memory)
+            self._turn = self.seat.begin(self.victim, row, self.draw)
         return self._turn.centre[0].numpy().astype(np.float32)
 
     def _attacked(self, action: NDArray[np.float32]) -> Any:
@@ -92,6 +93,7 @@ class AdversaryEnv(gym.Env):
         points = moved(self.ball, centre, torch.as_tensor(action).unsqueeze(0))
         with torch.no_grad():
             answer = self.seat.end(self._turn, points, self.draw or self.victim.action)
+            self._memory = self.victim.memory.after(answer.seen)
         if answer.disturbance is not None:
             inner: Any = self.env.unwrapped
             inner.disturb(answer.disturbance[0].numpy())
@@ -105,4 +107,4 @@ def moved(ball: LpBall, rows: torch.Tensor, action: torch.Tensor) -> torch.Tenso
     steps = action.flatten(1).clamp(-1.0, 1.0).to(rows)
     fixed = rows.flatten(1).shape[1] - steps.shape[1]
     steps = torch.nn.functional.pad(steps, (fixed, 0)).view_as(rows)
-    return ball.project(rows, rows + ball.eps.to(rows) * steps)
+    return ball.settle(rows, ball.project(rows, rows + ball.eps.to(rows) * steps))

@@ -1,5 +1,7 @@
 """One batched step of attack and policy, the same bit for bit whoever else is in the batch.
 
+The policy's memory is carried from step to step, of each row its own.
+
 Episode i is in row i mod ROWS of its batch, and each step draws its random numbers from a stream
 of its own. A batch has one size for ever, or one of several that give every row the same bits. So
 an episode's actions depend on nothing but its own observations, its row and the step: not on how
@@ -18,7 +20,7 @@ from torch import Tensor
 
 from safer_gym.attacks import traits_of
 from safer_gym.balls import LpBall
-from safer_gym.conformance.evaluate.batch_sizes import sizes_alike
+from safer_gym.conformance.evaluate.batch_sizes import SIZES, sizes_alike
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Answer, Seat
 from safer_gym.networks import MlpAction
 from safer_gym.types import Attack, AttackResult, Victim
@@ -27,6 +29,8 @@ from safer_gym.wrappers.gate.finite import check_finite
 
 ROWS = 25
 """A block of this many episodes shares its calls, and all batches have this size, if not less."""
+LARGEST = max(ROWS, *SIZES)
+"""Of a batch."""
 
 
 Draw = Callable[[Tensor, torch.Generator], Tensor]
@@ -86,6 +90,7 @@ class AttackedPolicy:
         self.seed = seed
         self.device = device
         self._sizes: tuple[int, ...] = ()
+        self._memory = victim.memory.begin(LARGEST).to(device)
         self.kept: list[tuple[Tensor, Tensor]] = []
         """What was shown and done at the steps of `KEPT` [B, *O] and [B, A], for a later look."""
 
@@ -98,9 +103,15 @@ class AttackedPolicy:
         Raises:
             ValueError: an action that is not finite.
         """
-        answer, own, _ = self._answer(self._padded(obs), block, step)
+        recall, clean = self.victim.memory, self._padded(obs)
+        if step == 0:
+            self._memory = recall.begin(LARGEST).to(clean)
+        here = slice(len(clean))
+        answer, own, _ = self._answer(recall.rows(clean, self._memory[here]), block, step)
+        self._memory[here] = recall.after(answer.seen)
         if step in KEPT and self.draw is None and len(self.kept) < len(KEPT):
             self.kept.append((answer.seen.clone(), own.clone()))
+        answer = answer._replace(seen=recall.observed(answer.seen).view_as(clean))
         arrays = [part.cpu().numpy() for part in answer if part is not None]
         shown, done = arrays[:2]
         if not np.isfinite(done).all():

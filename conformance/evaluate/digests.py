@@ -79,7 +79,7 @@ def _probed(victim: Victim, space: gym.spaces.Box) -> np.ndarray:
     low = np.maximum(space.low, -1.0).astype(float)
     high = np.maximum(np.minimum(space.high, 1.0), low).astype(float)
     obs = rng.uniform(low, high, (PROBES, *space.shape)).astype(np.float32)
-    seen = torch.as_tensor(obs)
+    seen = victim.memory.at_start(torch.as_tensor(obs))
     with torch.no_grad():
         parts = [victim.action(seen)]
         if victim.distribution is not None:

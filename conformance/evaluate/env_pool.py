@@ -13,9 +13,11 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
+from safer_gym.wrappers.packed import PackedObservations
+
 FORGETS = "forgets_on_reset"
 """An environment's word that `reset(seed=s)` begins the same episode, whatever ran before."""
-FORGETTING_WRAPPERS = (OrderEnforcing, PassiveEnvChecker, TimeLimit)
+FORGETTING_WRAPPERS = (OrderEnforcing, PassiveEnvChecker, TimeLimit, PackedObservations)
 
 
 class EnvPool:

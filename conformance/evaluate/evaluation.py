@@ -14,8 +14,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
-from numpy.typing import ArrayLike
 
 from safer_gym.attacks import ATTACKS, has_gradient, lacking, make_attack, traits_of
 from safer_gym.attacks.traits import GRADIENT
@@ -36,10 +34,12 @@ from safer_gym.wrappers.gate.ends import check_ends
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.gate.visited import check_repeats, check_visited
-from safer_gym.wrappers.policies.normaliser import deviations
+from safer_gym.wrappers.packed import in_numbers
 from safer_gym.wrappers.policies.view import PolicyView
 from safer_gym.wrappers.tasks import Task, env_maker
-from safer_gym.wrappers.units import UNITS
+from safer_gym.wrappers.threat import Threat, frame_stack
+from safer_gym.wrappers.units import UNITS, deviations, largest, scale_of
+from safer_gym.wrappers.units import radius as radius_of
 
 MakeEnv = Callable[[], gym.Env]
 Progress = Callable[[str, float], None]
@@ -53,7 +53,7 @@ def evaluate(
     make_env: MakeEnv | Task | str,
     attacks: Mapping[str, Attack] | Sequence[str] = (NATURAL, "mc", "mr"),
     *,
-    eps: ArrayLike,
+    eps: Any,
     norm: str = "linf",
     n_episodes: int = 50,
     seed: int = 0,
@@ -67,6 +67,7 @@ def evaluate(
     units: str = "raw",
     cache: Path | str | None = None,
     learning_steps: int | None = None,
+    scale: Any = None,
 ) -> list[Outcomes]:
     """Run `n_episodes` of the policy's deterministic action under each attack.
 
@@ -87,7 +88,8 @@ def evaluate(
             "performance_adversary" and "safety_adversary" learn a best response to it, which
             maximises its cost, minimises its reward or minimises `info["h"]`. A policy without the
             critics that a named attack needs gets learned ones, and the attack is "mc fitted".
-        eps: Radius of the ball around what is moved, a number or one for each dimension.
+        eps: Radius of the ball around what is moved, a number or one for each dimension; for Dict
+            observations also a dict of either by key. Entries of whole numbers (pixels) stay whole.
         norm: "linf", "l2" or "l1".
         n_episodes: Episodes of each attack.
         seed: Seed of episode 0.
@@ -105,13 +107,15 @@ def evaluate(
             policy reads normalised ones. "normalised": standard deviations of its VecNormalize.
         cache: Folder for the adversaries that are learned; None keeps none.
         learning_steps: Environment steps in which an attack learns; None: its own default.
+        scale: Radius of each entry of the observation at eps = 1, where they differ: an array, or
+            for Dict observations a dict of numbers or arrays by key. Keys that it does not name
+            are not attacked.
 
     Raises:
         AdversaryError: an attack that leaves its ball or returns something else than asked.
         ValueError: an argument out of range, an attack that needs what the policy does not have,
             a step without cost, a value that is not finite, or a policy that cannot be measured:
             see `wrappers.gate.policy.admit`.
-        TypeError: an observation space that is not a Box.
     """
     require(AT_LEAST_ONE, n_episodes=n_episodes, n_envs=n_envs)
     require(AT_LEAST_ONE.or_none, max_steps=max_steps, learning_steps=learning_steps)
@@ -122,10 +126,11 @@ def evaluate(
         learning["timesteps"] = learning_steps
     named = named_attacks(attacks)
     make_env = env_maker(make_env)
-    view = admitted(policy, make_env, vec_normalize, seed, device)
-    assert view.admitted is not None
-    raw = _raw(eps, choose("units", units, UNITS), channel, view)
-    seat, ball = seat_and_ball(make_env, view.admitted[0], channel, norm, raw)
+    view, stack = _met(policy, make_env, vec_normalize, seed, device)
+    raw = _raw(eps, choose("units", units, UNITS), scale, channel, view)
+    seat, ball = seat_and_ball(make_env, view, channel, norm, raw)
+    threat = _threat(view, stack, eps, raw) if channel == "observation" else None
+    view, make_env = in_numbers(view, make_env)
     by_name = not isinstance(attacks, Mapping)
     _check_runnable(named, view, seat, by_name=by_name)
     if max_steps is None:
@@ -158,20 +163,41 @@ def evaluate(
             )
             check_repeats(view.victim(), actor.kept)
             if actor.kept:
-                check_visited(view, [seen.cpu().numpy() for seen, _ in actor.kept])
-            radius = 0.0 if label == NATURAL else float(np.max(eps))
+                observed = view.victim().memory.observed
+                check_visited(view, [observed(seen).cpu().numpy() for seen, _ in actor.kept])
+            radius = 0.0 if label == NATURAL else largest(eps)
             found = _gather(label, radius, norm, episodes, perf_counter() - started)
-            outcomes.append(found._replace(channel=channel, units=units))
+            words = () if threat is None else threat.words([radius])
+            outcomes.append(found._replace(channel=channel, units=units, threat=words))
     return outcomes
 
 
-def _raw(eps: ArrayLike, units: str, channel: Channel, view: PolicyView) -> ArrayLike:
-    require_array(NOT_NEGATIVE, eps=eps)
-    if units == "raw":
-        return eps
+def _raw(eps: Any, units: str, scale: Any, channel: Channel, view: PolicyView) -> Any:
+    """The radius of each entry in the environment's units."""
+    for value in eps.values() if isinstance(eps, Mapping) else [eps]:
+        require_array(NOT_NEGATIVE, eps=value)
+    assert view.layout is not None
+    if units == "raw" and scale is None:
+        is_dict = isinstance(eps, Mapping) and channel == "observation"
+        return radius_of(view.layout, eps, np.ones(())) if is_dict else eps
     if channel != "observation":
-        raise ValueError(f"units='normalised' is about observations, not about the {channel}")
-    return np.asarray(eps) * deviations(view.normaliser)
+        name = "scale" if units == "raw" else "units='normalised'"
+        raise ValueError(f"{name} is about observations, not about the {channel}")
+    if units == "raw":
+        unit = scale_of(view.layout, scale)
+    elif scale is None:
+        unit = deviations(view.layout, view.normaliser)
+    else:
+        raise ValueError("scale or units='normalised', not both: the deviations are the scale")
+    assert unit is not None
+    return radius_of(view.layout, eps, unit)
+
+
+def _threat(view: PolicyView, stack: str, eps: Any, raw: Any) -> Threat:
+    """What the radius does not say."""
+    assert view.layout is not None
+    unit = radius_of(view.layout, raw, np.ones(())) / (largest(eps) or 1.0)
+    return Threat(view.layout, unit, stack, view.recurrence is not None)
 
 
 def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, Attack | str]:
@@ -196,9 +222,7 @@ def _check_runnable(
 ) -> None:
     """Refuse, before anything runs, what the policy cannot be attacked by; critics are learned for
     attacks that have names."""
-    space: Any = view.admitted[0]  # type: ignore[index]
-    obs = np.clip(np.zeros(space.shape, np.float32), space.low, space.high).astype(np.float32)
-    turn = seat.begin(view.victim(), torch.as_tensor(obs).unsqueeze(0))
+    turn = seat.begin(view.victim(), view.example_row)
     victim = seat.rows.view(view.victim())
     climbs = has_gradient(victim, turn.centre)
     # A critic of disturbances is the policy's own, or there is none.
@@ -235,22 +259,24 @@ def admitted(
     """The view of a policy that can be evaluated in these environments.
 
     Raises:
-        TypeError: an observation space that is not a Box.
-        ValueError: a policy that cannot be measured.
+        ValueError: a policy that cannot be measured, or observations that cannot be packed.
     """
+    return _met(policy, make_env, vec_normalize, seed, device)[0]
+
+
+def _met(
+    policy: Any, make_env: MakeEnv, vec_normalize: Any, seed: int, device: str
+) -> tuple[PolicyView, str]:
+    """The view of an admitted policy, and the wrapper that stacks frames, if any."""
     env = make_env()
     try:
-        space, actions = env.observation_space, env.action_space
-        if not isinstance(space, gym.spaces.Box):
-            raise TypeError(
-                f"evaluate attacks Box observations, the environment has {space}; for a Dict space "
-                "wrap the environment in ObservationAdversary, which takes the keys to attack"
-            )
+        space, actions, stack = env.observation_space, env.action_space, frame_stack(env)
         obs = first_observation(env, seed)
     finally:
         env.close()
     policy, given = as_policy(policy, vec_normalize)
-    return admit(policy, space, actions, vec_normalize=given, around=obs, device=device)
+    view = admit(policy, space, actions, vec_normalize=given, around=obs, device=device)
+    return view, stack
 
 
 def _labelled(progress: Progress, label: str) -> Callable[[float], None]:

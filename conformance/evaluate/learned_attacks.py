@@ -20,7 +20,7 @@ from safer_gym.conformance.evaluate.adversaries import PpoOptions, train_adversa
 from safer_gym.conformance.evaluate.digests import environment_digest, policy_digest
 from safer_gym.conformance.evaluate.given_adversary import adversary_from
 from safer_gym.conformance.evaluate.goals import GOALS
-from safer_gym.conformance.evaluate.seat import seat_and_ball
+from safer_gym.conformance.evaluate.seat import ball_in, seat_in
 from safer_gym.conformance.evaluate.store import Store
 from safer_gym.types import Attack, Channel, Victim
 from safer_gym.wrappers.fitted_critics.critics import iterate_mc
@@ -111,6 +111,8 @@ def _best_response(
     try:
         space: Any = env.observation_space
         environment = environment_digest(env)
+        seat = seat_in(env, channel, victim.memory)
+        ball = ball_in(env, seat, norm, eps)
     finally:
         env.close()
     key = {
@@ -121,7 +123,6 @@ def _best_response(
         "seed": seed,
         "channel": channel,
     }
-    seat, ball = seat_and_ball(make_env, space, channel, norm, eps)
     draw, generator = view.draw, torch.Generator().manual_seed(seed)
 
     def learn() -> Any:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+LARGE = 2_000
+"""Numbers of an observation that is still written down step by step."""
+
 
 class Trace(NamedTuple):
     """One recorded episode, for pictures."""
@@ -34,8 +37,13 @@ class Trace(NamedTuple):
     """Cost of each step [T]."""
 
     def to_json(self, digits: int = 4) -> dict[str, Any]:
-        """Nested lists, rounded to `digits`: a picture needs no more."""
-        return {name: np.round(value, digits).tolist() for name, value in self._asdict().items()}
+        """Nested lists, rounded to `digits`: a picture needs no more. Observations of more than
+        `LARGE` numbers are left out."""
+        steps = len(self.costs)
+        small = self.clean.size <= LARGE * steps
+        nothing = np.zeros((steps, 0))
+        shown = self if small else self._replace(clean=nothing, attacked=nothing)
+        return {name: np.round(value, digits).tolist() for name, value in shown._asdict().items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trace:
@@ -68,6 +76,8 @@ class Outcomes(NamedTuple):
     worst_h: Floats = np.zeros(0)
     """Lowest `info["h"]` of each episode, that of its first state included [n]; empty where the
     environment reports none. Below 0 it is the depth of a violation."""
+    threat: tuple[str, ...] = ()
+    """What the radius does not say: pixel steps, what is not attacked, stacked frames, a memory."""
 
     @property
     def mean_return(self) -> float:
@@ -110,6 +120,7 @@ class Outcomes(NamedTuple):
             "lengths": self.lengths.tolist(),
             **({"worst_h": self.worst_h.tolist()} if len(self.worst_h) else {}),
             "seconds": self.seconds,
+            "threat": list(self.threat),
             "traces": [trace.to_json() for trace in self.traces],
         }
 
@@ -128,4 +139,5 @@ class Outcomes(NamedTuple):
             traces=tuple(map(Trace.from_json, data["traces"])),
             units=data.get("units", "raw"),
             worst_h=np.asarray(data.get("worst_h", ()), dtype=np.float64),
+            threat=tuple(data.get("threat", ())),
         )

@@ -10,21 +10,26 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import gymnasium as gym
+import numpy as np
 from torch import Tensor
 
 from safer_gym.attacks.channels import ChannelRows
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
+from safer_gym.memory import NO_MEMORY, Memory
 from safer_gym.types import CHANNELS, ActionFn, Channel, Victim
 from safer_gym.wrappers.action_rows import action_rows, moved_actions
 from safer_gym.wrappers.disturbances import disturbance_space
+from safer_gym.wrappers.obs_layout import ObsLayout
+from safer_gym.wrappers.policies.view import PolicyView
+from safer_gym.wrappers.units import make_ball, radius
 
 
 class Turn(NamedTuple):
     """One step, before the attack."""
 
     obs: Tensor
-    """The truth [B, *O]."""
+    """The truth [B, *O], rows where the policy has a memory."""
     centre: Tensor
     """What the attack is given, rows of the channel."""
     action: Tensor | None = None
@@ -37,7 +42,7 @@ class Answer(NamedTuple):
     """One step, after the attack."""
 
     seen: Tensor
-    """What the policy saw [B, *O]."""
+    """What the policy saw [B, *O], rows where it has a memory."""
     action: Tensor
     """What is sent to the environment, which clips it [B, A]."""
     disturbance: Tensor | None = None
@@ -96,51 +101,83 @@ OBSERVATION = Seat(ChannelRows("observation", ()))
 
 
 def moved_space(env: Any, channel: Channel) -> gym.spaces.Box:
-    """The space of what an adversary moves.
+    """The space of what an adversary moves behind the policy.
+
+    Raises:
+        ValueError: an environment that cannot be disturbed.
+        TypeError: actions to be moved that are not a Box.
+    """
+    if channel == "action":
+        return moved_actions(env.action_space)
+    return disturbance_space(env)
+
+
+def seat_in(env: Any, channel: Channel, memory: Memory = NO_MEMORY) -> Seat:
+    """The adversary's seat in an environment like `env`, with packed observations.
+
+    Args:
+        env: the environment.
+        channel: what the adversary moves.
+        memory: the policy's.
 
     Raises:
         ValueError: an unknown channel, or an environment that cannot be disturbed.
-        TypeError: observations, or actions to be moved, that are not a Box.
+        TypeError: actions to be moved that are not a Box.
     """
-    if choose("channel", channel, CHANNELS) == "disturbance":
-        return disturbance_space(env)
-    if channel == "action":
-        return moved_actions(env.action_space)
-    space = env.observation_space
-    if not isinstance(space, gym.spaces.Box):
-        raise TypeError(f"attacks move Box observations, the environment has {space}")
-    return space
-
-
-def seat_in(env: Any, channel: Channel) -> Seat:
-    """The adversary's seat in an environment like `env`, with Box observations."""
-    if channel == "observation":
-        return OBSERVATION
+    observations = ObsLayout(env.observation_space)
+    if choose("channel", channel, CHANNELS) == "observation":
+        return _before(observations, memory)
     space, actions = moved_space(env, channel), action_rows(env.action_space)
     sizes = (actions.width, gym.spaces.flatdim(space))
-    rows = ChannelRows(channel, tuple(env.observation_space.shape), *sizes)
+    rows = ChannelRows(channel, memory.shape(observations.shape), *sizes)
     return Seat(rows, actions.low, actions.high)
 
 
 def ball_in(env: Any, seat: Seat, norm: str, eps: Any) -> LpBall:
-    """The ball of what is moved, cut by its space, as attacks take it."""
-    space = moved_space(env, seat.channel)
-    return seat.rows.ball(LpBall.of(norm, eps, low=space.low, high=space.high))
+    """The ball of what is moved, cut by its space, as attacks take it.
+
+    Args:
+        env: the environment.
+        seat: the adversary's, see `seat_in`.
+        norm: of the ball.
+        eps: a number, one for each entry of what is moved, or for Dict observations a dict of
+            either by key.
+
+    Raises:
+        ValueError, TypeError: as `units.radius` and `LpBall.of`.
+    """
+    space = env.observation_space
+    if seat.channel != "observation":
+        space = moved_space(env, seat.channel)
+    return _ball(ObsLayout(space), seat, norm, eps)
 
 
 def seat_and_ball(
-    make_env: Callable[[], gym.Env], observations: Any, channel: Channel, norm: str, eps: Any
+    make_env: Callable[[], gym.Env], view: PolicyView, channel: Channel, norm: str, eps: Any
 ) -> tuple[Seat, LpBall]:
-    """Both, in the environments of `make_env`, whose observation space is a Box.
+    """Both, for an admitted policy in the environments of `make_env`.
 
     Raises:
-        ValueError, TypeError: as `seat_in` and `LpBall.of`.
+        ValueError, TypeError: as `seat_in` and `ball_in`.
     """
+    assert view.layout is not None
     if channel == "observation":
-        return OBSERVATION, LpBall.of(norm, eps, low=observations.low, high=observations.high)
+        seat = _before(view.layout, view.victim().memory)
+        return seat, _ball(view.layout, seat, norm, eps)
     env = make_env()
     try:
-        seat = seat_in(env, channel)
+        seat = seat_in(env, channel, view.victim().memory)
         return seat, ball_in(env, seat, norm, eps)
     finally:
         env.close()
+
+
+def _before(layout: ObsLayout, memory: Memory) -> Seat:
+    """Before the policy, where observations are moved."""
+    shown = memory.shape(layout.shape)
+    rows = ChannelRows("observation", shown, n_memory=memory.size)
+    return Seat(rows) if memory.size else OBSERVATION
+
+
+def _ball(layout: ObsLayout, seat: Seat, norm: str, eps: Any) -> LpBall:
+    return seat.rows.ball(make_ball(layout, norm, radius(layout, eps, np.ones(()))))

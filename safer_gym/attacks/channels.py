@@ -6,6 +6,9 @@ holds all that matters at this moment, and only its last part has a radius:
     action        [observation, action]                 the action is moved
     disturbance   [observation, action, disturbance]    the disturbance is moved, from zero
 
+The observation of a policy with a memory is the row [memory, observation], see `Memory`; on the
+observation channel its last part is moved.
+
 The victim is seen as a function of such rows: its "action" is what is moved, its critics judge
 that at the true observation. So no attack knows what it moves: each works on all three channels.
 
@@ -32,15 +35,17 @@ class ChannelRows:
 
     Args:
         channel: what is moved.
-        obs_shape: of an observation.
+        obs_shape: of an observation, or of a row [memory, observation].
         n_actions: numbers of an action, A.
         n_disturbances: numbers of a disturbance, D; of that channel alone.
+        n_memory: numbers of the memory.
     """
 
     channel: Channel
     obs_shape: tuple[int, ...]
     n_actions: int = 0
     n_disturbances: int = 0
+    n_memory: int = 0
 
     def __post_init__(self) -> None:
         choose("channel", self.channel, CHANNELS)
@@ -54,7 +59,8 @@ class ChannelRows:
     @property
     def n_moved(self) -> int:
         """Numbers of what is moved."""
-        return self.sizes[CHANNELS.index(self.channel)]
+        fixed = self.n_memory if self.channel == "observation" else 0
+        return self.sizes[CHANNELS.index(self.channel)] - fixed
 
     def pack(self, obs: Tensor, action: Tensor | None = None) -> Tensor:
         """Rows [B, X] in which nothing has been moved yet; on their channel the observations.
@@ -75,7 +81,7 @@ class ChannelRows:
     def moved(self, rows: Tensor) -> Tensor:
         """The part that an attack moves: observations [B, *O], actions [B, A] or [B, D]."""
         if self.channel == "observation":
-            return rows
+            return rows[:, self.n_memory :] if self.n_memory else rows
         _, action, disturbance = rows.split(self.sizes, dim=1)
         return action if self.channel == "action" else disturbance
 
@@ -99,11 +105,15 @@ class ChannelRows:
         Args:
             ball: of what is moved.
         """
-        if self.channel == "observation":
+        if self.channel == "observation" and not self.n_memory:
             return ball
         n_fixed = sum(self.sizes) - self.n_moved
-        ends = ((ball.eps, 0.0), (ball.low, -math.inf), (ball.high, math.inf))
+        ends = ((ball.eps, 0.0), (ball.low, -math.inf), (ball.high, math.inf), (ball.whole, 0.0))
         return LpBall(ball.p, *(_behind(n_fixed, self.n_moved, *end) for end in ends))
+
+    def radius(self, ball: LpBall) -> Tensor:
+        """The radius of what is moved, of a ball of rows: a number, or one for each entry."""
+        return ball.eps if ball.eps.dim() == 0 or not self.n_memory else ball.eps[-self.n_moved :]
 
     def view(self, victim: Victim) -> Victim:
         """The victim as a function of rows."""

@@ -104,7 +104,7 @@ def test_a_policy_that_is_not_what_is_read_of_it_is_refused(door: str, name: str
 def test_a_policy_with_a_memory_is_refused(door: str, name: str) -> None:
     with pytest.raises(
         (ValueError, AssertionError),
-        match=r"memory|recurrent|repeatable|stateless|rows alone|untou",
+        match=r"memory|another form|repeatable|stateless|rows alone|untou",
     ):
         DOORS[door](REMEMBERING[name]())
 
@@ -159,8 +159,8 @@ def test_the_refusal_says_where_and_when() -> None:
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        ("recurrent", "returns a state"),
-        ("States", "returns a state"),
+        ("SmoothsAndCounts", "each time it is asked"),
+        ("Grows", "another form at a later step"),
         ("closure", "each time it is asked"),
         ("noisy", "answered differently"),
         ("of_other_spaces", "policy of this environment"),

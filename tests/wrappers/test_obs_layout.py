@@ -77,7 +77,7 @@ def test_replace_copies():
         (DICT, ["mode"], "available"),
         (DICT, [], "available"),
         (spaces.Box(0, 1, (2,)), ["pos"], "needs a Dict"),
-        (spaces.Discrete(3), None, "must be a Box or a Dict"),
+        (spaces.Tuple([spaces.Discrete(3)]), None, "must be a Box or a Dict"),
         (spaces.Dict({"in": spaces.Dict({"x": spaces.Box(0, 1)})}), None, "nested"),
     ],
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from safer_gym.attacks import WithCritics, make_attack
+from safer_gym.attacks.channels import ChannelRows
 from safer_gym.categorical import ExpectedValue, Sizes
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SEED, SHARE_BELOW_ONE, require
+from safer_gym.memory import Memory
 from safer_gym.types import ActionFn, Attack, QFn
 from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.fitted_critics.fqe import QPair
@@ -99,7 +101,16 @@ def fit_critics(
     view, layout = _admitted(view_of(policy, vec_normalize), make_env, seed)
     acting = _acting(view, layout, attack, eps, norm, seed)
     steps = math.ceil(n_steps / n_envs)
-    data = collect(acting, make_env, steps=steps, n_envs=n_envs, noise=noise, seed=seed)
+    data = collect(
+        acting.act,
+        make_env,
+        steps=steps,
+        n_envs=n_envs,
+        noise=noise,
+        seed=seed,
+        show=acting.show,
+        memory=acting.memory,
+    )
     if not bool(data.signals[1].any()):
         warnings.warn(
             f"no cost in {n_steps} steps of the policy: its q_cost will be flat and MC weak; "
@@ -107,7 +118,7 @@ def fit_critics(
             stacklevel=2,
         )
     pair = fit(
-        as_batch(data, acting, gamma),
+        as_batch(data, acting.answer, gamma),
         gamma=gamma,
         hidden=hidden,
         updates=updates,
@@ -116,9 +127,18 @@ def fit_critics(
         seed=seed,
     )
     steps = math.ceil(steps / 5)
-    fresh = collect(acting, make_env, steps=steps, n_envs=n_envs, noise=0.0, seed=seed + FRESH)
+    fresh = collect(
+        acting.act,
+        make_env,
+        steps=steps,
+        n_envs=n_envs,
+        noise=0.0,
+        seed=seed + FRESH,
+        show=acting.show,
+        memory=acting.memory,
+    )
     rate = float(data.signals[1].mean())
-    diagnostics = diagnose(pair, as_batch(fresh, acting, gamma), gamma, rate)
+    diagnostics = diagnose(pair, as_batch(fresh, acting.answer, gamma), gamma, rate)
     assert view.actions is not None
     return _heads(pair, diagnostics, action_rows(view.actions).sizes)
 
@@ -177,6 +197,20 @@ def critics_from_state(state: dict[str, Any]) -> FittedCritics:
     return _heads(pair, Diagnostics(*state["diagnostics"]), state.get("sizes"))
 
 
+class Acting(NamedTuple):
+    """A policy in its environments, with or without an attack."""
+
+    show: Callable[[Tensor], Tensor]
+    """From the truth to what the policy is shown, rows [B, *O]."""
+    act: ActionFn
+    """From what is shown to the action."""
+    memory: Memory
+
+    def answer(self, rows: Tensor) -> Tensor:
+        """The action at the truth [B, A]."""
+        return self.act(self.show(rows))
+
+
 def _heads(pair: QPair, diagnostics: Diagnostics, sizes: Sizes | None) -> FittedCritics:
     q_cost = _Head(pair, 1, sizes, is_flat=diagnostics.cost_rate == 0.0)
     return FittedCritics(_Head(pair, 0, sizes), q_cost, diagnostics)
@@ -216,19 +250,23 @@ def _admitted(policy: Any, make_env: MakeEnv, seed: int) -> tuple[PolicyView, Ob
 
 def _acting(
     view: PolicyView, layout: ObsLayout, attack: str | Attack | None, eps: Any, norm: str, seed: int
-) -> ActionFn:
-    """The policy, or the policy under attack, as a function of packed observations."""
+) -> Acting:
+    """The policy, or the policy under attack, in packed observations."""
     victim = through(layout, view.victim())
-    ball = make_ball(layout, norm, radius(layout, eps, np.ones(())))
+    memory = victim.memory
+    rows = ChannelRows("observation", memory.shape(layout.shape), n_memory=memory.size)
+    ball = rows.ball(make_ball(layout, norm, radius(layout, eps, np.ones(()))))
     rule = None if attack is None else gated(attack)
     generator = torch.Generator().manual_seed(seed)
     assert view.actions is not None
     clipped = action_rows(view.actions).clipped
 
-    def action(packed: Tensor) -> Tensor:
-        seen = packed if rule is None else rule(victim, packed, ball, generator).obs
+    def show(clean: Tensor) -> Tensor:
+        return clean if rule is None else rule(victim, clean, ball, generator).obs
+
+    def act(seen: Tensor) -> Tensor:
         with torch.no_grad():
             wanted = victim.action(seen)
             return clipped(wanted).to(wanted)
 
-    return action
+    return Acting(show, act, memory)

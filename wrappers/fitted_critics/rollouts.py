@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from safer_gym.memory import NO_MEMORY, Memory
 from safer_gym.types import ActionFn
 from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.fitted_critics.exploration import explorer
@@ -42,7 +43,15 @@ class Transitions(NamedTuple):
 
 
 def collect(
-    action: ActionFn, make_env: MakeEnv, *, steps: int, n_envs: int, noise: float, seed: int
+    action: ActionFn,
+    make_env: MakeEnv,
+    *,
+    steps: int,
+    n_envs: int,
+    noise: float,
+    seed: int,
+    show: Callable[[Tensor], Tensor] = lambda rows: rows,
+    memory: Memory = NO_MEMORY,
 ) -> Transitions:
     """Roll the policy out in `n_envs` environments, `steps` steps each.
 
@@ -51,7 +60,8 @@ def collect(
     other actions do. The noise is slow, an AR(1) process: white noise averages out, and a safe
     policy would never show what is costly. Discrete actions are replaced by random ones as slowly,
     for a share of the steps that is drawn anew for every episode, up to half of `noise`.
-    Environment i starts with the seed seed + i.
+    Environment i starts with the seed seed + i. `show` is what an attack makes of the truth; with a
+    `memory` observations are rows, see `Memory`.
 
     Raises:
         ValueError: for a step without `info["cost"]`, or values that are not finite.
@@ -61,14 +71,20 @@ def collect(
     try:
         # Environments may draw from the global generators: not from those of the caller.
         with GlobalStream(seed):
-            return _collect(action, envs, steps, noise, seed)
+            return _collect(action, show, memory, envs, steps, noise, seed)
     finally:
         for env in envs:
             env.close()
 
 
 def _collect(
-    action: ActionFn, envs: list[gym.Env], steps: int, noise: float, seed: int
+    action: ActionFn,
+    show: Callable[[Tensor], Tensor],
+    memory: Memory,
+    envs: list[gym.Env],
+    steps: int,
+    noise: float,
+    seed: int,
 ) -> Transitions:
     layout, rng = ObsLayout(envs[0].observation_space), np.random.default_rng(seed)
     codec = action_rows(envs[0].action_space)
@@ -80,19 +96,22 @@ def _collect(
     ]
     explorers = [explorer(codec, noise, rng) for _ in envs]
     rows: list[tuple[Any, ...]] = []
+    held = memory.begin(len(envs))
     for step in range(steps):
-        packed = layout.pack(stack(obs))
+        packed = memory.rows(layout.pack(stack(obs)), held)
+        seen = show(packed)
         with torch.no_grad():
-            mean = action(packed).numpy()
+            mean = action(seen).numpy()
+        held = memory.after(seen)
         check_finite(mean, f" at step {step} of the rollouts")
         done_actions = np.stack([e.act(row) for e, row in zip(explorers, mean, strict=True)])
         legal = [codec.legal(row) for row in done_actions]
         answers = [_step(*row) for row in zip(envs, gates, legal, strict=True)]
         reached, signals, terminated, done = zip(*answers, strict=True)
-        rows.append(
-            (packed, done_actions, signals, layout.pack(stack(list(reached))), terminated, done)
-        )
+        follows = memory.rows(layout.pack(stack(list(reached))), held)
+        rows.append((packed, done_actions, signals, follows, terminated, done))
         obs = list(reached)
+        held[torch.as_tensor(done)] = memory.begin(1).to(held)
         for i in np.flatnonzero(done):
             obs[i] = gates[i].reset(envs[i].reset())[0]
             explorers[i] = explorer(codec, noise, rng)

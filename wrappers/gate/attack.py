@@ -1,4 +1,7 @@
-"""An attack behind its gate: each result is checked before a policy sees it."""
+"""An attack behind its gate: each result is checked before a policy sees it.
+
+What a policy can be shown in whole numbers alone (pixels) is rounded here, whatever the attack.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,8 @@ class GatedAttack:
             raise AdversaryError(
                 f"attack {self.name!r} wrote to the clean observations that it was given"
             )
-        return verify_result(self.name, clean, result, ball)
+        found = verify_result(self.name, clean, result, ball)
+        return found._replace(obs=ball.settle(clean, found.obs))
 
 
 def gated(attack: str | Attack, name: str | None = None) -> GatedAttack:

@@ -29,7 +29,7 @@ def check_written_out(questions: Questions, rows: Any) -> None:
         with torch.no_grad():
             unit = action.unit(questions.packed(rows))
         walked = action.low + (unit + 1.0) * action.half
-        compare("the policy", questions.measured(rows), walked, rows)
+        compare("the policy", questions.measured(questions.packed(rows)), walked, rows)
 
 
 def check_deployed(questions: Questions, rows: Any) -> None:
@@ -41,11 +41,11 @@ def check_deployed(questions: Questions, rows: Any) -> None:
     view = questions.view
     if not view.has_parts:
         return
-    told, read = questions.deployed(rows), questions.measured(rows).cpu()
+    told, read = questions.deployed(rows), questions.measured(questions.packed(rows)).cpu()
     what = "`predict(deterministic=True)`"
     clipped = questions.rows.clipped
     compare(what, clipped(told), questions.told_apart(rows, told, clipped(read)), rows)
-    if view.is_sb3:
+    if view.is_sb3 and view.recurrence is None:
         alone = questions.rows.pack(view.predict(pick(rows, 0))[0][None])
         compare("`predict` of a single observation", alone, told[:1], rows)
         _check_unclipped(questions, rows)
@@ -83,14 +83,13 @@ def compare(what: str, told: Tensor, read: Tensor, rows: Any) -> None:
 def _check_unclipped(questions: Questions, rows: Any) -> None:
     """Actions cut to the same box hide how far apart they were."""
     view = questions.view
-    policy, distribution = getattr(view.inner, "policy", view.inner), view.victim().distribution
+    policy, distribution = getattr(view.inner, "policy", view.inner), questions.victim.distribution
     if not isinstance(policy, BasePolicy) or policy.squash_output or distribution is None:
         return
     if questions.rows.sizes is not None:
         return
     raw = view.raw_action(rows, deterministic=True).reshape(count(rows), -1)
-    shown: Any = questions.layout.unpack(questions.packed(rows))
-    mean = distribution(shown).mean.detach()
+    mean = distribution(questions.packed(rows)).mean.detach()
     compare("the action before it is clipped", raw, mean, rows)
 
 

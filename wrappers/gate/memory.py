@@ -1,16 +1,17 @@
 """Does a policy remember? Told by what it does, never by its class or its attributes' names.
 
 Episodes run side by side and attacks ask a policy many times a step, so that an answer has to
-depend on the observation alone.
+depend on the observation alone, or on the observation and the state that the policy was given.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from safer_gym.wrappers.gate.questions import Questions, apart, count
+from torch import Tensor
+
+from safer_gym.wrappers.gate.questions import Questions, apart
 from safer_gym.wrappers.gate.traces import buffers_of, traces_of
-from safer_gym.wrappers.obs_layout import batch_of, pick
 
 AGAIN = 1e-5
 """Tolerance for the same batch asked twice."""
@@ -28,38 +29,36 @@ def check_no_memory(questions: Questions, rows: Any) -> None:
     Raises:
         ValueError: says how the memory showed.
     """
-    view = questions.view
-    first = batch_of(pick(rows, 0))
+    view, packed = questions.view, questions.packed(rows)
+    first = packed[:1]
     before = buffers_of(view)
-    if view.predicts and (state := view.predict(first)[1]) is not None:
-        raise memory_error(f"its `predict` returns a state of type {type(state).__name__}")
     answer = questions.measured(first)
     if changed := _changed(before, buffers_of(view)):
         raise memory_error(f"its buffer {changed!r} changed when it was asked")
-    _check_repeats(questions, rows, first, answer)
+    _check_repeats(questions, packed, first, answer)
     once = traces_of(view)
     questions.measured(first)
     if changed := _changed(once, traces_of(view)):
         raise memory_error(f"its {changed} changes each time it is asked")
-    _check_rows(questions, rows)
+    _check_rows(questions, packed)
 
 
-def _check_repeats(questions: Questions, rows: Any, first: Any, answer: Any) -> None:
+def _check_repeats(questions: Questions, packed: Tensor, first: Tensor, answer: Tensor) -> None:
     if found := apart(answer, questions.measured(first), AGAIN):
         raise memory_error(
             f"the same observation asked twice is answered differently, by {found[1]:.3g}"
         )
-    questions.alone(pick(rows, list(range(1, min(count(rows), 5)))))
+    questions.alone(packed[1:5])
     if found := apart(answer, questions.measured(first), AGAIN):
         raise memory_error(f"its answer changed after other observations, by {found[1]:.3g}")
 
 
-def _check_rows(questions: Questions, rows: Any) -> None:
-    together, n = questions.measured(rows), count(rows)
-    if found := apart(together, questions.measured(rows), AGAIN):
+def _check_rows(questions: Questions, packed: Tensor) -> None:
+    together, n = questions.measured(packed), len(packed)
+    if found := apart(together, questions.measured(packed), AGAIN):
         raise memory_error(f"the same batch asked twice is answered differently, by {found[1]:.3g}")
     turned = list(range(n))[::-1]
-    for other in (questions.measured(pick(rows, turned))[turned], questions.alone(rows)):
+    for other in (questions.measured(packed[turned])[turned], questions.alone(packed)):
         if found := apart(together, other, BATCHED):
             raise memory_error(
                 f"its answer depends on the other observations of its batch, by {found[1]:.3g}"
@@ -75,6 +74,7 @@ def _changed(before: dict[str, Any], after: dict[str, Any]) -> str:
 def memory_error(how: str) -> ValueError:
     """The refusal of a policy with a memory."""
     return ValueError(
-        f"the policy has a memory, or draws random numbers: {how}. Only policies whose action "
-        "depends on the present observation alone can be measured"
+        f"the policy has a memory of its own, or draws random numbers: {how}. Only policies whose "
+        "action depends on the observation, and on a state that they return and are given again, "
+        "can be measured"
     )

@@ -33,7 +33,7 @@ def check_network(questions: Questions, network: EnclosedPolicy, rows: Any) -> N
     """
     packed = questions.packed(rows)
     with torch.no_grad():
-        told, read = questions.measured(rows), network.victim().action(packed)
+        told, read = questions.measured(packed), network.victim().action(packed)
         compare("the policy", told, questions.told_apart(rows, told, read), rows)
         own = questions.view.victim().distribution
         if own is None or network.makes_noise:

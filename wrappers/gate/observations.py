@@ -17,12 +17,14 @@ class ObservationCheck:
     """Says what is wrong with observations of a space.
 
     Args:
-        space: a Box, or a Dict or Tuple of spaces; entries that are not a Box are not looked at.
+        space: a Box, or a Dict or Tuple of spaces. Of other spaces one observation is held against
+            the space itself; batches of them are not looked at.
         bounded: whether entries must lie within the space's bounds, apart from `ROUNDING`. An
             attack's ball is cut by these bounds: where they are wrong, the attack is too weak.
     """
 
     def __init__(self, space: gym.Space, *, bounded: bool) -> None:
+        self._space = space
         self._parts: dict[Any, ObservationCheck] = {}
         self._box: gym.spaces.Box | None = None
         if isinstance(space, gym.spaces.Dict):
@@ -52,7 +54,8 @@ class ObservationCheck:
             if found:
                 return found
         if self._box is None:
-            return ""
+            alone = not self._parts and not axes
+            return f"{obs!r} that is not in {self._space}" if alone and not self._holds(obs) else ""
         array = np.asarray(obs)
         if array.shape[axes:] != self._box.shape or array.ndim < axes:
             return f"of shape {array.shape[axes:]}; its space has {self._box.shape}"
@@ -61,6 +64,12 @@ class ObservationCheck:
         if ((array >= self._low) & (array <= self._high)).all():
             return ""
         return self._explained(array, axes)
+
+    def _holds(self, obs: Any) -> bool:
+        try:
+            return bool(self._space.contains(obs))
+        except (TypeError, ValueError, AttributeError):
+            return False
 
     def _explained(self, array: np.ndarray, axes: int) -> str:
         wrong = ~((array >= self._low) & (array <= self._high))

@@ -17,6 +17,7 @@ from safer_gym.wrappers.gate.deployed import (
 from safer_gym.wrappers.gate.memory import check_no_memory
 from safer_gym.wrappers.gate.probes import anywhere, near
 from safer_gym.wrappers.gate.questions import Questions
+from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.normaliser import check_fits
 from safer_gym.wrappers.policies.view import PolicyView, view_of
 
@@ -49,8 +50,10 @@ def admit(
         return view
     view = replace(view, device=device, actions=action_space)
     check_spaces(view, observation_space, action_space)
-    questions = Questions(view, observation_space, action_space)
     rows = anywhere(observation_space) if around is None else near(observation_space, around)
+    probes = ObsLayout(observation_space).pack(rows).to(device)
+    view = view.in_space(observation_space, probes)
+    questions = Questions(view, observation_space, action_space)
     check_no_memory(questions, rows)
     check_written_out(questions, rows)
     check_deployed(questions, rows)

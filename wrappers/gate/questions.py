@@ -13,9 +13,12 @@ from torch import Tensor
 
 from safer_gym.categorical import Greedy
 from safer_gym.wrappers.action_rows import action_rows
-from safer_gym.wrappers.obs_layout import ObsLayout, batch_of, pick
+from safer_gym.wrappers.obs_layout import ObsLayout
+from safer_gym.wrappers.policies.victims import through
 from safer_gym.wrappers.policies.view import PolicyView
 
+PAST = 3
+"""Memories that are asked about: at the start, and after as many steps."""
 TIED = 1e-4
 """Scores of two options closer than this, relative to the largest, may go either way."""
 
@@ -35,6 +38,8 @@ class Questions:
         self.view, self.rows = view, action_rows(action_space)
         self.actions = self.rows.width
         self.layout = ObsLayout(observation_space)
+        self.victim = through(self.layout, view.victim())
+        """Of rows."""
 
     @classmethod
     def of(cls, view: PolicyView) -> Questions:
@@ -42,14 +47,12 @@ class Questions:
         assert view.admitted is not None
         return cls(view, *view.admitted)
 
-    def measured(self, rows: Any) -> Tensor:
-        """What attacks and evaluations read at a batch of observations, [B, A]."""
-        packed = self.packed(rows)
-        shown: Any = self.layout.unpack(packed.clone())
-        given: Any = self.layout.unpack(packed)
+    def measured(self, packed: Tensor) -> Tensor:
+        """What attacks and evaluations read at packed observations, [B, A]."""
+        shown = packed.clone()
         try:
             with torch.no_grad():
-                answer = self.view.victim().action(given).detach().clone()
+                answer = self.victim.action(packed).detach().clone()
         except (ValueError, TypeError):
             raise
         except Exception as error:
@@ -58,7 +61,7 @@ class Questions:
                 f"{tuple(packed.shape[1:])}; the environment's observation space is "
                 f"{self.layout.space}: {type(error).__name__}: {error}"
             ) from error
-        if not _equal(given, shown):
+        if not torch.equal(packed, shown):
             raise ValueError("the policy writes to the observations that it is given")
         if tuple(answer.shape) != (len(packed), self.actions):
             raise ValueError(
@@ -69,39 +72,42 @@ class Questions:
         return answer
 
     def packed(self, rows: Any) -> Tensor:
-        """A batch of observations as attacks see it."""
-        return self.layout.pack(rows).to(self.view.device)
+        """A batch of observations as attacks see it; a policy with a memory has seen each of them
+        a few times before, the first one never."""
+        obs, memory = self.layout.pack(rows).to(self.view.device), self.victim.memory
+        if not memory.size:
+            return obs
+        held = memory.begin(len(obs)).to(obs)
+        for step in range(1, PAST):
+            later = torch.arange(len(obs)) % PAST >= step
+            after = memory.after(memory.rows(obs, held))
+            held = torch.where(later.to(obs.device)[:, None], after, held)
+        return memory.rows(obs, held)
 
     def told_apart(self, rows: Any, told: Tensor, read: Tensor) -> Tensor:
         """Actions `read` [B, A], or `told` where two options are too close to tell who is right."""
-        distribution = self.view.victim().distribution
+        distribution = self.victim.distribution
         if self.rows.sizes is None or distribution is None:
             return read
         with torch.no_grad():
-            shown: Any = self.layout.unpack(self.packed(rows))
-            scores, sizes = distribution(shown)
+            scores, sizes = distribution(self.packed(rows))
         close = Greedy(scores, sizes).lead <= TIED * scores.abs().amax(-1).clamp(min=1.0)
         return torch.where(close.to(read.device)[:, None], told.to(read), read)
 
-    def alone(self, rows: Any) -> Tensor:
+    def alone(self, packed: Tensor) -> Tensor:
         """`measured`, one observation at a time."""
-        parts = [self.measured(batch_of(pick(rows, k))) for k in range(count(rows))]
-        return torch.cat(parts)
+        return torch.cat([self.measured(row) for row in packed.split(1)])
 
     def deployed(self, rows: Any, *, deterministic: bool = True) -> Tensor:
         """What the policy's own `predict` answers, [B, A]."""
+        if self.view.recurrence is not None:
+            return self.view.as_deployed(self.packed(rows)).double()
         return self.rows.pack(self.view.predict(rows, deterministic=deterministic)[0])
 
 
 def count(rows: Any) -> int:
     """B of a batch."""
     return len(next(iter(rows.values()))) if isinstance(rows, dict) else len(rows)
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, dict):
-        return all(_equal(a[key], b[key]) for key in a)
-    return torch.equal(a, b)
 
 
 def apart(a: Tensor, b: Tensor, tolerance: float) -> tuple[int, float] | None:

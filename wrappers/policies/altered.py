@@ -19,7 +19,14 @@ KNOWN = ("stable_baselines3", "sb3_contrib", "safer_gym")
 ACTING = (
     *("predict", "_predict", "forward", "get_distribution", "_get_action_dist_from_latent"),
     *("extract_features", "obs_to_tensor", "unscale_action", "set_training_mode"),
-    *("get_action_dist_params", "distribution", "__call__", "__getattr__", "__getattribute__"),
+    *(
+        "_process_sequence",
+        "get_action_dist_params",
+        "distribution",
+        "__call__",
+        "__getattr__",
+        "__getattribute__",
+    ),
 )
 """Methods between an observation and an action."""
 
@@ -28,7 +35,7 @@ def altered(model: Any) -> str:
     """Why the parts of a model, or of its policy, may not be what it does; "" where they are."""
     policy = getattr(model, "policy", model)
     places = [("model", model), ("policy", policy), ("actor", getattr(policy, "actor", None))]
-    if isinstance(policy, BasePolicy) and type(policy).predict is not BasePolicy.predict:
+    if isinstance(policy, BasePolicy) and not _is_known(policy, "predict"):
         return "its policy has a method 'predict' of its own"
     for place, thing in places:
         for name in ACTING:

@@ -30,7 +30,14 @@ from safer_gym.types import Victim
 from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.policies.altered import altered
 from safer_gym.wrappers.policies.normaliser import Normaliser
+from safer_gym.wrappers.policies.sb3 import recurrent_parts
 from safer_gym.wrappers.policies.view import PolicyView
+
+NO_HISTORY = (
+    "what an adversary shows at one step moves what the policy does at all later ones through its "
+    "memory, and the enclosure of one step does not follow it there"
+)
+"""Why no bound over every adversary covers a policy with a memory."""
 
 
 def policy_layers(
@@ -56,6 +63,10 @@ def policy_layers(
     """
     actions = None
     if isinstance(policy, PolicyView):
+        if policy.recurrence is not None:
+            raise NotCoveredError("a policy with a memory", NO_HISTORY)
+        if policy.layout is not None and policy.layout.is_dict:
+            raise NotCoveredError(f"Dict observations, {policy.layout.space},", "only a Box is")
         actions, normaliser = policy.actions, policy.normaliser
         policy, vec_normalize = policy.inner, vec_normalize or normaliser
     layers = _policy_layers(policy, actions)
@@ -94,6 +105,8 @@ def _of_victim(victim: Victim) -> PolicyLayers:
 
 def _of_model(policy: BaseModel) -> PolicyLayers | OptionLayers:
     name = type(policy).__name__
+    if recurrent_parts(policy) is not None:
+        raise NotCoveredError(name, NO_HISTORY)
     _check_spaces(policy, name)
     if reason := altered(policy):
         raise NotCoveredError(name, f"{reason}, and the network may not be what acts")

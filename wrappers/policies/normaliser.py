@@ -120,21 +120,6 @@ def moments_by_key(normaliser: Any) -> dict[str, Moments]:
     return {key: Moments(part.mean, part.var) for key, part in parts.items()}
 
 
-def deviations(normaliser: Any) -> NDArray[np.float64]:
-    """Raw units in one normalised unit, for each entry of a Box observation [*O].
-
-    Raises:
-        ValueError: there is no normaliser, or a Dict observation.
-    """
-    moments = {} if normaliser is None else moments_by_key(normaliser)
-    if "" not in moments:
-        raise ValueError(
-            "units='normalised' needs the VecNormalize that the policy reads its Box observations "
-            "through: attach it, or pass vec_normalize"
-        )
-    return np.sqrt(moments[""].var + normaliser.epsilon)
-
-
 def check_fits(normaliser: Any, space: spaces.Space) -> None:
     """The statistics are of this observation space.
 

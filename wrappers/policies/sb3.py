@@ -21,6 +21,7 @@ from safer_gym.types import Gaussian, QFn, Victim
 from safer_gym.wrappers.action_rows import ChoiceRows
 from safer_gym.wrappers.policies.choosing import choosing_victim
 from safer_gym.wrappers.policies.modes import as_found
+from safer_gym.wrappers.policies.recurrent import Ask, Step
 
 
 def sb3_victim(model: Any) -> Victim | None:
@@ -45,8 +46,8 @@ def sb3_victim(model: Any) -> Victim | None:
         )
     if returns_state(policy):
         raise ValueError(
-            f"{type(model).__name__} is recurrent, its `predict` returns a state: attacks are on "
-            "policies whose action depends on the present observation alone"
+            f"{type(model).__name__} is recurrent, its `predict` returns a state: what it does "
+            "depends on rows of memory and observation, see `PolicyView.in_space`"
         )
     if not isinstance(policy.action_space, spaces.Box):
         return _choosing(policy)
@@ -110,29 +111,63 @@ def _latent(policy: Any, obs: Any) -> Tensor:
     """What the last layer reads; ARS has no other one."""
     if not isinstance(policy, ActorCriticPolicy):
         return policy.extract_features(_prepared(policy, obs), policy.features_extractor)
-    features = BaseModel.extract_features(
-        policy, _prepared(policy, obs), policy.pi_features_extractor
-    )
-    return policy.mlp_extractor.forward_actor(features)
+    return policy.mlp_extractor.forward_actor(_actor_features(policy, obs))
 
 
 def _on_policy(policy: ActorCriticPolicy) -> Victim:
     def distribution(obs: Any) -> Gaussian:
-        like = _any_tensor(obs)
         with as_found(policy):
             latent = _latent(policy, obs)
-            mean = policy.action_net(latent)
-            scale = _deviation(policy.action_dist, policy.log_std, mean, latent)
-        return Gaussian(mean.to(like), scale.to(like))
+            return _gaussian(policy, latent, _any_tensor(obs))
 
-    def action(obs: Any) -> Tensor:
-        mean = distribution(obs).mean
-        if policy.squash_output:
-            return _unscaled(policy, torch.tanh(mean))
-        low, high = _bounds(policy, mean)
-        return torch.clamp(mean, low, high)
+    return Victim(lambda obs: _acted(policy, distribution(obs).mean), distribution=distribution)
 
-    return Victim(action, distribution=distribution)
+
+def recurrent_parts(model: Any) -> Ask | None:
+    """The parts of an on-policy model with an LSTM; None for any other."""
+    policy: Any = getattr(model, "policy", model)
+    if not isinstance(policy, ActorCriticPolicy) or not hasattr(policy, "lstm_actor"):
+        return None
+    run: Any = policy._process_sequence
+
+    def ask(obs: Any, state: Any) -> Step:
+        like: Tensor = _any_tensor(obs)
+        lstm: Any = policy.lstm_actor
+        shape = (lstm.num_layers, len(like), lstm.hidden_size)
+        given = (np.zeros(shape), np.zeros(shape)) if state is None else state
+        before = tuple(torch.as_tensor(part).to(policy.device).float() for part in given)
+        goes_on = torch.zeros(len(like), device=policy.device)
+        # cuDNN has no gradient of an LSTM in evaluation mode.
+        with as_found(policy), torch.backends.cudnn.flags(enabled=False):
+            features = _actor_features(policy, obs)
+            hidden, after = run(features, before, goes_on, lstm)
+            latent = policy.mlp_extractor.forward_actor(hidden)
+            if not isinstance(policy.action_space, spaces.Box):
+                return Step(policy.action_net(latent).to(like), after)
+            found = _gaussian(policy, latent, like)
+        return Step(_acted(policy, found.mean), after, found)
+
+    return ask
+
+
+def _actor_features(policy: ActorCriticPolicy, obs: Any) -> Tensor:
+    found: Any = BaseModel.extract_features(
+        policy, _prepared(policy, obs), policy.pi_features_extractor
+    )
+    return found
+
+
+def _gaussian(policy: ActorCriticPolicy, latent: Tensor, like: Tensor) -> Gaussian:
+    mean = policy.action_net(latent)
+    scale = _deviation(policy.action_dist, policy.log_std, mean, latent)
+    return Gaussian(mean.to(like), scale.to(like))
+
+
+def _acted(policy: ActorCriticPolicy, mean: Tensor) -> Tensor:
+    if policy.squash_output:
+        return _unscaled(policy, torch.tanh(mean))
+    low, high = _bounds(policy, mean)
+    return torch.clamp(mean, low, high)
 
 
 def _squashed_gaussian(policy: Any) -> Victim:

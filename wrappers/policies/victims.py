@@ -27,6 +27,9 @@ from safer_gym.wrappers.policies.modes import as_found
 from safer_gym.wrappers.policies.normaliser import Normaliser, behind
 from safer_gym.wrappers.policies.sb3 import sb3_victim
 
+Arrays = Callable[[Any], Any]
+"""Observations, a tensor or a dict of tensors, as numpy arrays."""
+
 
 def as_victim(
     policy: Any,
@@ -36,6 +39,7 @@ def as_victim(
     vec_normalize: VecNormalize | Normaliser | None = None,
     device: str | torch.device = "cpu",
     action_space: spaces.Space | None = None,
+    layout: ObsLayout | None = None,
 ) -> Victim:
     """The differentiable functions that an attack may use of `policy`.
 
@@ -56,16 +60,19 @@ def as_victim(
             travel.
         action_space: of the environment, where the policy states none: without it a policy that is
             no model is taken for one of continuous actions.
+        layout: of observations: a policy that computes with arrays is given them in the types of
+            its space. None: as floats.
 
     Raises:
-        ValueError: for recurrent policies, and for policies that need action masks.
+        ValueError: for policies that need action masks; for policies that hand on a memory, whose
+            space has to be known: see `wrappers.gate.policy.admit`.
         TypeError: for an object that is none of the above.
     """
     torch.device(device)
     stated = getattr(policy, "action_space", None)
     space = stated if isinstance(stated, spaces.Space) else action_space
     sizes = None if space is None else action_rows(space).sizes
-    victim = _as_victim(policy, space)
+    victim = _as_victim(policy, space, _numpy if layout is None else layout.arrays)
     if sizes is not None:
         q_reward, q_cost = expected(q_reward, sizes), expected(q_cost, sizes)
     if vec_normalize is not None:
@@ -79,10 +86,10 @@ def as_victim(
 
 def through(layout: ObsLayout, victim: Victim) -> Victim:
     """The victim as a function of packed observations [B, *O] or [B, D]."""
-    return victim.seen_as(layout.unpack) if layout.parts else victim
+    return victim if layout.is_plain or victim.memory.size else victim.seen_as(layout.unpack)
 
 
-def _as_victim(policy: Any, space: spaces.Space | None) -> Victim:
+def _as_victim(policy: Any, space: spaces.Space | None, arrays: Arrays) -> Victim:
     if isinstance(policy, Victim):
         return policy
     if callable(getattr(policy, "victim", None)):
@@ -92,9 +99,9 @@ def _as_victim(policy: Any, space: spaces.Space | None) -> Victim:
     if isinstance(policy, nn.Module) and not isinstance(policy, BasePolicy):
         return _read_as(_module_answer(policy), space)
     if callable(getattr(policy, "predict", None)):
-        return _read_as(_predicted(policy), space)
+        return _read_as(_predicted(policy, arrays), space)
     if callable(policy):
-        return _read_as(_called_one_by_one(policy), space)
+        return _read_as(_called_one_by_one(policy, arrays), space)
     raise TypeError(
         "policy must be a Victim, an SB3 model, a torch module, a callable, or have a method "
         f"victim() or predict(); got {type(policy).__name__}"
@@ -124,23 +131,23 @@ def _module_answer(module: nn.Module) -> Callable[[Any], Any]:
     return answer
 
 
-def _predicted(policy: Any) -> Callable[[Any], Any]:
+def _predicted(policy: Any, arrays: Arrays) -> Callable[[Any], Any]:
     def answer(obs: Any) -> Any:
         modules = [m for m in (policy, getattr(policy, "policy", None)) if isinstance(m, nn.Module)]
         with as_found(*modules):
-            return policy.predict(_numpy(obs), deterministic=True)[0]
+            return policy.predict(arrays(obs), deterministic=True)[0]
 
     return answer
 
 
-def _called_one_by_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _called_one_by_one(function: Callable[[Any], Any], arrays: Arrays) -> Callable[[Any], Any]:
     def answer(obs: Any) -> Any:
-        arrays, like = _numpy(obs), _any_tensor(obs)
+        shown, like = arrays(obs), _any_tensor(obs)
         rows = range(len(like))
-        if isinstance(arrays, dict):
-            answers = [function({key: a[row] for key, a in arrays.items()}) for row in rows]
+        if isinstance(shown, dict):
+            answers = [function({key: a[row] for key, a in shown.items()}) for row in rows]
         else:
-            answers = [function(arrays[row]) for row in rows]
+            answers = [function(shown[row]) for row in rows]
         return np.stack([np.asarray(answer) for answer in answers])
 
     return answer

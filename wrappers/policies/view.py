@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from safer_gym.domains import FLAG, require
 from safer_gym.types import Victim
+from safer_gym.wrappers.obs_layout import ObsLayout, packed_space
 from safer_gym.wrappers.policies.modes import as_found
 from safer_gym.wrappers.policies.normaliser import (
     Normaliser,
@@ -24,9 +25,12 @@ from safer_gym.wrappers.policies.normaliser import (
     behind,
     check_fits,
     frozen,
+    normalised,
     normalised_arrays,
 )
-from safer_gym.wrappers.policies.victims import as_victim
+from safer_gym.wrappers.policies.recurrent import Recurrence
+from safer_gym.wrappers.policies.remembering import recurrence_of
+from safer_gym.wrappers.policies.victims import as_victim, through
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,11 @@ class PolicyView:
         admitted: the spaces for which `wrappers.gate` has admitted it.
         device: where the observations are that it is asked about.
         actions: the environment's action space, where it is known.
+        layout: of the environment's observations, once they are known.
+        example: one of them, packed [1, *O].
+        packs: whether it is asked about packed observations, as `layout` packs them.
+        recurrence: how it is asked, where it hands on a memory. Its victim is one of rows, see
+            `safer_gym.memory`.
     """
 
     inner: Any
@@ -50,15 +59,63 @@ class PolicyView:
     admitted: tuple[spaces.Space, spaces.Space] | None = None
     device: str | torch.device = "cpu"
     actions: spaces.Space | None = None
+    layout: ObsLayout | None = None
+    example: Tensor | None = None
+    packs: bool = False
+    recurrence: Recurrence | None = None
 
     def victim(self) -> Victim:
-        """Differentiable functions of raw observations."""
+        """Differentiable functions of raw observations, of packed ones, or of rows."""
         return self._victim
 
     @cached_property
     def _victim(self) -> Victim:
-        victim = as_victim(self.inner, action_space=self.actions)
-        return victim if self.normaliser is None else behind(self.normaliser, victim)
+        if self.recurrence is not None:
+            assert self.layout is not None
+            return self.recurrence.victim(self.layout, self._look)
+        victim = as_victim(self.inner, action_space=self.actions, layout=self.layout)
+        if self.normaliser is not None:
+            victim = behind(self.normaliser, victim)
+        return through(self.layout, victim) if self.layout is not None and self.packs else victim
+
+    def _look(self, obs: Any) -> Any:
+        """From raw observations to those that the policy reads."""
+        return obs if self.normaliser is None else normalised(self.normaliser, obs)
+
+    def _read(self, observation: Any) -> Any:
+        """What the policy reads where it is deployed, as arrays."""
+        if self.packs and self.layout is not None:
+            observation = self.layout.shown(np.asarray(observation))
+        if self.normaliser is None:
+            return observation
+        return normalised_arrays(self.normaliser, observation)
+
+    def in_space(self, space: spaces.Space, probes: Tensor) -> PolicyView:
+        """The view in environments with these observations, its memory found by what it does.
+
+        Args:
+            space: of observations.
+            probes: some of them, packed [B, *O].
+
+        Raises:
+            ValueError: a memory that cannot be carried from step to step.
+        """
+        layout = ObsLayout(space)
+        remembers = recurrence_of(self.inner, layout, self._look, probes, self.actions)
+        return replace(self, layout=layout, example=probes[:1], recurrence=remembers)
+
+    @property
+    def example_row(self) -> Tensor:
+        """What attacks are given at the example, at the start of an episode."""
+        assert self.example is not None
+        return self.victim().memory.at_start(self.example.float())
+
+    def packed(self) -> PolicyView:
+        """An admitted view, asked about packed observations: what `PackedObservations` shows."""
+        assert self.layout is not None
+        assert self.admitted is not None
+        space = packed_space(self.layout)
+        return replace(self, packs=True, admitted=(space, self.admitted[1]))
 
     @property
     def observation_space(self) -> spaces.Space | None:
@@ -105,17 +162,25 @@ class PolicyView:
         deterministic: bool = True,
     ) -> tuple[np.ndarray, Any]:
         """As the policy is deployed: (raw observations, state) to (actions, state)."""
-        if self.normaliser is not None:
-            observation = normalised_arrays(self.normaliser, observation)
+        observation = self._read(observation)
         memory = {} if state is None else {"state": state, "episode_start": episode_start}
         with as_found(*self.modules):
             return self.inner.predict(observation, **memory, deterministic=deterministic)
 
+    def as_deployed(self, rows: Tensor) -> Tensor:
+        """What a policy with a memory answers to rows when it is asked as it is deployed [B, A]."""
+        assert self.recurrence is not None
+        assert self.layout is not None
+        size = self.victim().memory.size
+        obs = self.layout.unpack(rows[:, size:].reshape(-1, *self.layout.shape))
+        ask = self.recurrence.deployed or self.recurrence.ask
+        with torch.no_grad():
+            answer = self.recurrence.step(ask, self._look(obs), rows[:, :size])[0].answer
+        return self.recurrence.actions.pack(answer.cpu())
+
     def raw_action(self, observation: Any, *, deterministic: bool) -> Tensor:
         """What a policy of Stable-Baselines3 answers to raw observations before it is clipped."""
-        policy = getattr(self.inner, "policy", self.inner)
-        if self.normaliser is not None:
-            observation = normalised_arrays(self.normaliser, observation)
+        policy, observation = getattr(self.inner, "policy", self.inner), self._read(observation)
         with as_found(policy), torch.no_grad():
             return policy._predict(policy.obs_to_tensor(observation)[0], deterministic)
 

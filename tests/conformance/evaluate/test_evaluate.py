@@ -138,7 +138,19 @@ class Broken(Ladder):
 
 
 class DictObs(Ladder):
+    """Says Dict, and shows an array."""
+
     observation_space = gym.spaces.Dict({"a": gym.spaces.Box(-1.0, 1.0, (2,))})
+
+
+class NestedObs(Ladder):
+    observation_space = gym.spaces.Dict(
+        {"a": gym.spaces.Dict({"b": gym.spaces.Box(-1.0, 1.0, (2,))})}
+    )
+
+    def reset(self, **options):
+        obs, info = super().reset(**options)
+        return {"a": {"b": obs}}, info
 
 
 @pytest.mark.parametrize(
@@ -147,7 +159,8 @@ class DictObs(Ladder):
         (lambda: Ladder(cost=False), {}, ValueError, "absent cost"),
         (NegativeCost, {}, ValueError, ">= 0"),
         (Broken, {}, ValueError, "not finite"),
-        (DictObs, {}, TypeError, "ObservationAdversary"),
+        (DictObs, {}, ValueError, "without the entry 'a'"),
+        (NestedObs, {}, ValueError, "nested"),
         (Ladder, {"eps": -0.1}, ValueError, "eps"),
         (Ladder, {"norm": "l3"}, ValueError, "linf"),
         (Ladder, {"n_episodes": 0}, ValueError, "n_episodes"),

@@ -43,7 +43,7 @@ def admitted(policy: Any) -> PolicyView:
 def test_an_honest_policy_is_admitted_once_and_then_known(name: str) -> None:
     view = admitted(HONEST[name]())
     assert admit(view, *SPACES) is view
-    rows = torch.as_tensor(anywhere(SPACES[0]))
+    rows = view.victim().memory.at_start(torch.as_tensor(anywhere(SPACES[0])))
     assert torch.equal(view.victim().action(rows), as_victim(view).action(rows))
 
 
@@ -154,7 +154,7 @@ def test_a_smoothed_policy_is_seen_as_the_one_inside_that_draws() -> None:
     smoothed = SmoothedPolicy(Network(), 0.1, seed=0)
     view = admitted(smoothed)
     assert view.draw is not None
-    rows = torch.as_tensor(anywhere(SPACES[0]))
+    rows = view.victim().memory.at_start(torch.as_tensor(anywhere(SPACES[0])))
     assert torch.equal(view.victim().action(rows), smoothed.base.action(rows))
     assert view_of(view) is view
 
