@@ -47,7 +47,7 @@ def certify(
     eps: float | Sequence[float] | None = None,
     limit: float | None = None,
     norm: str = "linf",
-    scale: Sequence[float] | None = None,
+    scale: Any = None,
     modes: Sequence[Mode] | None = None,
     action_noise: float | Sequence[float] | None = None,
     observation_noise: float | Sequence[float] | None = None,
@@ -79,7 +79,8 @@ def certify(
         eps: Radii of the ball around what the adversary moves.
         limit: An episode with a cost above it is a violation.
         norm: "linf", "l2" or "l1".
-        scale: Radius per dimension at eps = 1; None: the same for all.
+        scale: Radius of each entry at eps = 1, or for Dict observations a dict of numbers or
+            arrays by key; keys that it does not name are not attacked. None: the same for all.
         modes: "deterministic", "stochastic" or both; default: those of the requirements.
         action_noise: Certify another policy: the deterministic action plus Gaussian noise of this
             deviation, one number or one for each action, in the environment's units, clipped by

@@ -244,8 +244,6 @@ def _scale_of(
     return deviations(view.layout, view.normaliser)
 
 
-
-
 def _own_noise(policy: Any, noise: Noise) -> Noise:
     """The noise asked for, or that of a policy which brings it along."""
     if noise.is_any and isinstance(policy, (SmoothedPolicy, StochasticPolicy)):

@@ -12,7 +12,7 @@ from safer_gym.conformance.certificate.signature import read_key, signed
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.certify.replay import replay_options
 from safer_gym.conformance.cli.environments import EnvWords, environment_of
-from safer_gym.conformance.cli.measure import parse_numbers, parse_radii, whole_box
+from safer_gym.conformance.cli.measure import parse_numbers, parse_radii, parse_scale, whole_box
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.summary import print_summary
@@ -66,7 +66,7 @@ def run_certify(
             requirement=requirement,
             eps=radii or None,
             source=model,
-            scale=parse_numbers("--scale", scale) or None,
+            scale=parse_scale(scale),
             action_noise=parse_numbers("--action-noise", action_noise) or None,
             observation_noise=parse_numbers("--observation-noise", observation_noise) or None,
             progress=bar.update,

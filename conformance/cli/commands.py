@@ -304,7 +304,11 @@ def certify(
     limit: Annotated[float | None, typer.Option(help="Cost above which an episode fails.")] = None,
     norm: Norm = "linf",
     scale: Annotated[
-        str, typer.Option(help="Radius of each entry of what is moved at eps = 1; all alike: 1.")
+        str,
+        typer.Option(
+            help="Radius at eps = 1 of each entry of what is moved, or of each key of Dict "
+            "observations as in image=2,pos=0.1; all alike: 1."
+        ),
     ] = "",
     modes: Annotated[str, typer.Option(help="deterministic, stochastic or both.")] = "",
     action_noise: Annotated[

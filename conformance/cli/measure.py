@@ -152,6 +152,24 @@ def parse_radii(text: str) -> tuple[float, ...]:
     return radii
 
 
+def parse_scale(text: str) -> tuple[float, ...] | dict[str, float] | None:
+    """A radius for each entry, as numbers, or for each key of Dict observations; None: all alike.
+
+    >>> parse_scale("image=2, pos=0.1")
+    {'image': 2.0, 'pos': 0.1}
+
+    Raises:
+        ValueError: neither numbers nor key=number.
+    """
+    if "=" not in text:
+        return parse_numbers("--scale", text) or None
+    pairs = [part.partition("=") for part in text.split(",")]
+    radii = {key.strip(): parse_numbers(f"--scale {key}", value) for key, _, value in pairs}
+    if wrong := [key for key, value in radii.items() if len(value) != 1]:
+        raise ValueError(f"--scale must give each key one number, as in image=2,pos=0.1; {wrong}")
+    return {key: value[0] for key, value in radii.items()}
+
+
 def parse_numbers(name: str, text: str) -> tuple[float, ...]:
     """Comma-separated numbers; none for an empty text.
 

@@ -39,31 +39,35 @@ def ppo(kind: str, **options: Any) -> Any:
     )  # fmt: skip
 
 
-class Keeps:
-    """Follows what it sees, in the types of the space, and keeps all that it was shown."""
+def idle(obs: Any) -> np.ndarray:
+    """Does nothing, whatever it sees."""
+    return np.zeros(1, np.float32)
+
+
+class Strict:
+    """Does nothing, and takes nothing but what the environment itself would show."""
 
     def __init__(self, kind: str) -> None:
-        self.kind, self.seen = kind, []
+        self.space, self.own = SPACES[kind], Seen(kind).reset(seed=0)[0]
 
     def __call__(self, obs: Any) -> np.ndarray:
-        self.seen.append(obs)
+        if not self.space.contains(obs if isinstance(obs, dict) else np.asarray(obs)):
+            raise AssertionError(f"shown {obs!r}")
+        for shown, own in zip(self._parts(obs), self._parts(self.own), strict=True):
+            if (np.shape(shown), shown.dtype.kind) != (np.shape(own), np.asarray(own).dtype.kind):
+                raise AssertionError(f"shown {shown!r}, as {own!r}")
         return np.zeros(1, np.float32)
+
+    def _parts(self, obs: Any) -> list[Any]:
+        return [obs[key] for key in self.own] if isinstance(self.own, dict) else [obs]
 
 
 @pytest.mark.parametrize("kind", [*SPACES])
 def test_a_policy_is_shown_observations_of_the_space(kind: str) -> None:
-    policy = Keeps(kind)
-    evaluate(policy, functools.partial(Seen, kind), ["uniform"], eps=0.4, n_episodes=2)
-    assert len(policy.seen) >= 2 * HORIZON
-    space, own = SPACES[kind], Seen(kind).reset(seed=0)[0]
-    for obs in policy.seen:
-        assert space.contains(obs)
-        if isinstance(obs, dict):
-            assert {k: np.shape(v) for k, v in obs.items()} == {
-                k: np.shape(v) for k, v in own.items()
-            }
-            kinds = [np.asarray(value).dtype.kind for value in obs.values()]
-            assert kinds == [np.asarray(own[key]).dtype.kind for key in obs]
+    make = functools.partial(Seen, kind)
+    assert len(evaluate(Strict(kind), make, ["natural", "uniform"], eps=0.4, n_episodes=2)) == 2
+    with pytest.raises((ValueError, AssertionError), match="shown"):
+        evaluate(Strict("dict" if kind != "dict" else "mixed"), make, ["uniform"], eps=0.4)
 
 
 class Outward:
@@ -90,7 +94,7 @@ def test_each_key_has_its_radius_and_the_others_stay(
     eps: Any, scale: Any, x: float, v: float
 ) -> None:
     outcome = evaluate(
-        lambda obs: np.zeros(1, np.float32), Seen, {"out": Outward()}, eps=eps, scale=scale,
+        idle, Seen, {"out": Outward()}, eps=eps, scale=scale,
         n_episodes=1, traces=1,
     )[0]  # fmt: skip
     moved = np.abs(outcome.traces[0].attacked - outcome.traces[0].clean)
@@ -102,9 +106,8 @@ def test_each_key_has_its_radius_and_the_others_stay(
 
 @pytest.mark.parametrize(("eps", "steps"), [(2.0, 2), (2.9, 2), (0.9, 0)])
 def test_pixels_move_by_whole_steps_inside_the_ball(eps: float, steps: int) -> None:
-    policy = Keeps("image")
     make = functools.partial(Seen, "image")
-    found = evaluate(policy, make, {"out": Outward()}, eps=eps, n_episodes=1, traces=1)[0]
+    found = evaluate(idle, make, {"out": Outward()}, eps=eps, n_episodes=1, traces=1)[0]
     trace = found.traces[0]
     assert (trace.attacked == np.rint(trace.attacked)).all()
     assert np.abs(trace.attacked - trace.clean).max() == steps
@@ -202,11 +205,8 @@ def test_a_normaliser_of_some_keys_goes_before_the_policy() -> None:
     env, total, done = Seen(), 0.0, False
     obs, _ = env.reset(seed=0)
     while not done:
-        read = {
-            **obs,
-            **{k: v for k, v in venv.normalize_obs({k: v[None] for k, v in obs.items()}).items()},
-        }
-        action, _ = model.predict(read, deterministic=True)
+        batch = {key: np.asarray(value)[None] for key, value in obs.items()}
+        action, _ = model.predict(venv.normalize_obs(batch), deterministic=True)
         obs, reward, _, done, _ = env.step(action[0])
         total += reward
     assert outcome.mean_return == pytest.approx(total, abs=1e-5)
