@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 
 import numpy as np
 
-FLOAT = 1
+FLOAT, INT64 = 1, 7
 
 
 def number(field: int, value: int) -> bytes:
@@ -21,9 +22,10 @@ def text(field: int, value: str | bytes) -> bytes:
 
 
 def tensor(name: str, value: np.ndarray) -> bytes:
-    """A TensorProto of floats."""
+    """A TensorProto of floats, or of whole numbers."""
     dims = b"".join(number(1, size) for size in value.shape)
-    return dims + number(2, FLOAT) + text(8, name) + text(9, value.astype("<f4").tobytes())
+    kind, dtype = (INT64, "<i8") if value.dtype == np.int64 else (FLOAT, "<f4")
+    return dims + number(2, kind) + text(8, name) + text(9, value.astype(dtype).tobytes())
 
 
 def external_tensor(name: str, shape: Sequence[int], location: str) -> bytes:
@@ -33,10 +35,22 @@ def external_tensor(name: str, shape: Sequence[int], location: str) -> bytes:
     return dims + number(2, FLOAT) + text(8, name) + where + number(14, 1)
 
 
-def node(op: str, inputs: Sequence[str], output: str, domain: str = "") -> bytes:
-    """A NodeProto."""
+def node(
+    op: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: float | str
+) -> bytes:
+    """A NodeProto; whole numbers, floats and texts as attributes."""
     named = b"".join(text(1, name) for name in inputs)
-    return named + text(2, output) + text(4, op) + text(7, domain)
+    given = b"".join(text(5, attribute(name, value)) for name, value in attributes.items())
+    return named + text(2, output) + text(4, op) + given + text(7, domain)
+
+
+def attribute(name: str, value: float | str) -> bytes:
+    """An AttributeProto."""
+    if isinstance(value, str):
+        return text(1, name) + text(4, value) + number(20, 3)
+    if isinstance(value, int):
+        return text(1, name) + number(3, value % 2**64) + number(20, 2)
+    return text(1, name) + _varint(2 << 3 | 5) + struct.pack("<f", value) + number(20, 1)
 
 
 def value(name: str, shape: Sequence[int | str]) -> bytes:
@@ -52,13 +66,14 @@ def model(
     tensors: Sequence[bytes],
     inputs: Sequence[bytes],
     outputs: Sequence[bytes],
+    opset: int = 13,
 ) -> bytes:
-    """A ModelProto of operator set 13."""
+    """A ModelProto."""
     graph = b"".join(text(1, part) for part in nodes) + text(2, "policy")
     graph += b"".join(text(5, part) for part in tensors)
     graph += b"".join(text(11, part) for part in inputs)
     graph += b"".join(text(12, part) for part in outputs)
-    return number(1, 8) + text(7, graph) + text(8, number(2, 13))
+    return number(1, 8) + text(7, graph) + text(8, number(2, opset))
 
 
 def _varint(value: int) -> bytes:

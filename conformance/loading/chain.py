@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from safer_gym.bounds import MODULES
 from safer_gym.elementwise import Elementwise
 
 
@@ -36,6 +37,9 @@ class Chain:
         Raises:
             ValueError: it has no weights, or its widths do not fit.
         """
+        unknown = [type(m).__name__ for m in self.modules if type(m) not in MODULES]
+        if unknown:
+            raise ValueError(f"the operation {unknown[0]}")
         widths = _widths(self.modules)
         kinds = {m.weight.dtype for m in self.modules if isinstance(m, nn.Linear)}
         if len(kinds) != 1:
@@ -146,6 +150,40 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def of_width(width: int) -> nn.Module:
+    """Nothing, and a claim of how many entries there are."""
+    made = nn.Identity()
+    made.in_features = width  # type: ignore[assignment]
+    return made
+
+
+class Erf(nn.Module):
+    """A part of GELU, which exporters take apart."""
+
+
+def _joined(name: str, short: Chain, long: Chain) -> Chain:
+    """x times a function of x, where that is an activation that an exporter took apart."""
+    more = long.modules[len(short.modules) :]
+    is_branch = any(a is not b for a, b in zip(short.modules, long.modules, strict=False))
+    if name == "mul" and not is_branch:
+        kinds = tuple(type(module) for module in more)
+        if kinds == (nn.Sigmoid,):
+            return short.then(nn.SiLU())
+        if kinds == (nn.Softplus, nn.Tanh) and (more[0].beta, more[0].threshold) == (1.0, 20.0):
+            return short.then(nn.Mish())
+        if kinds == (Elementwise, Erf, Elementwise) and _is_gelu(more[0], more[2]):
+            return short.then(nn.GELU(), elementwise("multiply", 2.0))  # to be halved
+    raise ValueError(f"{name} of two branches")
+
+
+def _is_gelu(divided: Any, added: Any) -> bool:
+    """Whether erf stands between a division by sqrt(2) and an addition of 1."""
+    if (divided.operation, added.operation) != ("divide", "add"):
+        return False
+    root, one = divided.amount, added.amount
+    return root.dim() == one.dim() == 0 and abs(float(root) - 2**0.5) < 1e-6 and float(one) == 1.0
+
+
 BINARY: dict[str, Callable[[Any, Any], Sequence[nn.Module]]] = {
     "add": lambda chain, other: [elementwise("add", other)],
     "sub": lambda chain, other: [elementwise("subtract", other)],
@@ -161,7 +199,7 @@ def binary(name: str, left: Any, right: Any) -> Chain:
         ValueError: two chains, which is a branch; or numbers over a chain.
     """
     if isinstance(left, Chain) and isinstance(right, Chain):
-        raise ValueError(f"{name} of two branches")
+        return _joined(name, *sorted((left, right), key=lambda chain: len(chain.modules)))
     if isinstance(left, Chain):
         return left.then(*BINARY[name](left, right))
     if name in ("add", "mul"):

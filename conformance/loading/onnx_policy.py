@@ -1,8 +1,12 @@
-"""ONNX networks, computed by onnxruntime (optional: `pip install safer-gym[onnx]`)."""
+"""ONNX graphs: networks without branches as data, others computed by onnxruntime.
+
+onnxruntime is optional: `pip install safer-gym[onnx]`.
+"""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safer_gym.conformance.loading.formats import Format, Opened, register_format
+from safer_gym.conformance.loading.onnx_data import action_name, read_onnx
 from safer_gym.conformance.loading.refusals import UntrustedFile
 from safer_gym.conformance.loading.rows import in_batches_of
 
 DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 LOOPS = re.compile(rb"(?:\x22|\xa2\x80*\x00)(?:\x04|\x84\x80*\x00)(?:Loop|Scan)")
 """A node's operator as a protocol buffer writes it: field 4, a text of four letters."""
-ACTION_NAMES = ("action", "actions", "mean_actions")
 
 
 class OnnxPolicy:
@@ -41,7 +45,7 @@ class OnnxPolicy:
         except Exception as error:
             raise ValueError(f"onnxruntime refuses it: {error}") from error
         self._content, self._session, self._input = content, session, _only_input(session)
-        self._output = _action_output(session)
+        self._output = action_name([output.name for output in session.get_outputs()])
         first = self._input.shape[0] if self._input.shape else None
         self._batch = first if isinstance(first, int) else None
 
@@ -65,8 +69,10 @@ class OnnxPolicy:
         return self._session.run([self._output], {self._input.name: obs})[0]
 
 
-def load_onnx(path: Path, trust: bool = False) -> OnnxPolicy:
-    """The policy of an ONNX file. Errors as `OnnxPolicy`.
+def load_onnx(path: Path, trust: bool = False) -> Any:
+    """The policy of an ONNX file: a torch module where its graph is a network without branches.
+
+    Errors of others as `OnnxPolicy`.
 
     Raises:
         UntrustedFile: (a ValueError) it loops, and is not trusted: it may do so 2^62 times, or
@@ -75,6 +81,8 @@ def load_onnx(path: Path, trust: bool = False) -> OnnxPolicy:
     content = path.read_bytes()
     if not trust and LOOPS.search(content):
         raise UntrustedFile(str(path), "its graph has a loop, which nothing bounds")
+    with suppress(ValueError):
+        return read_onnx(content)
     try:
         return OnnxPolicy(content)
     except ValueError as error:
@@ -86,7 +94,8 @@ ONNX = register_format(
         "onnx",
         "ONNX",
         False,
-        "a graph of standard operators, computed by onnxruntime; operators from a library and "
+        "a network without branches is read as data, any other graph of standard operators is "
+        "computed by onnxruntime; operators from a library and "
         "numbers from other files are refused, loops without trust",
         lambda path: path.suffix.lower() == ".onnx",
         lambda path, trust: Opened(load_onnx(path, trust), ran_code=False),
@@ -110,13 +119,3 @@ def _only_input(session: Any) -> Any:
         found = ", ".join(f"{i.name}: {i.type}" for i in inputs)
         raise ValueError(f"it must have one input of floats, the observation; it has {found}")
     return inputs[0]
-
-
-def _action_output(session: Any) -> str:
-    names = [output.name for output in session.get_outputs()]
-    named = [name for name in names if name in ACTION_NAMES]
-    if len(names) != 1 and len(named) != 1:
-        raise ValueError(
-            f"it has the outputs {', '.join(names)}; name the one with the actions 'action'"
-        )
-    return named[0] if named else names[0]

@@ -3,7 +3,7 @@
 Such an archive holds the text of its methods in a subset of Python, and the tensors beside it. The
 text is parsed with `ast` and followed from `forward`, with the observation as an unknown: calls of
 methods and functions of the text itself, branches whose condition the file decides, and the
-operations of `torchscript_ops`. What comes out is a network without branches, or a refusal.
+operations of `operations`. What comes out is a network without branches, or a refusal.
 
 It is assumed that the text means to torch what it means here. Every network that is read is
 compared with torch's own interpreter in the tests.
@@ -23,8 +23,8 @@ from torch import nn
 from safer_gym.conformance.loading.archives import entry, opened
 from safer_gym.conformance.loading.as_data import Call, read_pickle
 from safer_gym.conformance.loading.chain import Chain
+from safer_gym.conformance.loading.operations import operation
 from safer_gym.conformance.loading.tensors import PARAMETER, TENSOR, Storages
-from safer_gym.conformance.loading.torchscript_ops import operation
 from safer_gym.conformance.loading.weights import MAX_COPIES, folder_of
 
 MAX_TEXT = 1_000_000

@@ -78,6 +78,6 @@ def test_without_onnxruntime_the_message_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    (tmp_path / "policy.onnx").write_bytes(graph())
+    (tmp_path / "policy.onnx").write_bytes(graph(op="Sin"))
     with pytest.raises(ModuleNotFoundError, match=r"safer-gym\[onnx\]"):
         load_policy(tmp_path / "policy.onnx")

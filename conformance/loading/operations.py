@@ -1,4 +1,4 @@
-"""The operations of TorchScript that a network without branches is made of."""
+"""The operations that a network without branches is made of, by torch's names."""
 
 from __future__ import annotations
 
