@@ -26,7 +26,7 @@ KWARGS = {key: value for key, value in TINY.items() if key not in ("seed", "devi
 class Clock:
     """A task of somebody's own."""
 
-    name, env_id = "clock", "Clock-v0"
+    name, env_id, changes = "clock", "Clock-v0", None
 
     def make(self) -> Any:
         return Timed()
