@@ -2,6 +2,7 @@
 
 python -m benchmarks                         # all of them, at the paper's sizes
 python -m benchmarks collection              # environment steps, beside the package's own
+python -m benchmarks drac                    # updates of DRAC, beside SB3's SAC
 python -m benchmarks enclosure               # bounds of the packaged actors: tight? fast?
 python -m benchmarks engine                  # enclosures and gates: how fast?
 python -m benchmarks gates                   # errors and early stopping of the gate
@@ -33,6 +34,7 @@ from benchmarks import (
     attacks,
     certificates,
     collection,
+    drac,
     enclosure,
     engine,
     evaluation,
@@ -56,6 +58,7 @@ from safer_gym.conformance.provenance import command
 NAMES = (
     "attacks",
     "collection",
+    "drac",
     "enclosure",
     "engine",
     "evaluation",
@@ -165,6 +168,11 @@ def _collection(options: argparse.Namespace) -> dict[str, Any]:
     return collection.measure(**tiny, **_repeated(options))
 
 
+def _drac(options: argparse.Namespace) -> dict[str, Any]:
+    tiny = {"setting": drac.Setting(8, 8, 20, 4)} if options.tiny else {}
+    return drac.measure(**tiny, **_repeated(options))
+
+
 def _imports(options: argparse.Namespace) -> dict[str, Any]:
     tiny: dict[str, Any] = {"cases": imports.CASES[-1:], "warm_up": 0} if options.tiny else {}
     return imports.measure(**tiny, **_repeated(options))
@@ -271,6 +279,7 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "attacks": _attacks,
     "certificates": _certificates,
     "collection": _collection,
+    "drac": _drac,
     "enclosure": _enclosure,
     "engine": _engine,
     "evaluation": _evaluation,

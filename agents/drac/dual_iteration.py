@@ -220,15 +220,16 @@ class DualIteration:
         safety: Safety,
     ) -> Tensor:
         lam = present_multiplier(self.policy, obs, self.multiplier.max_lam)
+        soft = q - penalty
         if self.multiplier.constraint == "augmented":
-            gain = augmented_lagrangian(q, q_safety, lam, self.multiplier.rho)
+            gain = augmented_lagrangian(soft, q_safety, lam, self.multiplier.rho)
         else:
-            gain = lagrangian(q, q_safety, lam)
-        if self.safety.outside == "maximise":
-            outside = penalty - q_safety
-        else:
+            gain = lagrangian(soft, q_safety, lam)
+        if self.safety.outside == "imitate":
             outside = imitation(control, self.policy.players.safety_control(obs))
-        return split_policy_loss(safety.inside, penalty - gain, outside)
+        else:
+            outside = penalty - q_safety
+        return split_policy_loss(safety.inside, -gain, outside)
 
     # ------------------------------------------------------------------ steps
 

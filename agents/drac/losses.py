@@ -76,8 +76,8 @@ def split_policy_loss(inside: Tensor, within: Tensor, outside: Tensor) -> Tensor
 
     Args:
         inside: see `inside_set` [B].
-        within: alpha log pi minus the Lagrangian [B].
-        outside: alpha log pi - Q_h, or the distance to the safety policy [B].
+        within: minus the Lagrangian [B].
+        outside: the distance to the safety policy, or alpha log pi - Q_h [B].
     """
     return torch.where(inside, within, outside).mean()
 
@@ -86,7 +86,8 @@ def lagrangian(q: Tensor, q_safety: Tensor, lam: Tensor) -> Tensor:
     """(Q + lambda Q_h) / (1 + lambda), [B]; ours.
 
     Args:
-        q: Q(x, u, mu(x)) [B].
+        q: Q(x, u, mu(x)) - alpha log pi(u | x) [B]. The entropy's bonus is weighed as the return
+            is: where lambda is large it would otherwise outweigh Q_h, which is of order 1.
         q_safety: Q_h(x, u, mu_h(x)) [B].
         lam: lambda(x), whose gradient is not followed; [B] or [].
     """

@@ -35,8 +35,8 @@ class SafetyOptions:
         safety_target: "standard", (1 - g_h) h + g_h min{h, V_h(x')}, or "clamped" (MADAC's).
         safety_aggregation: how the twins of Q_h become one value in their own target: "min" errs
             towards unsafe, by a little at each step, and the learned set is smaller by the sum.
-        outside: what the task policy does outside of the learned set: "maximise" Q_h, or
-            "imitate" the safety policy (MADAC's).
+        outside: what the task policy does outside of the learned set: "imitate" the safety policy
+            (step 4 of the iteration, and MADAC), or "maximise" Q_h and its entropy.
         region_margin: the set is where V_h is at least this.
     """
 
@@ -46,7 +46,7 @@ class SafetyOptions:
     anneal_share: float = 0.3
     safety_target: str = "standard"
     safety_aggregation: str = "mean"
-    outside: str = "maximise"
+    outside: str = "imitate"
     region_margin: float = 0.0
 
     def __post_init__(self) -> None:

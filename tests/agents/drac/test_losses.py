@@ -98,7 +98,7 @@ def test_the_task_policy_follows_reward_inside_and_safety_alone_outside(
     penalty, q, q_safety = leaves(seed)
     lam = torch.full((16,), multiplier, dtype=torch.float64, requires_grad=True)
     inside = numbers(seed + 1, 16) > 0
-    within = penalty - lagrangian(q, q_safety, lam)
+    within = -lagrangian(q - penalty, q_safety, lam)
     split_policy_loss(inside, within, penalty - q_safety).backward()
     assert lam.grad is None
     assert q.grad is not None
