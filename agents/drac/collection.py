@@ -3,7 +3,8 @@
 h of a first state is in what `reset` returns beside it. Stable-Baselines3's environments keep that
 as `reset_infos`, after each reset of their own too; a wrapper around them does not hand it on, so
 the innermost one is asked. A wide start is a second reset, since those environments reset
-themselves without options.
+themselves without options; after `wide_steps` the environment is reset once more, since far off
+the first states teach most.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ def first_h(env: VecEnv, indices: list[int]) -> np.ndarray:
     return read(NEXT_H, [env.reset_infos[index] for index in indices], set())
 
 
-def begin_wide(env: VecEnv, index: int) -> tuple[Any, Mapping[str, Any]]:
-    """Reset one environment to a wide start: its raw observation and its info."""
-    obs, info = env.env_method("reset", indices=index, options=WIDE)[0]
+def begin(env: VecEnv, index: int, *, is_wide: bool) -> tuple[Any, Mapping[str, Any]]:
+    """Reset one environment, to a wide start or a usual one: its raw observation and its info."""
+    options = {"options": WIDE} if is_wide else {}
+    obs, info = env.env_method("reset", indices=index, **options)[0]
     return obs, info

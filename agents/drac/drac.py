@@ -24,7 +24,7 @@ from safer_gym.agents.drac.collection import (
     NEXT_H,
     Draw,
     H,
-    begin_wide,
+    begin,
     disturb,
     draw,
     first_h,
@@ -168,7 +168,7 @@ class DRAC(Constrained, OffPolicyAlgorithm):
             self.policy, self.safety, self.multiplier, self.update, self.tau
         )
         self._draws: list[Draw] = []
-        self._h = np.zeros(self.n_envs, np.float32)
+        self._h, self._steps = np.zeros(self.n_envs, np.float32), np.zeros(self.n_envs, int)
         self._disturbances: np.ndarray | None = None
         self._seed_draws()
 
@@ -180,7 +180,7 @@ class DRAC(Constrained, OffPolicyAlgorithm):
         return signals
 
     def _excluded_save_params(self) -> list[str]:
-        own = ["_iteration", "_draws", "_h", "_disturbances"]
+        own = ["_iteration", "_draws", "_h", "_steps", "_disturbances"]
         return [*super()._excluded_save_params(), *own]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
@@ -233,21 +233,31 @@ class DRAC(Constrained, OffPolicyAlgorithm):
         super()._begin_episodes()
         n_envs = self.n_envs
         self._draws = [draw(self.collection, self._generator) for _ in range(n_envs)]
-        self._h = np.zeros(n_envs, np.float32)
+        self._h, self._steps = np.zeros(n_envs, np.float32), np.zeros(n_envs, int)
         self._begin(list(range(n_envs)))
 
     def _begin(self, indices: list[int]) -> None:
-        """Wide starts where they were drawn, and h of the first states."""
+        """h of the states in which environments have just begun, and wide starts that are drawn."""
         assert self.env is not None
-        has_safety = self.multiplier.constraint != "none"
-        if has_safety and indices:
+        if indices and self._has_h:
             self._h[indices] = first_h(self.env, indices)
+        self._steps[indices] = 0
         for index in indices:
             if self._draws[index].is_wide:
-                obs, info = begin_wide(self.env, index)
-                self._place(index, obs)
-                if has_safety:
-                    self._h[index] = info["h"]
+                self._restart(index)
+
+    def _restart(self, index: int) -> None:
+        """Reset one environment as its draw says."""
+        assert self.env is not None
+        obs, info = begin(self.env, index, is_wide=self._draws[index].is_wide)
+        self._steps[index] = 0
+        self._place(index, obs)
+        if self._has_h:
+            self._h[index] = info["h"]
+
+    @property
+    def _has_h(self) -> bool:
+        return self.multiplier.constraint != "none"
 
     def _place(self, index: int, obs: Any) -> None:
         """Let environment `index` be at an observation."""
@@ -288,9 +298,8 @@ class DRAC(Constrained, OffPolicyAlgorithm):
         dones: np.ndarray,
         infos: list[dict[str, Any]],
     ) -> None:
-        has_safety = self.multiplier.constraint != "none"
         for index, info in enumerate(infos):
-            if has_safety:
+            if self._has_h:
                 info[H.key] = self._h[index]
                 info.setdefault("cost", float(info.get("h", 0.0) < 0))
             else:
@@ -299,12 +308,19 @@ class DRAC(Constrained, OffPolicyAlgorithm):
                 info["disturbance"] = self._disturbances[index]
         self._admit(new_obs, buffer_action, reward, dones, infos)
         super()._store_transition(replay_buffer, buffer_action, new_obs, reward, dones, infos)
-        if has_safety:
+        if self._has_h:
             self._h = np.array([info["h"] for info in infos], np.float32)
-        ended = np.flatnonzero(dones).tolist()
-        for index in ended:
+        self._steps += 1
+        is_left = [
+            drawn.is_wide and steps >= self.collection.wide_steps
+            for drawn, steps in zip(self._draws, self._steps.tolist(), strict=True)
+        ]
+        for index in np.flatnonzero(dones | np.array(is_left)).tolist():
             self._draws[index] = draw(self.collection, self._generator)
-        self._begin(ended)
+        self._begin(np.flatnonzero(dones).tolist())
+        for index in np.flatnonzero(np.array(is_left) & ~dones).tolist():
+            self.cost_monitor.running[index] = 0.0
+            self._restart(index)
 
     # ------------------------------------------------------------------ learning
 

@@ -42,7 +42,7 @@ class SafetyOptions:
 
     safety_policy: bool = True
     safety_discount_start: float = 0.9
-    safety_discount: float = 0.999
+    safety_discount: float = 0.9999
     anneal_share: float = 0.3
     safety_target: str = "standard"
     safety_aggregation: str = "mean"
@@ -79,10 +79,10 @@ class MultiplierOptions:
 
     constraint: str = "network"
     multiplier_loss: str = "split"
-    max_lam: float = 20.0
+    max_lam: float = 100.0
     multiplier_lr: float | None = None
-    multiplier_delay: int = 4
-    constraint_margin: float = 0.0
+    multiplier_delay: int = 2
+    constraint_margin: float = 0.03
     rho: float = 10.0
     augmented_rate: float = 0.2
 
@@ -106,12 +106,14 @@ class CollectionOptions:
         wide_share: share of the episodes that begin with `reset(options={"start": "wide"})`, far
             off the policies' own distribution. Without them Q_h is never trained near the set's
             border. An environment may ignore the option.
+        wide_steps: steps after which such an episode is left for another.
         exploration_noise: standard deviation of the noise on pi_h, mu and mu_h, in [-1, 1].
     """
 
     adversary_shares: tuple[float, float, float] = (0.4, 0.4, 0.2)
     safety_share: float = 0.3
     wide_share: float = 0.5
+    wide_steps: int = 30
     exploration_noise: float = 0.1
 
     def __post_init__(self) -> None:
@@ -123,6 +125,7 @@ class CollectionOptions:
                 f"got {self.adversary_shares!r}."
             )
         require(SHARE, safety_share=self.safety_share, wide_share=self.wide_share)
+        require(AT_LEAST_ONE, wide_steps=self.wide_steps)
         require(NOT_NEGATIVE, exploration_noise=self.exploration_noise)
 
 

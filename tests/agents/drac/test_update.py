@@ -1,0 +1,162 @@
+"""Laws of one update: whose gradient goes where, and that written-out derivatives are autograd's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from drac_toys import RAC, RSAC, small
+from torch import Tensor, nn
+
+from safer_gym.agents import DRAC
+from safer_gym.agents.drac.networks import squashed
+from safer_gym.agents.networks.plain import slope
+from safer_gym.bounds import NotCoveredError
+from safer_gym.wrappers.policies.layers import policy_layers
+
+ACTIVATIONS = pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.ELU])
+"""The last one has no derivative that is written out."""
+
+
+def learner(activation: type[nn.Module] = nn.ReLU, **options: Any) -> DRAC:
+    agent = small(policy_kwargs={"net_arch": [16, 16], "activation_fn": activation}, **options)
+    agent.policy.set_training_mode(True)
+    return agent
+
+
+def states(n: int = 32) -> Tensor:
+    return 4 * torch.rand(n, 2, generator=torch.Generator().manual_seed(0)) - 2
+
+
+@ACTIVATIONS
+def test_what_a_player_learns_is_what_autograd_finds(activation: type[nn.Module]) -> None:
+    player = learner(activation).policy.safety_actor
+    moves, learn = player.play(states())
+    torch.testing.assert_close(moves, player(states()))
+    upstream = torch.randn(32, 1, generator=torch.Generator().manual_seed(1))
+    own = player.optimizer.param_groups[0]["params"]
+    expected = torch.autograd.grad(player(states()), own, upstream)
+    found = learn(upstream)
+    assert [part.shape for part in found] == [part.shape for part in own]
+    for mine, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
+@ACTIVATIONS
+def test_the_slope_of_a_critic_is_what_autograd_finds(activation: type[nn.Module]) -> None:
+    critic = learner(activation).policy.safety_critic
+    pair = torch.rand(32, 2, generator=torch.Generator().manual_seed(2)).requires_grad_(True)
+    expected = critic.values(states(), pair).amin(0)
+    value, by_pair = slope(critic, states(), pair)
+    torch.testing.assert_close(value, expected.detach())
+    torch.testing.assert_close(by_pair, torch.autograd.grad(expected.sum(), pair)[0])
+
+
+def test_the_density_of_a_squashed_gaussian() -> None:
+    """Against torch's own transform; also where tanh is one in float32."""
+    outputs = torch.tensor([[0.3, -1.0], [30.0, -5.0], [-2.0, 1.5]], dtype=torch.float64)
+    torch.manual_seed(0)
+    action, density = squashed(outputs)
+    raw = torch.atanh(action[[0, 2]])
+    mean, scale = outputs[[0, 2], :1], outputs[[0, 2], 1:].exp()
+    normal = torch.distributions.Normal(mean, scale)
+    expected = normal.log_prob(raw) - torch.log(1 - action[[0, 2]].square())
+    torch.testing.assert_close(density[[0, 2]], expected.squeeze(1))
+    assert torch.isfinite(density).all()
+
+
+def moved(agent: DRAC, names: tuple[str, ...], step: Any) -> set[str]:
+    """Which of the networks `names` a step has changed."""
+    before = {name: [w.clone() for w in getattr(agent.policy, name).parameters()] for name in names}
+    step()
+    return {
+        name
+        for name in names
+        if any(
+            not torch.equal(old, new)
+            for old, new in zip(before[name], getattr(agent.policy, name).parameters(), strict=True)
+        )
+    }
+
+
+def test_the_safety_policy_ascends_and_its_adversary_descends() -> None:
+    agent = learner(learning_rate=1e-3)
+    policy, obs = agent.policy, states(256)
+
+    def value(control: Tensor, move: Tensor) -> float:
+        with torch.no_grad():
+            pair = torch.cat([control, move], dim=1)
+            return float(policy.safety_critic.values(obs, pair).amin(0).mean())
+
+    with torch.no_grad():
+        old = policy.safety_actor(obs), policy.safety_adversary(obs)
+    names = policy.learning
+    changed = moved(agent, names, lambda: agent._iteration.improve_safety(obs))
+    assert changed == {"safety_actor", "safety_adversary"}
+    with torch.no_grad():
+        new = policy.safety_actor(obs), policy.safety_adversary(obs)
+    assert value(new[0], old[1]) > value(*old)
+    assert value(old[0], new[1]) < value(*old)
+
+
+def test_without_a_safety_policy_the_task_policy_does_not_learn_from_its_adversary() -> None:
+    agent = learner(safety_policy=False)
+    changed = moved(
+        agent, agent.policy.learning, lambda: agent._iteration.improve_safety(states())
+    )
+    assert changed == {"safety_adversary"}
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_task_step_moves_its_own_networks_alone(number: int) -> None:
+    agent = learner(policy_delay=2, multiplier_delay=2)
+    iteration = agent._iteration
+    safety = iteration.improve_safety(states())
+    changed = moved(
+        agent,
+        agent.policy.learning,
+        lambda: iteration.improve_task(states(), safety, number),
+    )
+    delayed = {"actor", "multiplier"} if number == 0 else set()
+    assert changed == {"adversary", "temperature"} | delayed
+
+
+def test_outside_of_the_set_the_task_policy_becomes_the_safety_policy() -> None:
+    """And follows no reward: the constraint cannot be met there."""
+    agent = learner(region_margin=1e6, policy_delay=1, learning_rate=1e-2, ent_coef=0.0)
+    obs, policy = states(256), agent.policy
+    for _ in range(200):
+        safety = agent._iteration.improve_safety(obs)._replace()
+        agent._iteration.improve_task(obs, safety, 1)
+    with torch.no_grad():
+        gap = (policy.actor(obs) - policy.safety_actor(obs)).abs().mean()
+    assert gap < 0.15
+
+
+@pytest.mark.parametrize("options", [RSAC, RAC, {"adversary": False}, {"constraint": "scalar"}])
+def test_what_an_option_leaves_out_is_not_there(options: dict[str, Any]) -> None:
+    policy = small(**options).policy
+    has_adversary = options.get("adversary", True)
+    has_safety = options.get("constraint") != "none"
+    assert hasattr(policy, "adversary") == has_adversary
+    assert hasattr(policy, "safety_adversary") == (has_adversary and has_safety)
+    assert hasattr(policy, "safety_critic") == has_safety
+    assert hasattr(policy, "multiplier") == has_safety
+    width = policy.critic.ensemble.action_dim
+    assert width == 1 + has_adversary
+
+
+def test_bounds_read_the_acting_policy_and_refuse_the_switch() -> None:
+    agent = small().learn(40)
+    obs = np.random.default_rng(0).uniform(-3, 3, (20, 2)).astype(np.float32)
+    layers = policy_layers(agent)
+    out = torch.as_tensor(obs)
+    for layer in layers.layers:
+        out = layer(out)
+    acting = agent.policy.followers.actor.outputs(torch.as_tensor(obs))
+    torch.testing.assert_close(out, acting.detach())
+    agent.shield = True
+    with pytest.raises(NotCoveredError, match="the switch is no plain network"):
+        policy_layers(agent)
