@@ -178,7 +178,9 @@ class DualIteration:
         actor = self.policy.actor
         outputs, by_outputs = actor.heard(obs)
         control, log_prob = squashed(outputs)
-        record = self._renew_temperature(log_prob)
+        # Outside, the task policy is told what to do: its entropy there is not the temperature's.
+        free = log_prob if safety is None else log_prob[safety.inside]
+        record = self._renew_temperature(free)
         q = self._attacked_value(obs, control)
         moves = number % self.update.policy_delay == 0
         renews = number % self.multiplier.multiplier_delay == 0
@@ -240,7 +242,7 @@ class DualIteration:
         return torch.tensor(float(self.update.ent_coef))
 
     def _renew_temperature(self, log_prob: Tensor) -> Record:
-        if self.update.ent_coef == "auto":
+        if self.update.ent_coef == "auto" and len(log_prob):
             temperature = self.policy.temperature
             loss = temperature_loss(temperature.log, log_prob, self.target_entropy)
             found = torch.autograd.grad(loss, [temperature.log])

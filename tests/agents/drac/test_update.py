@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from drac_toys import RAC, RSAC, small
@@ -14,6 +13,7 @@ from safer_gym.agents import DRAC
 from safer_gym.agents.drac.networks import squashed
 from safer_gym.agents.networks.plain import slope
 from safer_gym.bounds import NotCoveredError
+from safer_gym.bounds.network import affine_layers
 from safer_gym.wrappers.policies.layers import policy_layers
 
 ACTIVATIONS = pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.ELU])
@@ -150,13 +150,10 @@ def test_what_an_option_leaves_out_is_not_there(options: dict[str, Any]) -> None
 
 def test_bounds_read_the_acting_policy_and_refuse_the_switch() -> None:
     agent = small().learn(40)
-    obs = np.random.default_rng(0).uniform(-3, 3, (20, 2)).astype(np.float32)
-    layers = policy_layers(agent)
-    out = torch.as_tensor(obs)
-    for layer in layers.layers:
-        out = layer(out)
-    acting = agent.policy.followers.actor.outputs(torch.as_tensor(obs))
-    torch.testing.assert_close(out, acting.detach())
+    first, *_, last = affine_layers(policy_layers(agent).layers)
+    acting = agent.policy.followers.actor
+    torch.testing.assert_close(first.weight, acting.latent[0].weight.detach())
+    torch.testing.assert_close(last.bias, acting.head.bias.detach())
     agent.shield = True
     with pytest.raises(NotCoveredError, match="the switch is no plain network"):
         policy_layers(agent)
