@@ -21,11 +21,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from safer_gym.agents.finite import NotFiniteError
 from safer_gym.agents.model_file import replacing
+from safer_gym.agents.off_policy import OffPolicy
 from safer_gym.agents.overlap.ahead import AheadVecEnv
 from safer_gym.agents.registry import find_algorithm, find_recipe
 from safer_gym.agents.training.averaging import average_actor
@@ -141,8 +141,8 @@ def planned(
     found, asked = find_recipe(task.name, recipe or algorithm), dict(asked or {})
     if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicy):
         raise ValueError(
-            f"overlap needs an algorithm that a second process can collect for (safer, cvpo, "
-            f"sac-lagrangian); {algorithm} is none."
+            f"overlap needs an off-policy algorithm of this package (safer, cvpo, sac-lagrangian) "
+            f"that another process can collect for; {algorithm} is none."
         )
     return Run(
         task=task,

@@ -1,4 +1,4 @@
-"""Laws of one update: whose gradient goes where, and that written-out derivatives are autograd's."""
+"""Laws of one update: whose gradient goes where; derivatives written out are autograd's."""
 
 from __future__ import annotations
 
@@ -103,9 +103,7 @@ def test_the_safety_policy_ascends_and_its_adversary_descends() -> None:
 
 def test_without_a_safety_policy_the_task_policy_does_not_learn_from_its_adversary() -> None:
     agent = learner(safety_policy=False)
-    changed = moved(
-        agent, agent.policy.learning, lambda: agent._iteration.improve_safety(states())
-    )
+    changed = moved(agent, agent.policy.learning, lambda: agent._iteration.improve_safety(states()))
     assert changed == {"safety_adversary"}
 
 

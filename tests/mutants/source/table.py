@@ -10,6 +10,10 @@ CERTIFIES = "conformance/certify/"
 KINDS = "conformance/certify/compositions/"
 BOUNDS = "safer_gym/bounds/"
 
+DRAC_LOSSES = "tests/agents/drac/test_losses.py"
+DRAC_UPDATE = "tests/agents/drac/test_update.py"
+DRAC_BUFFER = "tests/agents/drac/test_drac.py::test_the_buffer_keeps_h_before_and_after_and_the_disturbance"
+DRAC_SHIELD = "tests/agents/drac/test_drac.py::test_the_shield_switches_exactly_where_the_control_is_not_safe"
 SEQUENCES = "tests/conformance/statistics/test_sequences.py"
 CALIBRATION = "tests/conformance/statistics/test_calibration.py"
 ALLOCATION = "tests/conformance/statistics/test_allocation.py"
@@ -977,5 +981,29 @@ MUTANTS = {
         '"falsely_safe": float((found & ~exact).sum() / size)',
         '"falsely_safe": float((~found & exact).sum() / size)',
         ("tests/experiments/drac/test_reproduction.py",),
+    ),
+    "drac: an episode's end looks safe": Mutant(
+        "agents/drac/losses.py",
+        "    following = torch.where(terminated.bool(), next_h, next_value)\n",
+        "    following = torch.where(terminated.bool(), torch.zeros_like(next_h), next_value)\n",
+        (DRAC_LOSSES,),
+    ),
+    "drac: mu_h helps pi_h": Mutant(
+        "agents/drac/dual_iteration.py",
+        "players.safety_adversary, value, by_move(down))",
+        "players.safety_adversary, value, by_move(-down))",
+        (DRAC_UPDATE,),
+    ),
+    "drac: h of the step before is that of the episode before": Mutant(
+        "agents/drac/drac.py",
+        "            self._h[indices] = first_h(self.env, indices)\n",
+        "            pass\n",
+        (DRAC_BUFFER,),
+    ),
+    "drac: the switch is the wrong way round": Mutant(
+        "agents/drac/policies.py",
+        "return torch.where(is_safe, control, followers.safety_control(obs))",
+        "return torch.where(is_safe, followers.safety_control(obs), control)",
+        (DRAC_SHIELD,),
     ),
 }
