@@ -19,21 +19,20 @@ from safer_gym.agents import CVPO
 from safer_gym.agents.training.checkpoint import CheckpointCallback, latest_checkpoint
 from safer_gym.agents.training.claim import OWNER, claimed, differences
 from safer_gym.agents.training.run import Run, train
+from safer_gym.wrappers.tasks import Task
 
 KWARGS = {key: value for key, value in TINY.items() if key not in ("seed", "device")}
 
 
-class Clock:
+class Clock(Task):
     """A task of somebody's own."""
 
-    name, env_id, changes = "clock", "Clock-v0", None
-
-    def make(self) -> Any:
+    def make(self, **options: Any) -> Any:
         return Timed()
 
 
 def clock_run(out: Path, timesteps: int = 80, seed: int = 0, **kwargs: Any) -> Run:
-    return Run(Clock(), "cvpo", timesteps, 2, KWARGS | kwargs, seed, out)
+    return Run(Clock("clock", "Clock-v0"), "cvpo", timesteps, 2, KWARGS | kwargs, seed, out)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
