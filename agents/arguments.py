@@ -69,8 +69,10 @@ SB3_ARGUMENTS: dict[str, Domain] = {
 """Of Stable-Baselines3's constructors, which take most of them as they come."""
 
 
-def require_sb3(maker: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Refuse what an algorithm of Stable-Baselines3 would take and fail at later, or never.
+def sb3_arguments(maker: Callable[..., Any], *args: Any, **kwargs: Any) -> inspect.BoundArguments:
+    """What an algorithm of Stable-Baselines3 is called with: Python's numbers in numpy's places.
+
+    Refuses what it would take and fail at later, or never.
 
     Args:
         maker: its constructor; `args` and `kwargs` are what it is to be called with.
@@ -78,12 +80,16 @@ def require_sb3(maker: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     Raises:
         ValueError, TypeError: names the first argument, what was expected and what came.
     """
-    given = inspect.signature(maker).bind_partial(*args, **kwargs).arguments
-    for name, value in {**given, **given.pop("kwargs", {})}.items():
+    bound = inspect.signature(maker).bind_partial(*args, **kwargs)
+    given = bound.arguments
+    for name, value in given.items():
         if name in SB3_ARGUMENTS:
             require(SB3_ARGUMENTS[name], **{name: value})
+        if isinstance(value, np.generic):
+            given[name] = value.item()
     rate, every = given.get("learning_rate", 0.0), given.get("train_freq", 1)
     if not callable(rate):
         require(NOT_NEGATIVE, learning_rate=rate)
     if not isinstance(every, (tuple, list, str, TrainFreq)):
         require(AT_LEAST_ONE, train_freq=every)
+    return bound

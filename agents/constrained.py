@@ -16,7 +16,7 @@ from stable_baselines3.common.utils import update_learning_rate
 from torch.optim import Optimizer
 from typing_extensions import Self
 
-from safer_gym.agents.arguments import require_box, require_sb3
+from safer_gym.agents.arguments import require_box, sb3_arguments
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.buffers import CostStorage
 from safer_gym.agents.finite import (
@@ -68,8 +68,8 @@ class Constrained(_Base):
         if env is not None:
             env = maybe_make_env(env, kwargs.get("verbose", 0))
             self._require_actions(env.action_space)
-        require_sb3(super().__init__, policy, env, *args, **kwargs)
-        super().__init__(policy, env, *args, **kwargs)
+        given = sb3_arguments(super().__init__, policy, env, *args, **kwargs)
+        super().__init__(*given.args, **given.kwargs)
 
     def _require_actions(self, action_space: spaces.Space) -> None:
         require_box(action_space)

@@ -93,6 +93,8 @@ class BallOptions:
         if not callable(self.eps_schedule):
             choose("eps_schedule", self.eps_schedule, SCHEDULES)
         LpBall.of(self.norm, self.eps)
+        if isinstance(self.eps, (list, tuple)):
+            object.__setattr__(self, "eps", np.asarray(self.eps, dtype=float))
         _ = self.schedule  # both refuse what they cannot read
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -259,6 +260,19 @@ def _order(p: Any) -> float:
     if p not in (1, 2, math.inf):
         raise ValueError(f"p (the norm) must be 1, 2 or inf; got {p!r}")
     return float(p)
+
+
+def require_shape(name: str, value: Any, shape: tuple[int, ...]) -> None:
+    """Raises ValueError where a number or an array does not broadcast to one of this shape."""
+    found = np.shape(value)
+    try:
+        fits = np.broadcast_shapes(found, shape) == tuple(shape)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} must be a number or broadcast to the shape {tuple(shape)}; got shape {found}"
+        )
 
 
 def _refuse_shape(name: str, value: Tensor, like: Tensor) -> None:

@@ -88,7 +88,8 @@ class AdversaryEngine:
         require(AT_LEAST_ONE.or_none, total_steps=options["total_steps"])
         require(SEED.or_none, seed=options["seed"])
         self.every, self.total_steps = options["every"], options["total_steps"]
-        self.mask, self.seed = options["mask"], options["seed"]
+        seed = options["seed"]
+        self.mask, self.seed = options["mask"], None if seed is None else int(seed)
         self.steps_taken, self.n_envs = 0, n_envs
         self.progress = 0.0
         self.step_of_row = [0] * n_envs
@@ -369,4 +370,6 @@ def _absent(name: str) -> Victim:
 
 
 def _keys_of(eps: Any, keys: Iterable[str] | None) -> Iterable[str] | None:
+    if isinstance(eps, dict) and not eps:
+        raise ValueError("eps must have a radius for at least one key; got {}")
     return list(eps) if keys is None and isinstance(eps, dict) else keys

@@ -44,7 +44,10 @@ def radius(layout: ObsLayout, eps: Any, unit: np.ndarray) -> np.ndarray:
         require_array(NOT_NEGATIVE, eps=value)
     if not attacked and np.any(np.asarray(eps, float) > 0):
         raise ValueError(f"nothing in {layout.space} can be moved: only the entries of a Box can")
-    return layout.lay_out(by_key, 0.0) * unit
+    try:
+        return layout.lay_out(by_key, 0.0) * unit
+    except ValueError as error:
+        raise ValueError(f"eps: {error}") from None
 
 
 def largest(eps: Any) -> float:

@@ -191,7 +191,7 @@ class Variational(_Base):
 
     def _setup_model(self) -> None:
         if self.collection_attack is not None or self.batch_attack is not None:
-            require_attackable(self.observation_space, type(self).__name__)
+            require_attackable(self.observation_space, type(self).__name__, self.ball.eps)
         self.dual, self.betas = Dual(*self.dual), as_pair(self.betas)  # saved as lists
         super()._setup_model()
         self._create_aliases()

@@ -61,7 +61,7 @@ class MultiplierRule(NamedTuple):
     max_lam: float
 
     @staticmethod
-    def of(kind: str, learning_rate: float, gains: tuple, max_lam: float) -> MultiplierRule:
+    def of(kind: str, learning_rate: float, gains: Any, max_lam: float) -> MultiplierRule:
         """Check the options of an agent.
 
         Raises:

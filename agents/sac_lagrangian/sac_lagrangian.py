@@ -99,7 +99,7 @@ class SACLagrangian(OffPolicy, Constrained, SAC):
         single = {name: kwargs.pop(name) for name in own}
         groups = grouped({"cost": cost, **single}, self.GROUPS)
         require_known("argument", kwargs, SAC.__init__, SACLagrangian.__init__, CostOptions)
-        self.rule = MultiplierRule.of(multiplier, multiplier_lr, tuple(pid_gains), max_lam)
+        self.rule = MultiplierRule.of(multiplier, multiplier_lr, pid_gains, max_lam)
         self.multiplier_signal = choose("multiplier_signal", multiplier_signal, SIGNALS)
         self.multiplier = Multiplier()
         self._episodes_counted = 0

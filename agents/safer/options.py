@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from safer_gym.attacks import ATTACKS
 from safer_gym.choices import choose
 from safer_gym.domains import AT_LEAST_ONE, COUNT, FLAG, NOT_NEGATIVE, POSITIVE, SHARE, require
 from safer_gym.types import Attack
@@ -58,6 +59,8 @@ class RobustOptions:
             )
         if self.attack is None:
             raise ValueError("attack must be a name or an Attack; got None. CVPO is SAFER without.")
+        if not callable(self.attack):
+            choose("attack", self.attack, ATTACKS)
         choose("adversarial_reference", self.adversarial_reference, ADVERSARIAL_REFERENCES)
 
     def _require_numbers(self) -> None:

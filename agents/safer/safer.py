@@ -28,7 +28,7 @@ from safer_gym.agents.off_policy import OffPolicy
 from safer_gym.agents.safer.options import ExplorationOptions, RobustOptions
 from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.agents.training_attack.benign_offsets import BenignOffsets
-from safer_gym.agents.training_attack.flat_obs import require_attackable
+from safer_gym.agents.training_attack.flat_obs import is_attackable, require_attackable
 from safer_gym.agents.training_attack.observations import attacked_first
 from safer_gym.agents.updates import descend
 from safer_gym.types import Gaussian
@@ -72,8 +72,8 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
 
     def _setup_model(self) -> None:
         self._change_options()
-        if np.max(self.ball.eps) >= 1:
-            require_attackable(self.observation_space, type(self).__name__)
+        if np.max(self.ball.eps) >= 1 or is_attackable(self.observation_space):
+            require_attackable(self.observation_space, type(self).__name__, self.ball.eps)
         self.exploration.require_one(self.collection_attack)
         self.adversarial_betas = as_pair(self.adversarial_betas)  # saved as a list
         robust = self.robust

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -37,6 +38,7 @@ from safer_gym.agents.training.checkpoint import (
 from safer_gym.agents.training.claim import CHECKPOINTS, POLICIES, claimed
 from safer_gym.agents.training.curve import CurvePoint, read_curve, write_curve
 from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
+from safer_gym.domains import FLAG, SEED, Domain, require
 
 CURVE = "curve.csv"
 ENVIRONMENT = "environment"
@@ -45,6 +47,7 @@ LAST = "last.zip"
 FIRST_SHARE = 0.6
 """From this share of a training on, its policies are candidates."""
 CANDIDATES = 10
+STEPS = Domain("a whole number in [0, 10^12]", Integral, low=0, high=10**12)
 
 
 class Task(Protocol):
@@ -138,6 +141,9 @@ def planned(
     Raises:
         ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
     """
+    require(STEPS, timesteps=timesteps)
+    require(SEED, seed=seed)
+    require(FLAG, overlap=overlap)
     found, asked = find_recipe(task.name, recipe or algorithm), dict(asked or {})
     if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicy):
         raise ValueError(

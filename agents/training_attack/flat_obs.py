@@ -11,6 +11,8 @@ from gymnasium import spaces
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from safer_gym.balls import require_shape
+
 
 class FlatObs(NamedTuple):
     """Attackable entries as one tensor, and the way back to the full observation."""
@@ -27,17 +29,19 @@ def is_attackable(space: spaces.Space) -> bool:
     return bool(_boxes(space))
 
 
-def require_attackable(space: spaces.Space, algorithm: str) -> None:
+def require_attackable(space: spaces.Space, algorithm: str, eps: Any = 0.0) -> None:
     """Refuse an attack on a space that it cannot move.
 
     Raises:
-        ValueError: the space is no Box and no Dict with a Box in it.
+        ValueError: the space is no Box and no Dict with a Box in it, or eps does not fit it.
     """
     if not is_attackable(space):
         raise ValueError(
             f"{algorithm} attacks observations: the observation space must be a Box, or a Dict "
             f"with a Box in it; got {space}. CVPO without an attack needs none."
         )
+    if isinstance(space, spaces.Box):
+        require_shape("eps", eps, space.shape)
 
 
 def flatten_obs(obs: PyTorchObs, space: spaces.Space) -> FlatObs:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, cast
 
 from safer_gym.choices import choose
-from safer_gym.domains import NOT_NEGATIVE, PROBABILITY, SHARE, require
+from safer_gym.domains import NOT_NEGATIVE, PROBABILITY, SHARE, require, shown
 from safer_gym.types import CHANNELS, Channel
 
 Scope = Literal["attacks", "every"]
@@ -134,7 +134,7 @@ class Requirement:
         found = _parts(text.strip())
         if found is None:
             raise ValueError(
-                f"requirement {text!r} cannot be read; write it like {EXAMPLE!r}, or with "
+                f"requirement {shown(text)} cannot be read; write it like {EXAMPLE!r}, or with "
                 "'mean cost <= 2', or 'for every adversary'"
             )
         bound = float(found["bound"])

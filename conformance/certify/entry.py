@@ -24,7 +24,7 @@ from safer_gym.conformance.certify.seeds import SPAN, start_of
 from safer_gym.conformance.certify.subject import make_subject
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.loading import source_of
-from safer_gym.domains import AT_LEAST_ONE, NUMBER, require
+from safer_gym.domains import AT_LEAST_ONE, COUNT, require
 from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.tasks import Task
 
@@ -127,7 +127,7 @@ def certify(
         modes = ("stochastic",)
     plan = make_plan(requirements, eps=eps, limit=limit, modes=modes, delta=delta, channel=channel)
     require(AT_LEAST_ONE, n_envs=n_envs, workers=workers)
-    require(NUMBER.or_none, limit=limit)
+    require(COUNT, seed=seed)
     most = _count("episodes", episodes, DEFAULT_EPISODES)
     settings = Settings(
         battery=battery,
@@ -135,7 +135,7 @@ def certify(
         attack_episodes=most,
         n_envs=min(n_envs, ROWS),
         workers=workers,
-        seed=seed,
+        seed=int(seed),
         start=start_of(seed),
         cache=None if cache is None else Path(cache),
         norm=norm,

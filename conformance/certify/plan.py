@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from safer_gym.choices import choose
 from safer_gym.conformance.certificate.requirement import MODES, Metric, Mode, Requirement
-from safer_gym.domains import NOT_NEGATIVE, POSITIVE, PROBABILITY, require, require_array, shown
+from safer_gym.domains import (
+    NOT_NEGATIVE,
+    NUMBER,
+    POSITIVE,
+    PROBABILITY,
+    require,
+    require_array,
+    shown,
+)
 from safer_gym.types import CHANNELS, Channel
 
 DEFAULT_DELTA = 0.05
@@ -69,12 +77,15 @@ def make_plan(
         ValueError: neither a requirement nor radii and a limit; limits or channels that differ; a
             delta that a requirement's confidence does not allow.
     """
+    require(NUMBER.or_none, limit=limit)
     asked = () if eps is None else _radii(eps)
     radii = tuple(sorted({*asked, *(r.eps for r in requirements)}))
     if not radii:
         raise ValueError("nothing to certify: pass a requirement, or eps and limit")
-    if isinstance(modes, str):
-        raise TypeError(f"modes must be a sequence of modes, got the str {modes!r}")
+    if isinstance(modes, str) or not isinstance(modes, (Iterable, type(None))):
+        raise TypeError(f"modes must be a sequence of modes, got {shown(modes)}")
+    if modes is not None and not list(modes):
+        raise ValueError("modes must be at least one, got none")
     wanted = cast(Any, modes) if modes is not None else {r.mode for r in requirements} or MODES
     chosen = tuple(mode for mode in MODES if mode in {choose("modes", m, MODES) for m in wanted})
     for r in requirements:

@@ -20,6 +20,7 @@ from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.content import Content, Subject
 from safer_gym.conformance.report.folder import RESULTS, write_report
+from safer_gym.domains import SEED, require
 from safer_gym.wrappers.tasks import COST_LIMIT, Task, find_task
 
 TASK = "ball-circle"
@@ -72,6 +73,7 @@ def run_demo(
         ValueError: the packaged policies are missing from the installation.
     """
     one_thread()
+    require(SEED, seed=seed)
     plan = Plan(("natural", "mc", "mr"), RADII, "linf", episodes, seed=0, traces=TRACES)
     with Bar() as bar:
         demo = _Demo(out, find_task(TASK), plan, bar)

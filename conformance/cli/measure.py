@@ -21,7 +21,7 @@ from safer_gym.conformance.evaluate.evaluation import NATURAL, admitted, evaluat
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import moved_space, seat_in
-from safer_gym.domains import NOT_NEGATIVE, require_array
+from safer_gym.domains import NOT_NEGATIVE, NUMBER, SEED, require, require_array
 from safer_gym.types import CHANNELS, Channel, Memory
 from safer_gym.wrappers.tasks import Task
 
@@ -74,6 +74,8 @@ def run_measure(
         typer.Exit: with code 1, the worst mean cost is above `max_cost`.
     """
     one_thread()
+    require(SEED, seed=seed)
+    require(NUMBER.or_none, max_cost=max_cost)
     file = find_model(model, algorithm, env, trust=trust, vec_normalize=vec_normalize)
     found = file.task
     moved = choose("channel", channel, CHANNELS)

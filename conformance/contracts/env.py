@@ -58,6 +58,7 @@ def check_cost_env(
         ContractError: names the first clause that is broken, and how.
     """
     domains.require(domains.SEED, seed=seed)
+    seed = int(seed)  # environments refuse numpy's
     domains.require(domains.AT_LEAST_ONE, episodes=episodes, max_steps=max_steps)
     make = env if not isinstance(env, gym.Env) else lambda: env
     seeds = range(seed, seed + episodes)

@@ -73,6 +73,7 @@ def check_policy(policy: Any, make_env: MakeEnv, *, seed: int = 0, rows: int = 3
         ContractError: names the first clause that is broken, and how.
     """
     domains.require(domains.SEED, seed=seed)
+    seed = int(seed)  # environments refuse numpy's
     domains.require(domains.AT_LEAST_ONE, rows=rows)
     shown, spaces = _observations(make_env, seed, rows)
     layout = ObsLayout(spaces[0])

@@ -121,6 +121,7 @@ def evaluate(
     require(AT_LEAST_ONE.or_none, max_steps=max_steps, learning_steps=learning_steps)
     require(COUNT, traces=traces)
     require(SEED, seed=seed)
+    seed = int(seed)  # environments refuse numpy's
     learning: dict[str, Any] = {"channel": channel, "cache": cache}
     if learning_steps is not None:
         learning["timesteps"] = learning_steps

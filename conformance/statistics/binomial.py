@@ -27,6 +27,7 @@ def binomial_upper(k: int, n: int, delta: float) -> float:
     Raises:
         ValueError: k outside [0, n], n < 1, delta outside (0, 1).
     """
+    _check(k, n, delta)
     return 1.0 - binomial_lower(n - k, n, delta)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from safer_gym.conformance.statistics.betting import bold_shares, even_shares
 from safer_gym.conformance.statistics.bounds import Bounds, check_delta, check_hits, check_values
 from safer_gym.conformance.statistics.refuted import refuted_by_counts, refuted_by_values
+from safer_gym.domains import PROBABILITY, require
 
 
 def rate_sequence(hits: ArrayLike, delta: float, delta_upper: float | None = None) -> Bounds:
@@ -67,5 +68,5 @@ def _upper(delta: float, delta_upper: float | None) -> float:
     """Check both; the upper side's own delta, or the common one."""
     chosen = delta if delta_upper is None else delta_upper
     check_delta(delta)
-    check_delta(chosen)
+    require(PROBABILITY, delta_upper=chosen)
     return chosen

@@ -35,7 +35,7 @@ OBJECTIVES: dict[str, Any] = {
 
 def make_objective(objective: str | Objective, **options: Any) -> Objective:
     """An objective by name, with options of its constructor; an objective passes through."""
-    if not isinstance(objective, str):
+    if callable(objective):
         return objective
     made: Objective = OBJECTIVES[choose("objective", objective, OBJECTIVES)](**options)
     return made
@@ -113,7 +113,9 @@ def _gradient(
 ) -> Attack:
     own = {key: options.pop(key) for key in _fields(OBJECTIVES[objective]) if key in options}
     if step_rule is not None or step_size is not None:
-        options["step_rule"] = make_step_rule(step_rule or "steepest", step_size)
+        options["step_rule"] = make_step_rule(
+            "steepest" if step_rule is None else step_rule, step_size
+        )
     if objective == "mad":
         options = {"random_start": True} | options
     return GradientAttack(make_objective(objective, **own), **options)

@@ -117,6 +117,7 @@ def theorem_2(
     kappa: Any, robust_tv: Any, *, gamma: Any, cost_max: Any, unsafe_probability: Any = 1.0
 ) -> Any:
     """What holds in place of Theorem 2: `coupling_bound` with d^(R). xi plays no part."""
+    probability("robust_tv", robust_tv)
     return coupling_bound(
         kappa, robust_tv, gamma=gamma, cost_max=cost_max, unsafe_probability=unsafe_probability
     )
@@ -156,7 +157,7 @@ def value_cap(*, gamma: Any, cost_max: Any, unsafe_probability: Any = 1.0) -> An
     """
     require_array(SHARE_BELOW_ONE, gamma=gamma)
     gamma = np.asarray(gamma, dtype=float)
-    hazard = nonnegative("unsafe_probability", unsafe_probability)
+    hazard = probability("unsafe_probability", unsafe_probability)
     return plain(hazard * nonnegative("cost_max", cost_max) / (1 - gamma))
 
 
@@ -181,7 +182,7 @@ def additive_bound(p: Any, summed_tv: Any) -> Any:
         p: P(E) without an adversary.
         summed_tv: benign mean of the summed distances; delta(s) = sup over the ball of the TV.
     """
-    return plain(np.minimum(nonnegative("p", p) + nonnegative("summed_tv", summed_tv), 1.0))
+    return plain(np.minimum(probability("p", p) + nonnegative("summed_tv", summed_tv), 1.0))
 
 
 def additive_mean(mean: Any, weighted_tv: Any, cost_max: Any) -> Any:

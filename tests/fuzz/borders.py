@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from agent_envs import Timed, vectorised
 from certify_toys import Line, Push, homing_network
+from conformance_envs import Ladder
 from stable_baselines3.common.env_util import make_vec_env
 
 from fuzz.outcome import Input
@@ -65,7 +66,16 @@ class Border(NamedTuple):
             if callable(close):
                 close()
 
-        return Input(self.name, argument, value, call, good)
+        words = WORDS.get((self.name, argument), ())
+        return Input(self.name, argument, value, call, good, words)
+
+
+WORDS = {
+    ("make_task", "name"): ("task",),
+    ("make_attack", "name"): ("attack",),
+    ("make_schedule", "name"): ("schedule",),
+}
+"""What a message may call an argument instead of its name."""
 
 
 def nothing() -> dict[str, Any]:
@@ -100,9 +110,12 @@ def cmdp() -> dict[str, Any]:
 
 
 CORE = [
-    Border("LpBall", LpBall, lambda: {"p": 2, "eps": 0.1}, kinds(radii="eps")),
+    Border("LpBall", LpBall, lambda: {"p": 2, "eps": 0.1}, kinds(free_radii="eps")),
     Border(
-        "LpBall.of", LpBall.of, lambda: {"norm": "l2", "eps": 0.1}, kinds(radii="eps", name="norm")
+        "LpBall.of",
+        LpBall.of,
+        lambda: {"norm": "l2", "eps": 0.1},
+        kinds(free_radii="eps", name="norm"),
     ),
     Border(
         "LpBall.scaled",
@@ -232,25 +245,25 @@ CORE = [
         "smoothing_bound",
         bounds.smoothing_bound,
         lambda: {"p": 0.1, "ball": LpBall(2, 0.1), "noise_std": 0.5, "shape": (2,), "steps": 3},
-        kinds(share="p", positive="noise_std", at_least_one="steps"),
+        kinds(share="p", not_negative="noise_std", at_least_one="steps"),
     ),
     Border(
         "gaussian_filter",
         bounds.gaussian_filter,
         lambda: {"p": 0.1, "M": 0.1},
-        kinds(share="p", not_negative="M"),
+        kinds(share="p", cap="M"),
     ),
     Border(
         "gaussian_mean",
         bounds.gaussian_mean,
         lambda: {"mean": 0.1, "M": 0.1, "high": 1.0},
-        kinds(not_negative="M", positive="high"),
+        kinds(cap="M", positive="high"),
     ),
     Border(
         "additive_bound",
         bounds.additive_bound,
         lambda: {"p": 0.1, "summed_tv": 0.1},
-        kinds(share="p", not_negative="summed_tv"),
+        kinds(share="p", cap="summed_tv"),
     ),
     Border(
         "coupled_rate",
@@ -268,7 +281,7 @@ CORE = [
         "coupling_bound",
         bounds.coupling_bound,
         lambda: {"kappa": 0.5, "tv": 0.1, "gamma": 0.9, "cost_max": 1.0},
-        kinds(share="tv unsafe_probability", below_one="gamma", not_negative="kappa cost_max"),
+        kinds(share="tv unsafe_probability", below_one="gamma", cap="kappa cost_max"),
     ),
     Border(
         "theorem_2",
@@ -282,7 +295,7 @@ CORE = [
         "value_cap",
         bounds.value_cap,
         lambda: {"gamma": 0.9, "cost_max": 1.0},
-        kinds(below_one="gamma", not_negative="cost_max", share="unsafe_probability"),
+        kinds(below_one="gamma", cap="cost_max", share="unsafe_probability"),
     ),
     Border(
         "worst_mean",
@@ -314,12 +327,11 @@ CORE = [
 
 LEARNING = "learning_rate"
 OFF_POLICY = kinds(
-    positive="learning_rate",
     at_least_one="buffer_size batch_size train_freq n_steps stats_window_size",
     count="learning_starts verbose",
     share_above_zero="tau",
     share="gamma",
-    not_negative="cost_limit",
+    not_negative="cost_limit learning_rate",
     seed="seed",
     flag="optimize_memory_usage",
 )
@@ -327,7 +339,9 @@ COST = kinds(
     at_least_one="episode_length", name="threshold_horizon cost_bootstrap cost_action missing_cost"
 )
 CRITICS = kinds(
-    positive="critic_learning_rate max_grad_norm", name="reward_aggregation cost_aggregation"
+    not_negative="critic_learning_rate",
+    positive="max_grad_norm",
+    name="reward_aggregation cost_aggregation",
 )
 BALL = kinds(radii="eps", name="norm eps_schedule", share="eps_start eps_end")
 ESTEP = kinds(
@@ -354,12 +368,11 @@ EXPLORATION = kinds(
     share="attacked_share offset_share", count="offset_steps", positive="offset_scale"
 )
 PPO = kinds(
-    positive="learning_rate critic_learning_rate vf_coef",
     at_least_one="n_steps batch_size n_epochs buffer_size critic_batch_size attack_steps",
     count="critic_updates verbose",
     share_above_zero="tau",
     share="gamma gae_lambda eps_start eps_end",
-    not_negative="cost_limit kl_coef ent_coef",
+    not_negative="cost_limit kl_coef ent_coef vf_coef learning_rate critic_learning_rate",
     cap="max_lam",
     gains="pid_gains",
     seed="seed",
@@ -381,7 +394,7 @@ def agent(**options: Any) -> Callable[[], dict[str, Any]]:
 AGENTS = [
     Border("CostOptions", CostOptions, nothing, COST),
     Border("CriticOptions", CriticOptions, nothing, CRITICS),
-    Border("BallOptions", BallOptions, nothing, BALL),
+    Border("BallOptions", BallOptions, nothing, {**BALL, "eps": "free_radii"}),
     Border("EStepOptions", EStepOptions, nothing, ESTEP),
     Border("MStepOptions", MStepOptions, nothing, MSTEP),
     Border("RobustOptions", RobustOptions, nothing, ROBUST),
@@ -490,7 +503,7 @@ WRAPPERS = [
         "SmoothedPolicy",
         wrappers.SmoothedPolicy,
         lambda: {"policy": homing_network(), "noise_std": 0.1},
-        kinds(radii="noise_std", seed="seed"),
+        kinds(free_radii="noise_std", seed="seed"),
     ),
     Border(
         "fit_critics",
@@ -545,7 +558,8 @@ EVALUATE = kinds(
     count="traces",
 )
 CERTIFY = kinds(
-    radii="eps action_noise observation_noise scale",
+    radii="action_noise observation_noise scale",
+    free_radii="eps",
     name="norm battery units channel modes",
     number="limit",
     at_least_one="episodes benign_episodes n_envs workers",
@@ -598,7 +612,7 @@ CONFORMANCE = [
     Border(
         "check_cost_env",
         check_cost_env,
-        lambda: {"env": Line, "episodes": 1, "max_steps": 20},
+        lambda: {"env": Ladder, "episodes": 1, "max_steps": 20},
         kinds(seed="seed", at_least_one="episodes max_steps"),
     ),
     Border(
@@ -636,7 +650,7 @@ CONFORMANCE = [
         "decide",
         statistics.decide,
         lambda: {"lower": 0.1, "upper": 0.2, "limit": 0.5},
-        kinds(number="limit"),
+        kinds(any_number="limit"),
     ),
     Border(
         "allocate",

@@ -58,7 +58,7 @@ OPTIONS: dict[str, tuple[list[str], dict[str, str]]] = {
             "--action-noise": "radii",
             "--observation-noise": "radii",
             "--battery": "name",
-            "--budget": "name",
+            "--budget": "budget",
             "--episodes": "at_least_one",
             "--benign-episodes": "at_least_one",
             "--max-step-cost": "positive",
@@ -81,6 +81,10 @@ OPTIONS: dict[str, tuple[list[str], dict[str, str]]] = {
     "replay": (["replay"], {"": "path"}),
 }
 """Command to its arguments and the kinds of its options."""
+
+
+ALSO = {"--env": ("task",)}
+"""What a message may call an option instead of its name."""
 
 
 class Raw(Exception):  # noqa: N818 (an outcome)
@@ -107,5 +111,7 @@ def _input(command: str, words: list[str], option: str, value: str, folder: Path
 
     name = option.lstrip("-")
     stem = name.replace("-", "_")
-    words_ = (name, stem, stem.rstrip("s"), value[:20]) if name else (value[:20], "CERTIFICATE")
-    return Input(f"$ {command}", option or "CERTIFICATE", value, call, words=words_)
+    shown = (value[:20], repr(value)[1:20])
+    words = (*ALSO.get(option, ()), name, stem, stem.rstrip("s"), *shown)
+    words = words if name else ("certificate", "old", "new", *shown)
+    return Input(f"$ {command}", option or "CERTIFICATE", value, call, words=words)

@@ -12,6 +12,7 @@ FRACTIONS: list[Any] = [1.5, 0.25, np.float64(2.5), INF]
 NOT_BELOW_ZERO: list[Any] = [-1, -1.0, np.float32(-0.5), -INF]
 
 BAD: dict[str, list[Any]] = {
+    "any_number": NO_NUMBERS,
     "number": [*NO_NUMBERS, INF, -INF],
     "positive": [*NO_NUMBERS, *NOT_BELOW_ZERO, 0, 0.0, INF],
     "not_negative": [*NO_NUMBERS, *NOT_BELOW_ZERO, INF],
@@ -26,6 +27,7 @@ BAD: dict[str, list[Any]] = {
     "flag": ["False", "True", "no", "", 0, 2, 1.0, [], NAN, object()],
     "name": ["nosuch", "", 5, [], True, 1.5, object()],
     "radii": [*NO_NUMBERS, *NOT_BELOW_ZERO, INF, [[]], [NAN], ["0.1"], [-0.1], [0.1] * 99],
+    "free_radii": [*NO_NUMBERS, *NOT_BELOW_ZERO, INF, [[]], [NAN], ["0.1"], [-0.1]],
     "gains": [*NO_NUMBERS, 1, (0.1, 0.1), (0.1, 0.1, NAN), (-1, 0, 0), (0, 0, "0"), (0, 0, True)],
 }
 """By kind of argument. None is bad where it is no default."""
@@ -39,6 +41,7 @@ TEXTS: dict[str, list[str]] = {
     "seed": ["nan", "abc", "", "-1", "1.5", "True", "99999999999999999999999"],
     "name": ["nosuch", "5", "MC ", "--", "\x1b[2J", "a" * 5000, "ö\u202e"],
     "radii": ["nan", "inf", "-0.1", "abc", "0.1;0.2", "0.1,,x", "True", "0.1,-1"],
+    "budget": ["nan", "inf", "-1", "0", "abc", "1e9", "5 days", "True"],
     "path": ["/no/such/file", "/", "\x01", "a" * 5000, "/dev/null"],
 }
 """By kind of a command's option."""

@@ -98,6 +98,7 @@ def fit_critics(
     require(NOT_NEGATIVE, noise=noise)
     require(POSITIVE, learning_rate=learning_rate)
     require(SEED, seed=seed)
+    seed = int(seed)  # environments refuse numpy's
     view, layout = _admitted(view_of(policy, vec_normalize), make_env, seed)
     acting = _acting(view, layout, attack, eps, norm, seed)
     steps = math.ceil(n_steps / n_envs)

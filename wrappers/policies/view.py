@@ -199,6 +199,7 @@ def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> Po
         ValueError: two normalisers that differ; statistics of another observation space.
         TypeError: a normaliser of another kind.
     """
+    require(FLAG, live=live)
     if callable(getattr(policy, "policy_view", None)):
         policy = policy.policy_view()
     if isinstance(policy, PolicyView) and vec_normalize is None:
@@ -214,7 +215,6 @@ def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> Po
     if copy is None:
         return PolicyView(inner)
     _check_one(own, copy)
-    require(FLAG, live=live)
     view = PolicyView(inner, given if live else copy)
     if view.observation_space is not None:
         check_fits(copy, view.observation_space)
