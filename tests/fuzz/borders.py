@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from agent_envs import Timed, vectorised
 from certify_toys import Line, Push, homing_network
-from conformance_envs import Ladder
 from stable_baselines3.common.env_util import make_vec_env
 
 from fuzz.outcome import Input
@@ -287,9 +286,7 @@ CORE = [
         "theorem_2",
         bounds.theorem_2,
         lambda: {"kappa": 0.5, "robust_tv": 0.1, "gamma": 0.9, "cost_max": 1.0},
-        kinds(
-            share="robust_tv unsafe_probability", below_one="gamma", not_negative="kappa cost_max"
-        ),
+        kinds(share="robust_tv unsafe_probability", below_one="gamma", cap="kappa cost_max"),
     ),
     Border(
         "value_cap",
@@ -393,7 +390,13 @@ def agent(**options: Any) -> Callable[[], dict[str, Any]]:
 
 AGENTS = [
     Border("CostOptions", CostOptions, nothing, COST),
-    Border("CriticOptions", CriticOptions, nothing, CRITICS),
+    Border(
+        "CriticOptions",
+        CriticOptions,
+        nothing,
+        CRITICS,
+        ("critic_learning_rate", "max_grad_norm"),
+    ),
     Border("BallOptions", BallOptions, nothing, {**BALL, "eps": "free_radii"}),
     Border("EStepOptions", EStepOptions, nothing, ESTEP),
     Border("MStepOptions", MStepOptions, nothing, MSTEP),
@@ -612,7 +615,11 @@ CONFORMANCE = [
     Border(
         "check_cost_env",
         check_cost_env,
-        lambda: {"env": Ladder, "episodes": 1, "max_steps": 20},
+        lambda: {
+            "env": lambda: wrappers.make_task("double-integrator"),
+            "episodes": 1,
+            "max_steps": 500,
+        },
         kinds(seed="seed", at_least_one="episodes max_steps"),
     ),
     Border(

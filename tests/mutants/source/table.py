@@ -35,6 +35,10 @@ PHASE = "tests/conformance/certify/test_fresh_episodes.py::test_a_phase_ends_whe
 INDEPENDENCE = "tests/conformance/certify/test_independence.py"
 LIMITS = "tests/conformance/certify/test_limits.py"
 THREATS = "tests/conformance/certify/test_threats.py"
+DOMAINS = "tests/core/test_domains.py"
+HOSTILE = "tests/conformance/loading/test_hostile.py"
+KILLED = "tests/agents/test_killed.py"
+POOL = "tests/conformance/certify/test_pool.py"
 ROUND_OFF = "tests/core/bounds/test_roundoff_laws.py"
 ENCLOSURE = "tests/core/bounds/test_enclosure.py"
 CURVES = "tests/core/bounds/test_curves.py"
@@ -1005,5 +1009,47 @@ MUTANTS = {
         "return torch.where(is_safe, control, followers.safety_control(obs))",
         "return torch.where(is_safe, followers.safety_control(obs), control)",
         (DRAC_SHIELD,),
+    ),
+    "domains: a flag is a number": Mutant(
+        "safer_gym/domains.py",
+        "isinstance(value, kind) and not is_flag",
+        "isinstance(value, kind)",
+        (DOMAINS,),
+    ),
+    "domains: infinity is finite": Mutant(
+        "safer_gym/domains.py",
+        'NOT_NEGATIVE = Domain("a finite number >= 0", low=0.0, high=_END)',
+        'NOT_NEGATIVE = Domain("a finite number >= 0", low=0.0)',
+        (DOMAINS,),
+    ),
+    "archives: no budget for what is unpacked": Mutant(
+        "conformance/loading/archives.py", "    if unpacked > most:", "    if False:", (HOSTILE,)
+    ),
+    "as_data: a tuple may hold another twice, and that another": Mutant(
+        "conformance/loading/as_data.py",
+        "        if weight > MAX_TUPLE:",
+        "        if len(values) > MAX_TUPLE:",
+        (HOSTILE,),
+    ),
+    "trial: no limit on memory": Mutant(
+        "conformance/loading/trial.py",
+        "    resource.setrlimit(resource.RLIMIT_AS, (most, most))\n",
+        "    resource.setrlimit(resource.RLIMIT_AS, (20 * most, 20 * most))\n",
+        (f"{HOSTILE}::test_the_process_has_limits",),
+    ),
+    "claim: starting over keeps the checkpoints": Mutant(
+        "agents/training/claim.py",
+        "    for name in (CHECKPOINTS, POLICIES):",
+        "    for name in (POLICIES,):",
+        (KILLED,),
+    ),
+    "claim: a folder is nobody's": Mutant(
+        "agents/training/claim.py",
+        "        with FileLock(folder / LOCK, timeout=0):",
+        "        if True:",
+        (KILLED,),
+    ),
+    "pool: workers outlive their parent": Mutant(
+        CERTIFIES + "pool.py", "    end_with_parent()\n", "", (POOL,)
     ),
 }
