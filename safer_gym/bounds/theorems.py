@@ -182,7 +182,7 @@ def additive_bound(p: Any, summed_tv: Any) -> Any:
         p: P(E) without an adversary.
         summed_tv: benign mean of the summed distances; delta(s) = sup over the ball of the TV.
     """
-    return plain(np.minimum(probability("p", p) + nonnegative("summed_tv", summed_tv), 1.0))
+    return plain(np.minimum(nonnegative("p", p) + nonnegative("summed_tv", summed_tv), 1.0))
 
 
 def additive_mean(mean: Any, weighted_tv: Any, cost_max: Any) -> Any:

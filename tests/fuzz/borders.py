@@ -262,7 +262,7 @@ CORE = [
         "additive_bound",
         bounds.additive_bound,
         lambda: {"p": 0.1, "summed_tv": 0.1},
-        kinds(share="p", cap="summed_tv"),
+        kinds(cap="p summed_tv"),
     ),
     Border(
         "coupled_rate",
