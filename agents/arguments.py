@@ -61,7 +61,8 @@ SB3_ARGUMENTS: dict[str, Domain] = {
     **dict.fromkeys(("stats_window_size", "target_update_interval"), AT_LEAST_ONE),
     **dict.fromkeys(("learning_starts", "verbose"), COUNT),
     **dict.fromkeys(("gamma", "gae_lambda"), SHARE),
-    **dict.fromkeys(("vf_coef", "target_kl", "max_grad_norm"), NOT_NEGATIVE.or_none),
+    **dict.fromkeys(("target_kl", "max_grad_norm"), NOT_NEGATIVE.or_none),
+    "vf_coef": NOT_NEGATIVE,
     **dict.fromkeys(("optimize_memory_usage", "normalize_advantage", "use_sde"), FLAG),
     "tau": SHARE,
     "seed": SEED.or_none,
@@ -87,6 +88,9 @@ def sb3_arguments(maker: Callable[..., Any], *args: Any, **kwargs: Any) -> inspe
             require(SB3_ARGUMENTS[name], **{name: value})
         if isinstance(value, np.generic):
             given[name] = value.item()
+    weight = given.get("ent_coef")
+    if not (isinstance(weight, str) and weight.startswith("auto")):
+        require(NOT_NEGATIVE.or_none, ent_coef=weight)
     rate, every = given.get("learning_rate", 0.0), given.get("train_freq", 1)
     if not callable(rate):
         require(NOT_NEGATIVE, learning_rate=rate)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from safer_gym.domains import CAP, NOT_NEGATIVE, NUMBER, require
+import numpy as np
+
+from safer_gym.domains import CAP, NOT_NEGATIVE, NUMBER, require, require_array, shown
 
 
 def gradient_multiplier_step(
@@ -31,6 +33,21 @@ class PIDGains(NamedTuple):
     proportional: float = 0.1
     integral: float = 0.003
     derivative: float = 0.001
+
+
+def gains_of(pid_gains: Any) -> PIDGains:
+    """Gains as a user gives them.
+
+    Raises:
+        ValueError, TypeError: not three finite numbers >= 0.
+    """
+    require_array(NOT_NEGATIVE, pid_gains=pid_gains)
+    if np.shape(pid_gains) != (3,):
+        raise ValueError(
+            "pid_gains must be three numbers >= 0 (proportional, integral, derivative); "
+            f"got {shown(pid_gains)}"
+        )
+    return PIDGains(*pid_gains)
 
 
 class PIDState(NamedTuple):

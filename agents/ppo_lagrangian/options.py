@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from safer_gym.agents.ppo_lagrangian.losses import COST_SURROGATES, DISTANCES, SCALINGS
 from safer_gym.choices import choose
 from safer_gym.domains import AT_LEAST_ONE, CAP, NOT_NEGATIVE, require
-from safer_gym.multipliers import PIDGains
+from safer_gym.multipliers import PIDGains, gains_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LagrangeOptions:
 
     def __post_init__(self) -> None:
         require(CAP, max_lam=self.max_lam)
-        require(NOT_NEGATIVE, **self.gains._asdict())
+        gains_of(self.pid_gains)
         choose("cost_advantage", self.cost_advantage, SCALINGS)
         choose("cost_surrogate", self.cost_surrogate, COST_SURROGATES)
 

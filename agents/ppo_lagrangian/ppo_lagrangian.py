@@ -130,18 +130,19 @@ class PPOLagrangian(Constrained, PPO):
         require(NOT_NEGATIVE, cost_limit=cost_limit)
         self.cost_limit = cost_limit
         self.cost_signal = cost_signal(cost_key, missing_cost)
-        self.collection_attack, self.regulariser = (
-            None if attack is None else self._training_attack(attack)
-            for attack in (collection_attack, regulariser)
-        )
+        self.collection_attack = self._training_attack("collection_attack", collection_attack)
+        self.regulariser = self._training_attack("regulariser", regulariser)
         self.cost_monitor = CostMonitor(cost_limit, self._stats_window_size, cost_key)
         self.lam, self.pid = 0.0, PIDState()
         self._collector: Collector | None = None
         if _init_setup_model:
             self._setup_model()
 
-    def _training_attack(self, attack: str | Attack) -> TrainingAttack:
-        return TrainingAttack.of(attack, self.ball, steps=self.smoothing.attack_steps)
+    def _training_attack(self, name: str, attack: str | Attack | None) -> TrainingAttack | None:
+        if attack is None:
+            return None
+        steps = self.smoothing.attack_steps
+        return TrainingAttack.of(attack, self.ball, steps=steps, argument=name)
 
     def _require_actions(self, action_space: spaces.Space) -> None:
         if isinstance(action_space, spaces.Box):
@@ -169,7 +170,7 @@ class PPOLagrangian(Constrained, PPO):
         self._seed_draws()
 
     def _require_attackable(self, is_plain: bool) -> None:
-        require_attackable(self.observation_space, type(self).__name__)
+        require_attackable(self.observation_space, type(self).__name__, self.ball.eps)
         if is_plain:
             raise ValueError(
                 "collection_attack and regulariser must be None with a "

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from safer_gym.choices import choose
-from safer_gym.domains import CAP, NOT_NEGATIVE, require, require_array, shown
+from safer_gym.domains import CAP, NOT_NEGATIVE, require
 from safer_gym.multipliers import (
     PIDGains,
     PIDState,
+    gains_of,
     gradient_multiplier_step,
     pid_multiplier_step,
 )
@@ -28,21 +27,6 @@ class Multiplier(NamedTuple):
     def restored(lam: float, memory: tuple[float, float]) -> Multiplier:
         """From what JSON makes of one."""
         return Multiplier(lam, PIDState(*memory))
-
-
-def gains_of(pid_gains: Any) -> PIDGains:
-    """Gains as a user gives them.
-
-    Raises:
-        ValueError, TypeError: not three finite numbers >= 0.
-    """
-    require_array(NOT_NEGATIVE, pid_gains=pid_gains)
-    if np.shape(pid_gains) != (3,):
-        raise ValueError(
-            "pid_gains must be three numbers >= 0 (proportional, integral, derivative); "
-            f"got {shown(pid_gains)}"
-        )
-    return PIDGains(*pid_gains)
 
 
 class MultiplierRule(NamedTuple):
