@@ -30,7 +30,7 @@ def packed(thing: Any, workers: int) -> bytes:
 class _Pickler(cloudpickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, torch.jit.ScriptModule):
-            return _script, (obj.save_to_buffer(), obj.training)  # type: ignore[no-untyped-call]
+            return _script, (obj.save_to_buffer(), obj.training)
         return super().reducer_override(obj)
 
 

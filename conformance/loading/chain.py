@@ -69,7 +69,7 @@ def _wide(module: nn.Module, width: int, kind: torch.dtype) -> nn.Module:
         amount = module.amount.to(kind)  # as torch does with single numbers
         if amount.numel() not in (1, width):
             raise ValueError(f"{amount.numel()} numbers beside {width} entries")
-        return Elementwise(module.operation, amount.expand(width).clone())
+        return Elementwise(module.operation, amount.expand(width))
     if isinstance(module, nn.LayerNorm) and module.normalized_shape != (width,):
         raise ValueError(f"a LayerNorm of {module.normalized_shape} over {width} entries")
     if isinstance(module, nn.BatchNorm1d) and module.num_features != width:
@@ -83,7 +83,7 @@ def linear(weight: Tensor, bias: Tensor | None = None) -> nn.Module:
         raise ValueError(f"weights of shape {tuple(weight.shape)} and kind {weight.dtype}")
     outputs, inputs = weight.shape
     made = nn.utils.skip_init(nn.Linear, inputs, outputs, dtype=weight.dtype, bias=bias is not None)
-    made.weight.data = weight.clone()
+    made.weight.data = weight  # no copy: a file may use one tensor in many layers
     if bias is not None:
         if bias.numel() != outputs:
             raise ValueError(f"{bias.numel()} biases of {outputs} outputs")
@@ -111,12 +111,13 @@ def clamp(low: Any, high: Any) -> nn.Module:
 
 def layer_norm(size: int, weight: Tensor | None, bias: Tensor | None, eps: float) -> nn.Module:
     """Over one axis of `size` entries."""
+    given = [value for value in (weight, bias) if value is not None]
+    if any(value.numel() != size for value in given) or (bias is not None and weight is None):
+        raise ValueError(f"a LayerNorm over {size} entries with other weights")
     made = nn.LayerNorm(size, eps, elementwise_affine=weight is not None, bias=bias is not None)
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None:
-            if value.numel() != size or weight is None:
-                raise ValueError(f"a LayerNorm's {name} of {value.numel()} over {size} entries")
-            getattr(made, name).data = value.reshape(-1).clone()
+            getattr(made, name).data = value.reshape(-1)
     return made
 
 
@@ -163,7 +164,7 @@ class Erf(nn.Module):
 
 def _joined(name: str, short: Chain, long: Chain) -> Chain:
     """x times a function of x, where that is an activation that an exporter took apart."""
-    more = long.modules[len(short.modules) :]
+    more: tuple[Any, ...] = long.modules[len(short.modules) :]
     is_branch = any(a is not b for a, b in zip(short.modules, long.modules, strict=False))
     if name == "mul" and not is_branch:
         kinds = tuple(type(module) for module in more)

@@ -106,7 +106,11 @@ def found_beside(path: Path) -> Path | None:
     if len(words) == 3 and words[2] == "steps":
         names.insert(0, f"{words[0]}_vecnormalize_{words[1]}_steps.pkl")
     names += [f"{stem}/vecnormalize.pkl", "vecnormalize.pkl", "vec_normalize.pkl"]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    found = [folder / name for name in names if (folder / name).is_file()]
+    if stem == "best_model" and not found:  # rl-zoo's, beside the folder of the last model
+        found = list(folder.glob("*/vecnormalize.pkl"))
+        return found[0] if len(found) == 1 else None
+    return found[0] if found else None
 
 
 def shows_normaliser(file: Sb3File) -> bool:

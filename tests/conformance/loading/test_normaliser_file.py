@@ -117,6 +117,7 @@ def test_a_damaged_file_is_refused(content: bytes, model: Any, tmp_path: Path) -
         ("model.zip", "vecnormalize.pkl"),
         ("model.zip", "vec_normalize.pkl"),
         ("rl_model_500_steps.zip", "rl_model_vecnormalize_500_steps.pkl"),
+        ("best_model.zip", "Ant-v3/vecnormalize.pkl"),
     ],
 )
 def test_it_is_found_beside_the_model(name: str, beside: str, tmp_path: Path, model: Any) -> None:
@@ -128,6 +129,14 @@ def test_it_is_found_beside_the_model(name: str, beside: str, tmp_path: Path, mo
     assert loaded.normaliser == frozen(model.get_vec_normalize_env())
     assert normaliser_digest(path) != ""
     assert normaliser_digest(path, "none") == ""
+
+
+def test_it_is_not_found_where_it_may_be_anothers(tmp_path: Path, model: Any) -> None:
+    path, _ = saved(model, tmp_path, "Ant-v3/vecnormalize.pkl")
+    assert found_beside(path) is None
+    best = path.rename(tmp_path / "best_model.zip")
+    saved(model, tmp_path, "Hopper-v3/vecnormalize.pkl")
+    assert found_beside(best) is None
 
 
 def test_a_model_that_read_raw_observations_beside_a_file_of_statistics(

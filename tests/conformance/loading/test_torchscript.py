@@ -241,3 +241,12 @@ def test_damage_is_no_matter_of_trust(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="damaged") as caught:
         load_policy(broken, trust=True)
     assert not isinstance(caught.value, UntrustedFile)
+
+
+def test_a_text_cannot_ask_for_more_numbers_than_its_file_has(tmp_path: Path) -> None:
+    source = save(network("layer norm"), tmp_path / "policy.pt", "frozen")
+    large = with_text(
+        source, tmp_path / "large.pt", lambda text: text.replace("[8]", f"[{10**11}]")
+    )
+    with pytest.raises(UntrustedFile, match="over 100000000000 entries"):
+        load_policy(large)

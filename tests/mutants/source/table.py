@@ -9,6 +9,7 @@ STATISTICS = "conformance/statistics/"
 CERTIFIES = "conformance/certify/"
 KINDS = "conformance/certify/compositions/"
 BOUNDS = "safer_gym/bounds/"
+LOADING = "conformance/loading/"
 
 DRAC_LOSSES = "tests/agents/drac/test_losses.py"
 DRAC_UPDATE = "tests/agents/drac/test_update.py"
@@ -41,6 +42,9 @@ KILLED = "tests/agents/test_killed.py"
 POOL = "tests/conformance/certify/test_pool.py"
 ROUND_OFF = "tests/core/bounds/test_roundoff_laws.py"
 ENCLOSURE = "tests/core/bounds/test_enclosure.py"
+TORCHSCRIPT = "tests/conformance/loading/test_torchscript.py"
+ONNX = "tests/conformance/loading/test_onnx_data.py"
+FORMATS = "tests/conformance/loading/test_formats.py"
 CURVES = "tests/core/bounds/test_curves.py"
 RELAXATIONS = "tests/core/bounds/test_relaxations.py"
 FILTERS = "tests/core/bounds/test_filters.py"
@@ -1051,5 +1055,29 @@ MUTANTS = {
     ),
     "pool: workers outlive their parent": Mutant(
         CERTIFIES + "pool.py", "    end_with_parent()\n", "", (POOL,)
+    ),
+    "loading: a number less a network is the network less it": Mutant(
+        LOADING + "chain.py",
+        'return right.then(elementwise("multiply", -1.0), elementwise("add", left))',
+        'return right.then(elementwise("subtract", left))',
+        (TORCHSCRIPT, ONNX),
+    ),
+    "loading: a branch is taken for an activation": Mutant(
+        LOADING + "chain.py",
+        "if kinds == (nn.Sigmoid,):",
+        "if len(kinds) == 1:",
+        (ONNX,),
+    ),
+    "loading: a saved policy is read as it trains": Mutant(
+        LOADING + "torchscript_data.py",
+        "return False  # a policy is deployed out of training",
+        "return True",
+        (TORCHSCRIPT,),
+    ),
+    "loading: weights alone are asked to be trusted": Mutant(
+        LOADING + "load.py",
+        "if held := form.no_policy(path):",
+        "if held := None:",
+        (FORMATS,),
     ),
 }
