@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -12,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.buffers import CostSamples
-from safer_gym.agents.data.choice import choose_buffer, with_costs
+from safer_gym.agents.data.choice import WITH_COSTS, choose_buffer, with_costs
 from safer_gym.agents.horizon import episode_horizon
 from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.options import CostOptions
@@ -40,6 +42,8 @@ class OffPolicy(_Base):
         ValueError: for values out of range, with the valid ones.
     """
 
+    N_STEPS: ClassVar[int] = 1
+    """Default of `n_steps`."""
     cost_critic: QEnsemble
     cost_critic_target: QEnsemble
 
@@ -59,10 +63,19 @@ class OffPolicy(_Base):
 
     def _setup_model(self) -> None:
         self._change_options()
+        if self.cost.cost_bootstrap is None:
+            bootstrap = "until_terminated" if self.optimize_memory_usage else "always"
+            self.cost = replace(self.cost, cost_bootstrap=bootstrap)
         if self.optimize_memory_usage and self.cost.cost_bootstrap == "always":
             raise ValueError(
                 "optimize_memory_usage=True keeps no observation of an episode's end, which "
                 "cost_bootstrap='always' needs; pass cost_bootstrap='until_terminated'."
+            )
+        if self.replay_buffer_class in WITH_COSTS and self.n_steps not in (1, self.N_STEPS):
+            warnings.warn(
+                f"n_steps={self.n_steps} is used; beside replay_buffer_class="
+                f"{self.replay_buffer_class.__name__} Stable-Baselines3 would ignore it.",
+                stacklevel=2,
             )
         self.replay_buffer_class = choose_buffer(
             self.replay_buffer_class,

@@ -30,7 +30,8 @@ class CostOptions:
             factor 1 - gamma^H: where an episode is short against 1 / (1 - gamma), the paper's
             bound is too strict by that much.
         cost_bootstrap: "always" (public CVPO: the cost critic ignores termination) or
-            "until_terminated".
+            "until_terminated". None is "always", but with `optimize_memory_usage`, whose buffer
+            has no observation of an episode's end, "until_terminated".
         cost_action: what the cost critic lets the policy do next: its "mean" action, the one that
             `predict(deterministic=True)` deploys, or a "sample" (Eq. 59), whose noise then pays for
             costs that the deployed policy never has.
@@ -39,14 +40,15 @@ class CostOptions:
 
     episode_length: int | None = None
     threshold_horizon: str = "episode"
-    cost_bootstrap: str = "always"
+    cost_bootstrap: str | None = None
     cost_action: str = "mean"
     missing_cost: str = "error"
 
     def __post_init__(self) -> None:
         require(AT_LEAST_ONE.or_none, episode_length=self.episode_length)
         choose("threshold_horizon", self.threshold_horizon, COST_THRESHOLDS)
-        choose("cost_bootstrap", self.cost_bootstrap, COST_BOOTSTRAPS)
+        if self.cost_bootstrap is not None:
+            choose("cost_bootstrap", self.cost_bootstrap, COST_BOOTSTRAPS)
         choose("cost_action", self.cost_action, COST_ACTIONS)
         choose("missing_cost", self.missing_cost, MISSING)
 
@@ -61,7 +63,7 @@ class CriticOptions:
         max_grad_norm: clip of the actor's and each critic's gradient norm; None does not clip.
     """
 
-    critic_learning_rate: float | None = 1e-3
+    critic_learning_rate: float | None = None
     reward_aggregation: str = "min"
     cost_aggregation: str = "max"
     max_grad_norm: float | None = None

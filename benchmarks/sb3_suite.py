@@ -3,8 +3,8 @@
     python -m benchmarks.sb3_suite stable-baselines3/tests --algorithm SAFER [-k her]
 
 A test counts where it makes an agent of the class. These agents refuse to learn without a cost, so
-each step costs 0.01, which is within every limit, and an environment without a time limit has
-episodes of 100 steps.
+each step costs 0.01, which is within every limit, under another goal too, and an environment
+without a time limit has episodes of 100 steps.
 docs/sb3.md has the results.
 """
 
@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.envs import BitFlippingEnv
+from stable_baselines3.common.buffers import BaseBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from safer_gym import agents
@@ -97,6 +98,17 @@ def with_cost(step_wait: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return step
 
 
+def with_costs_by_hand(extend: Callable[..., None]) -> Callable[..., None]:
+    """A buffer's `extend`, whose last argument is infos that a test wrote itself."""
+
+    @wraps(extend)
+    def extended(buffer: Any, *args: Any) -> None:
+        *others, infos = args
+        extend(buffer, *others, [[{"cost": COST, **info} for info in row] for row in infos])
+
+    return extended
+
+
 def or_default(horizon: Callable[[Any], int]) -> Callable[[Any], int]:
     """An environment's own length, or LENGTH where it declares none."""
 
@@ -118,7 +130,8 @@ def substituted(name: str) -> Iterator[Counted]:
         (stable_baselines3, REPLACED[name], algorithm),
         (algorithm, "__init__", counted.init),
         (off_policy, "episode_horizon", or_default(off_policy.episode_horizon)),
-        (BitFlippingEnv, "compute_cost", lambda env, achieved, *_: np.full(len(achieved), COST)),
+        (gym.Env, "compute_cost", lambda env, achieved, *_: np.full(len(achieved), COST)),
+        (BaseBuffer, "extend", with_costs_by_hand(BaseBuffer.extend)),
     ]
     changes += [
         (kind, "step_wait", with_cost(kind.step_wait)) for kind in (DummyVecEnv, SubprocVecEnv)

@@ -64,6 +64,7 @@ class MStepOptions:
         mle_scale: "sum" (Eq. 7: weights sum to one) or "mean" (the public code divides by N again).
         multiplier_lr_mean, multiplier_lr_cov, multiplier_cap_mean, multiplier_cap_cov: beta of
             Eq. 64 and its bound.
+        ent_coef: weight of the policy's entropy in the loss; the paper has none.
         reference: when the old policy pi_i is renewed: "rollout" (copied before each round of
             updates), "polyak" (averaged with `tau`), or "update" (copied at every update).
     """
@@ -77,13 +78,14 @@ class MStepOptions:
     multiplier_lr_cov: float = 100.0
     multiplier_cap_mean: float = 10.0
     multiplier_cap_cov: float = 100.0
+    ent_coef: float = 0.0
     reference: str = "rollout"
 
     def __post_init__(self) -> None:
         require(AT_LEAST_ONE, m_steps=self.m_steps)
         require(POSITIVE, kl_bound_mean=self.kl_bound_mean, kl_bound_cov=self.kl_bound_cov)
         pairs = {name: getattr(self, name) for name in MULTIPLIERS}
-        require(NOT_NEGATIVE, **pairs)
+        require(NOT_NEGATIVE, ent_coef=self.ent_coef, **pairs)
         choose("kl_mode", self.kl_mode, KL_MODES)
         choose("mle_scale", self.mle_scale, MLE_SCALES)
         choose("reference", self.reference, REFERENCES)

@@ -49,6 +49,7 @@ from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.agents.training_attack.flat_obs import require_attackable
 from safer_gym.agents.training_attack.observations import attacked_array, attacked_batch
 from safer_gym.agents.updates import fit_critics, track_critics
+from safer_gym.divergences import gaussian_entropy
 from safer_gym.types import Gaussian
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Variational(_Base):
         ValueError: for values out of range and for unknown options, with the valid ones.
     """
 
+    N_STEPS = 2
     GROUPS: ClassVar[dict[str, Any]] = {
         "cost": CostOptions(),
         "critics": CriticOptions(),
@@ -123,7 +125,7 @@ class Variational(_Base):
         replay_buffer_class: Any = None,
         replay_buffer_kwargs: dict[str, Any] | None = None,
         optimize_memory_usage: bool = False,
-        n_steps: int = 2,
+        n_steps: int = N_STEPS,
         cost_limit: float = 5.0,
         collection_attack: Any = None,
         batch_attack: Any = None,
@@ -312,7 +314,10 @@ class Variational(_Base):
             self.mstep.multiplier_caps,
         )
         fit = likelihood(posterior.moments, new, posterior.old, decoupled).mean()
-        return penalty(kl, self.betas, self.mstep.kl_bounds) - posterior.mle_scale * fit, kl
+        loss = penalty(kl, self.betas, self.mstep.kl_bounds) - posterior.mle_scale * fit
+        if self.mstep.ent_coef > 0:
+            loss = loss - self.mstep.ent_coef * gaussian_entropy(new).mean()
+        return loss, kl
 
     def _step_record(self, loss: Tensor, kl: KLPair) -> dict[str, Tensor | float]:
         """What an M-step logs."""

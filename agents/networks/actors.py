@@ -84,7 +84,7 @@ class GaussianActor(BasePolicy):
         if self.covariance == "constant":
             self.raw_std = nn.Parameter(torch.zeros(action_dim))
         elif self.covariance == "gsde":
-            self.noise = StateDependentNoise(width, action_dim, log_std_init, use_expln)
+            self.noise = StateDependentNoise(width, action_dim, float(log_std_init), use_expln)
         else:
             self.scale_head = nn.Linear(width, action_dim + n_tril)
         share = (init_std - min_std) / (max_std - min_std)

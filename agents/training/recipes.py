@@ -100,6 +100,7 @@ DEMO_MARGIN = 1.05  # it may cost a little under attack, and earns more
 PAIR_MARGIN = 1.2
 SAFER = {
     "learning_rate": LinearSchedule(1e-3, 2e-4, 1.0),
+    "critic_learning_rate": 1e-3,
     "kl_bound_estep": 0.5,
     "eps_start": 0.35,
     "eps_end": 0.5,

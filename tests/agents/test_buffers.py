@@ -325,12 +325,19 @@ def test_buffers_of_stable_baselines3_become_those_with_costs(asked: type) -> No
 def test_saving_memory_needs_ends_that_stop_the_bootstrap() -> None:
     kwargs = {"handle_timeout_termination": False}
     with pytest.raises(ValueError, match="until_terminated"):
-        small_agent(optimize_memory_usage=True, replay_buffer_kwargs=kwargs)
-    agent = small_agent(
-        optimize_memory_usage=True,
-        replay_buffer_kwargs=kwargs,
-        cost_bootstrap="until_terminated",
-        n_steps=2,
-    )
+        small_agent(
+            optimize_memory_usage=True, replay_buffer_kwargs=kwargs, cost_bootstrap="always"
+        )
+    agent = small_agent(optimize_memory_usage=True, replay_buffer_kwargs=kwargs, n_steps=2)
+    assert agent.cost.cost_bootstrap == "until_terminated"
+    assert small_agent().cost.cost_bootstrap == "always"
     agent.learn(60)
     assert agent._n_updates > 0
+
+
+def test_steps_that_another_library_would_ignore_are_named() -> None:
+    with pytest.warns(UserWarning, match="n_steps=3 is used"):
+        agent = small_agent(replay_buffer_class=ReplayBuffer, n_steps=3)
+    assert agent.replay_buffer.n_steps == 3
+    small_agent(replay_buffer_class=ReplayBuffer)  # says nothing
+    small_agent(n_steps=3)

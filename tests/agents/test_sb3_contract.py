@@ -245,6 +245,25 @@ def test_the_users_options_stay_as_they_are(algorithm: str) -> None:
     assert kwargs == {"net_arch": [4]}
 
 
+def test_entropy_in_the_loss_widens_the_policy() -> None:
+    scales = []
+    for ent_coef in (0.0, 10.0):
+        agent = small_agent("CVPO", ent_coef=ent_coef)
+        agent.learn(200)
+        with torch.no_grad():
+            scales.append(float(agent.actor.distribution(torch.zeros(1, 1)).scale))
+    assert scales[1] > scales[0]
+
+
+@algorithms
+def test_critics_follow_the_learning_rate_unless_they_have_their_own(algorithm: str) -> None:
+    for own, expected in ((None, 2e-4), (3e-4, 3e-4)):
+        agent = small_agent(algorithm, learning_rate=2e-4, critic_learning_rate=own)
+        agent.learn(60)
+        assert agent.critic.optimizer.param_groups[0]["lr"] == expected
+        assert agent.actor.optimizer.param_groups[0]["lr"] == 2e-4
+
+
 @algorithms
 def test_train_takes_the_agents_batch_size(algorithm: str) -> None:
     agent = small_agent(algorithm)
@@ -424,6 +443,7 @@ def test_same_seed_same_run(algorithm: str) -> None:
         {"reference": "update", "reward_aggregation": "mean", "cost_aggregation": "min"},
         {"cost_bootstrap": "until_terminated", "max_grad_norm": 0.1, "m_steps": 3},
         {"dual_rate": 0.1},
+        {"ent_coef": 0.1},
     ],
     ids=lambda options: "-".join(map(str, options)),
 )
