@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -63,10 +62,7 @@ class OffPolicy(_Base):
 
     def _setup_model(self) -> None:
         self._change_options()
-        if self.cost.cost_bootstrap is None:
-            bootstrap = "until_terminated" if self.optimize_memory_usage else "always"
-            self.cost = replace(self.cost, cost_bootstrap=bootstrap)
-        if self.optimize_memory_usage and self.cost.cost_bootstrap == "always":
+        if self.optimize_memory_usage and self.cost_bootstrap == "always":
             raise ValueError(
                 "optimize_memory_usage=True keeps no observation of an episode's end, which "
                 "cost_bootstrap='always' needs; pass cost_bootstrap='until_terminated'."
@@ -108,6 +104,12 @@ class OffPolicy(_Base):
         aliases = ["actor", "critic", "cost_critic"]
         targets = [f"{name}_target" for name in aliases]
         return [*super()._excluded_save_params(), *aliases, *targets]
+
+    @property
+    def cost_bootstrap(self) -> str:
+        """Whether the cost goes on behind a termination; see CostOptions."""
+        default = "until_terminated" if self.optimize_memory_usage else "always"
+        return self.cost.cost_bootstrap or default
 
     @property
     def threshold(self) -> float:

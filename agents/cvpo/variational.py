@@ -258,7 +258,7 @@ class Variational(_Base):
             data,
             actions,
             (self.reward_aggregation, self.cost_aggregation),
-            self.cost.cost_bootstrap,
+            self.cost_bootstrap,
             self.critics.max_grad_norm,
         )
 

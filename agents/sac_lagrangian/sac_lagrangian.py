@@ -189,7 +189,7 @@ class SACLagrangian(OffPolicy, Constrained, SAC):
                 ),
                 self.cost_aggregation,
             )
-            target = cost_target(data, following, self.cost.cost_bootstrap)
+            target = cost_target(data, following, self.cost_bootstrap)
             if self.multiplier_signal == "critic":
                 here = self._cost_of(data.observations, self._action(data.observations))
                 self._step_multiplier(float(here.mean()) - self.threshold)

@@ -329,8 +329,8 @@ def test_saving_memory_needs_ends_that_stop_the_bootstrap() -> None:
             optimize_memory_usage=True, replay_buffer_kwargs=kwargs, cost_bootstrap="always"
         )
     agent = small_agent(optimize_memory_usage=True, replay_buffer_kwargs=kwargs, n_steps=2)
-    assert agent.cost.cost_bootstrap == "until_terminated"
-    assert small_agent().cost.cost_bootstrap == "always"
+    assert agent.cost_bootstrap == "until_terminated"
+    assert small_agent().cost_bootstrap == "always"
     agent.learn(60)
     assert agent._n_updates > 0
 

@@ -226,7 +226,10 @@ def test_the_cost_behind_a_terminal_state(
         ({"pid_gains": (1.0, 2.0)}, "pid_gains must be three numbers"),
         ({"threshold_horizon": "endles"}, "Did you mean 'endless'"),
         ({"threshold_horizon": "endless", "gamma": 1.0}, "gamma must be below 1"),
-        ({"optimize_memory_usage": True}, "until_terminated"),
+        (
+            {"optimize_memory_usage": True, "cost_bootstrap": "always"},
+            "until_terminated",
+        ),
         ({"policy_kwargs": {"n_cost_critic": 2}}, "Did you mean 'n_cost_critics'"),
     ],
 )
