@@ -112,8 +112,8 @@ class Victim(NamedTuple):
         *functions, memory = self
         if memory.size:
             memory = memory._replace(after=change(memory.after))
-        changed: Any = map(change, functions)
-        return Victim(*changed, memory=memory)
+        changed: dict[str, Any] = dict(zip(self._fields, map(change, functions), strict=False))
+        return Victim(**changed, memory=memory)
 
 
 class AttackResult(NamedTuple):

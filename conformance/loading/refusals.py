@@ -17,13 +17,3 @@ class UntrustedFile(ValueError):  # noqa: N818 (it names what is wrong with the 
             f"{source} cannot be loaded without running code that it carries: {reason}. If you "
             "know where it comes from, say --trust (trust=True)"
         )
-
-
-class RecurrentPolicy(ValueError):  # noqa: N818 (it names what the file holds)
-    """A policy that no attack on single observations fits, trusted or not."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__(
-            f"{source} holds a recurrent policy: what it does depends on all that it has seen, and "
-            "the attacks are on single observations; --trust would not change that"
-        )

@@ -10,7 +10,6 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +18,6 @@ from torch import Tensor
 
 from safer_gym.conformance.loading.as_data import Name
 from safer_gym.conformance.loading.numbers_within import NumbersWithin
-from safer_gym.conformance.loading.refusals import RecurrentPolicy
 from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.spaces import space_of
 from safer_gym.conformance.loading.values import activation_of, plain
@@ -34,6 +32,11 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
     "stable_baselines3.sac.policies": ("SACPolicy", *OFF_POLICY),
     "stable_baselines3.td3.policies": ("TD3Policy", *OFF_POLICY),
     "stable_baselines3.dqn.policies": ("DQNPolicy", *OFF_POLICY),
+    "sb3_contrib.common.recurrent.policies": (
+        "RecurrentActorCriticPolicy",
+        "RecurrentActorCriticCnnPolicy",
+        "RecurrentMultiInputActorCriticPolicy",
+    ),
     "sb3_contrib.ars.policies": ("ARSPolicy", "ARSLinearPolicy"),
     "sb3_contrib.qrdqn.policies": ("QRDQNPolicy", *OFF_POLICY),
     "sb3_contrib.tqc.policies": ("TQCPolicy", *OFF_POLICY),
@@ -42,7 +45,8 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 """Module to the classes in it that a file may ask for, beside the registered algorithms' own."""
 MOVED = {"safer_gym.agents.common.policies": "safer_gym.agents.networks.actor_critics"}
 """Modules by the names that older files have for them."""
-RECURRENT = "sb3_contrib.common.recurrent."
+ON_POLICY = ("stable_baselines3.common.policies", "sb3_contrib.common.recurrent.policies")
+"""Modules of classes to which a model hands its `use_sde`."""
 
 EXTRACTORS = {
     Name("stable_baselines3.common.torch_layers", cls.__name__): cls
@@ -108,12 +112,6 @@ def _policy_class(named: Name, agent: Any) -> Any:
     raise ValueError(f"its policy class is {named}, none of those that can be built from data")
 
 
-def refuse_recurrent(file: Sb3File, path: Path) -> None:
-    """Raises RecurrentPolicy for sb3-contrib's RecurrentPPO, ValueError for an unnamed class."""
-    if file.policy_class.module.startswith(RECURRENT):
-        raise RecurrentPolicy(str(path))
-
-
 def _of_learning(made_by: Any) -> dict[str, Any]:
     """What a policy that learns by gradients also takes; that of ARS does not."""
     unused = {"lr_schedule": lambda progress: 0.0, "optimizer_class": NoOptimizer}
@@ -125,7 +123,7 @@ def _options(file: Sb3File, made_by: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ValueError("its policy_kwargs are no dict")
     known = _options_of(made_by)
-    if made_by.__module__ == "stable_baselines3.common.policies":
+    if made_by.__module__ in ON_POLICY:
         given = {"use_sde": file.value("use_sde"), **given}
     options = {}
     for key, value in given.items():
@@ -177,7 +175,7 @@ def _check_sizes(options: dict[str, Any], weights: dict[str, Tensor]) -> None:
     """Not even the modules of more layers or members than the file has tensors are made."""
     if len(_numbers(options.get("net_arch"))) > len(weights):
         raise ValueError(f"its net_arch has more layers than the file has tensors, {len(weights)}")
-    for key in ("n_critics", "n_cost_critics"):
+    for key in ("n_critics", "n_cost_critics", "n_lstm_layers"):
         if not 0 <= options.get(key, 0) <= len(weights):
             raise ValueError(f"its {key} is {options[key]}, with {len(weights)} tensors")
 

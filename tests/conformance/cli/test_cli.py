@@ -256,19 +256,6 @@ def test_models_of_every_algorithm_are_measured(name: str, tmp_path: Path) -> No
         assert json.loads(out)["algorithm"] == name.lower()
 
 
-@pytest.mark.parametrize("trust", [(), ("--trust",)])
-@pytest.mark.parametrize("command", ["attack", "evaluate", "certify"])
-def test_a_recurrent_policy_is_refused_with_the_reason(
-    command: str, trust: tuple[str, ...], tmp_path: Path
-) -> None:
-    recurrent = pytest.importorskip("sb3_contrib").RecurrentPPO
-    env = gym.make("SaferGym/BallCircle-v0")
-    recurrent("MlpLstmPolicy", env, n_steps=8, batch_size=8, device="cpu").save(tmp_path / "model")
-    code, _, err = run(command, str(tmp_path / "model.zip"), "--task", "ball-circle", *trust)
-    assert code == 3
-    assert "recurrent policy" in " ".join(err.split())
-
-
 def test_one_class_with_several_names_is_told_by_its_record(tmp_path: Path) -> None:
     model = tmp_path / "model.zip"
     env = gym.make("SaferGym/BallCircle-v0")
