@@ -1,4 +1,4 @@
-"""The tutorial of an own environment, from an empty folder, command by command."""
+"""The tutorials, each from an empty folder, command by command."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from pathlib import Path
 import pytest
 from test_layout import ROOT
 
-PAGE = (ROOT / "docs" / "your-environment.md").read_text()
-FILES = dict(re.findall(r"```python file=(\S+)\n(.*?)```", PAGE, re.DOTALL))
-COMMANDS = [
-    line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()
-]
+
+def commands(page: str) -> list[str]:
+    """All lines for the shell."""
+    text = (ROOT / "docs" / page).read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(page: str) -> dict[str, str]:
+    """The files that the page writes, by name."""
+    text = (ROOT / "docs" / page).read_text()
+    return dict(re.findall(r"```python file=(\S+)\n(.*?)```", text, re.DOTALL))
+
+
+def folder_of(page: str, path: Path) -> Path:
     """Nothing but the page's files, and the two commands that an installation gives."""
-    path = tmp_path_factory.mktemp("hall")
-    for name, text in FILES.items():
+    for name, text in files(page).items():
         (path / name).write_text(text)
     (path / "bin").mkdir()
     for name, words in {"safer-gym": "-m safer_gym.conformance.cli.main", "python": ""}.items():
@@ -44,24 +49,44 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True)
 
 
-@pytest.mark.slow
-def test_every_command_of_the_tutorial_works(folder: Path) -> None:
-    """One test, in the page's order: each command may need what an earlier one left."""
-    assert {"hall.py", "attack.py", "test_hall.py"} == set(FILES)
-    said = {}
-    for command in COMMANDS:
+def run(page: str, folder: Path) -> list[str]:
+    """What each command says, in the page's order: each may need what an earlier one left."""
+    said = []
+    for command in commands(page):
         done = shell(command, folder)
-        said[command] = done.stdout
+        said.append(" ".join(done.stdout.split()))
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    replay = next(command for command in COMMANDS if " replay " in command)
+    return said
+
+
+@pytest.mark.slow
+def test_every_command_of_the_tutorial_works(tmp_path: Path) -> None:
+    page = "your-environment.md"
+    assert {"hall.py", "attack.py", "test_hall.py"} == set(files(page))
+    folder = folder_of(page, tmp_path)
+    said = dict(zip(commands(page), run(page, folder), strict=True))
+    replay = next(command for command in said if " replay " in command)
     assert "recorded" in said[replay]
-    page = (folder / "runs" / "certificate" / "certificate.html").read_text()
-    assert f"<code>{replay}</code>" in page
-    assert "natural" in said[COMMANDS[0]]
+    shown = (folder / "runs" / "certificate" / "certificate.html").read_text()
+    assert f"<code>{replay}</code>" in shown
+    assert "natural" in said[commands(page)[0]]
+
+
+@pytest.mark.slow
+def test_observations_and_memory_from_an_empty_folder(tmp_path: Path) -> None:
+    pytest.importorskip("sb3_contrib")
+    page = "observations.md"
+    _, dict_, judged, again, lstm, judged_lstm = run(page, folder_of(page, tmp_path))
+    assert "shown as it is: 'tide' (Discrete(2))" in dict_
+    assert "eps = 1 is 3 of 255 pixel steps of 'chart'" in judged
+    assert "Dict observations" in (tmp_path / "runs" / "ship" / "certificate.html").read_text()
+    assert "recorded" in again
+    assert "the policy has a memory" in lstm
+    assert "the policy has a memory" in judged_lstm
 
 
 def test_the_readme_begins_with_the_tutorial() -> None:
     """Its first screen has the same command, and a link."""
     first = "\n".join((ROOT / "README.md").read_text().splitlines()[:45])
     assert "docs/your-environment.md" in first
-    assert COMMANDS[0].split(" --attacks")[0] in first
+    assert commands("your-environment.md")[0].split(" --attacks")[0] in first
