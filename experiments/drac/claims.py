@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from experiments.drac.methods import BASELINES, SHIELDED
-from experiments.drac.numbers import ATTACKS, mean_of, numbers
+from experiments.drac.numbers import ATTACKS, mean_of, numbers, numbers_of, runs_of
 from experiments.harness.finding import Finding, tried
 from experiments.harness.records import Record, select
 from safer_gym.conformance.formatting import percent
@@ -61,10 +61,17 @@ def _earns_more(records: Sequence[Record], task: str) -> tuple[bool, str]:
 
 def _violates(row: str) -> Test:
     def test(records: Sequence[Record], task: str) -> tuple[bool, str]:
-        found = {column: mean_of(numbers(records, task, row, column)) for column in ATTACKS}
-        column = max(found, key=lambda name: found[name].episodes)
-        worst = found[column]
-        said = f"{percent(worst.episodes)} of the episodes under {column}, h {worst.depth:.3f}"
+        runs = runs_of(records, task, row)
+        met = [c for c in ATTACKS if any(numbers_of(run, row, c) for run in runs)]
+        if not met:
+            raise KeyError(f"no numbers of {row} under attack")
+        found = {column: mean_of(numbers(records, task, row, column)) for column in met}
+        column = max(found, key=lambda name: (found[name].episodes, -found[name].depth))
+        worst, alone = found[column], mean_of(numbers(records, task, row, "no adversary"))
+        said = (
+            f"{percent(worst.episodes)} of the episodes under {column}, lowest h "
+            f"{worst.depth:.3f}; {percent(alone.episodes)} without an adversary"
+        )
         return worst.episodes > 0, said
 
     return test

@@ -64,7 +64,7 @@ def lead(records: Sequence[Record], found: Sequence[Claim]) -> str:
     known = [claim for claim in found if claim.ours.verdict != "not run"]
     holding = sum(claim.ours.verdict == "holds" for claim in known)
     return (
-        f"{len(records)} runs so far. Of {len(found)} claims (one for each world) {len(known)} "
+        f"Runs so far: {len(records)}. Of {len(found)} claims (one for each world) {len(known)} "
         f"could be tried; {holding} hold."
     )
 
@@ -123,10 +123,12 @@ def _lines(
     rows = [
         (c.text, TASKS[c.task].title, f"{MARKS[c.ours.verdict]} {c.ours.verdict}", c.ours.numbers)
         for c in found
+        if c.ours.verdict != "not run"
     ]
     claimed = Table(("claim", "world", "verdict", "numbers"), rows)
-    yield f"## The paper's claims\n\n{table(claimed)}\n"
-    for task in tasks:
+    if rows:
+        yield f"## The paper's claims\n\n{table(claimed)}\n"
+    for task in (t for t in tasks if any(r.task == t for r in records)):
         yield f"## {TASKS[task].title}\n"
         for title, content in _tables(records, task):
             yield f"{title}.\n\n{table(content)}\n"
