@@ -85,6 +85,15 @@ def test_observations_and_memory_from_an_empty_folder(tmp_path: Path) -> None:
     assert "the policy has a memory" in judged_lstm
 
 
+@pytest.mark.slow
+def test_a_policy_of_discrete_actions_is_attacked_fails_and_passes(tmp_path: Path) -> None:
+    page = "discrete-actions.md"
+    _, _, failed, again, passed = run(page, folder_of(page, tmp_path))
+    assert "FAIL P(cost > 10) <= 0.05 at eps = 0.1" in failed
+    assert "recorded" in again
+    assert "PASS P(cost > 10) <= 0.1 at eps = 0.001" in passed
+
+
 def test_the_readme_begins_with_the_tutorial() -> None:
     """Its first screen has the same command, and a link."""
     first = "\n".join((ROOT / "README.md").read_text().splitlines()[:45])

@@ -17,3 +17,15 @@ class UntrustedFile(ValueError):  # noqa: N818 (it names what is wrong with the 
             f"{source} cannot be loaded without running code that it carries: {reason}. If you "
             "know where it comes from, say --trust (trust=True)"
         )
+
+
+class MaskedPolicy(ValueError):  # noqa: N818 (it names what the file holds)
+    """A policy that asks the environment which actions are allowed, trusted or not."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"{source} holds a MaskablePPO, which chooses among the actions that the environment's "
+            "masks allow: attacks and bounds ask a policy by its observation alone, and --trust "
+            "would not change that. To measure it without masks, name a function (my_module:act) "
+            "that returns model.predict(obs, deterministic=True)[0]"
+        )

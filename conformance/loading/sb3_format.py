@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from safer_gym.conformance.loading.formats import Format, Opened, inside, register_format
-from safer_gym.conformance.loading.refusals import UntrustedFile
+from safer_gym.conformance.loading.refusals import MaskedPolicy, UntrustedFile
 from safer_gym.conformance.loading.sb3_file import read_sb3_file
-from safer_gym.conformance.loading.sb3_policies import build_policy
+from safer_gym.conformance.loading.sb3_policies import build_policy, refuse_masked
 from safer_gym.conformance.loading.sb3_unpickled import unpickle_model
 
 
@@ -20,7 +20,10 @@ def load_sb3(path: Path, trust: bool) -> Opened:
     """
     file = read_sb3_file(path)
     try:
+        refuse_masked(file, path)
         return Opened(build_policy(file), ran_code=False)
+    except MaskedPolicy:
+        raise
     except (ValueError, RecursionError) as error:
         if not trust:
             raise UntrustedFile(str(path), str(error)) from error

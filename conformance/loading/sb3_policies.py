@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from safer_gym.conformance.loading.as_data import Name
 from safer_gym.conformance.loading.numbers_within import NumbersWithin
+from safer_gym.conformance.loading.refusals import MaskedPolicy
 from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.spaces import space_of
 from safer_gym.conformance.loading.values import activation_of, plain
@@ -47,6 +49,7 @@ MOVED = {"safer_gym.agents.common.policies": "safer_gym.agents.networks.actor_cr
 """Modules by the names that older files have for them."""
 ON_POLICY = ("stable_baselines3.common.policies", "sb3_contrib.common.recurrent.policies")
 """Modules of classes to which a model hands its `use_sde`."""
+MASKED = "sb3_contrib.common.maskable."
 
 EXTRACTORS = {
     Name("stable_baselines3.common.torch_layers", cls.__name__): cls
@@ -110,6 +113,12 @@ def _policy_class(named: Name, agent: Any) -> Any:
     if named.name in CLASSES.get(named.module, ()):
         return getattr(import_module(named.module), named.name)
     raise ValueError(f"its policy class is {named}, none of those that can be built from data")
+
+
+def refuse_masked(file: Sb3File, path: Path) -> None:
+    """Raises MaskedPolicy for sb3-contrib's MaskablePPO."""
+    if file.policy_class.module.startswith(MASKED):
+        raise MaskedPolicy(str(path))
 
 
 def _of_learning(made_by: Any) -> dict[str, Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx_bytes
 import pytest
 import torch
 from discrete_envs import SPACES, Drift
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
@@ -20,11 +23,12 @@ from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.bounds import Affine, OptionLayers
 from safer_gym.categorical import OptionValues, all_actions
-from safer_gym.conformance.battery.adversary_env import AdversaryEnv
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.certify.replay import recorded, replay
 from safer_gym.conformance.contracts.policy import check_policy
+from safer_gym.conformance.evaluate.adversary_env import AdversaryEnv
 from safer_gym.conformance.evaluate.evaluation import evaluate
+from safer_gym.conformance.loading.load import load_policy
 from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.adversary import ObservationAdversary
 from safer_gym.wrappers.adversary_vec_env import VecObservationAdversary
@@ -245,3 +249,62 @@ def test_actions_that_have_no_distance_are_not_moved() -> None:
         certified(model(), channel="action")
     with pytest.raises(TypeError, match=r"action_noise needs Box actions.*Discrete\(3\)"):
         certified(model(), action_noise=0.1)
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_a_file_that_needs_masks_is_refused_trusted_or_not(tmp_path: Path, trust: bool) -> None:
+    made = MaskablePPO("MlpPolicy", Drift(), n_steps=128, device="cpu")
+    made.save(tmp_path / "masked.zip")
+    with pytest.raises(ValueError, match=r"MaskablePPO.*masks.*my_module:act"):
+        load_policy(tmp_path / "masked.zip", trust=trust)
+
+
+@pytest.mark.parametrize("kind", [PPO, DQN])
+def test_a_saved_model_of_discrete_actions_is_read_as_data(tmp_path: Path, kind: Any) -> None:
+    model("Discrete", kind).save(tmp_path / "model.zip")
+    loaded = load_policy(tmp_path / "model.zip")
+    assert not loaded.ran_code
+    (found,) = evaluate(loaded.policy, Drift, ["mad"], eps=0.5, n_episodes=3)
+    (known,) = evaluate(model("Discrete", kind), Drift, ["mad"], eps=0.5, n_episodes=3)
+    assert np.array_equal(found.costs, known.costs)
+
+
+@pytest.mark.parametrize("name", ["Discrete", "MultiBinary"])
+def test_an_onnx_graph_gives_logits_or_actions(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("onnxruntime")
+    space = SPACES[name]
+    outputs = 3 if name == "Discrete" else 2
+    weight = (np.arange(2 * outputs).reshape(2, outputs) % 5 - 1.6).astype(np.float32)
+    graph = onnx_bytes.model(
+        [onnx_bytes.node("MatMul", ["obs", "w"], "action")],
+        [onnx_bytes.tensor("w", weight)],
+        [onnx_bytes.value("obs", ["batch", 2])],
+        [onnx_bytes.value("action", ["batch", outputs])],
+    )
+    (tmp_path / "logits.onnx").write_bytes(graph)
+    loaded = load_policy(tmp_path / "logits.onnx").policy
+    obs = np.linspace(-1, 1, 10).reshape(5, 2).astype(np.float32)
+    rows = action_rows(space)
+    told = as_victim(loaded, action_space=space).action(torch.as_tensor(obs))
+    assert torch.equal(told.double(), rows.pack(obs @ weight))
+
+
+def test_the_plugin_certifies_discrete_actions(pytester: pytest.Pytester) -> None:
+    pytester.syspathinsert(Path(__file__).parent)
+    pytester.syspathinsert(Path(__file__).parents[1])
+    pytester.makepyfile(
+        """
+        from discrete_envs import Drift
+        from test_discrete_doors import Left, as_layers
+        from safer_gym.wrappers.policies.stochastic import softmax_policy
+
+        def test_safe(certify_policy):
+            found = certify_policy(
+                softmax_policy(as_layers(Left())), Drift,
+                "P(cost > 3) <= 0.2 at eps = 0.01 by the stochastic policy",
+                battery="quick", episodes=25, benign_episodes=200, max_step_cost=1.0, budget="20s",
+            )
+            assert found.verdict == "PASS"
+        """
+    )
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
