@@ -14,6 +14,7 @@ import torch
 from discrete_envs import SPACES, Drift
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from plugin_arguments import arguments
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -290,21 +291,24 @@ def test_an_onnx_graph_gives_logits_or_actions(tmp_path: Path, name: str) -> Non
 
 
 def test_the_plugin_certifies_discrete_actions(pytester: pytest.Pytester) -> None:
-    pytester.syspathinsert(Path(__file__).parent)
-    pytester.syspathinsert(Path(__file__).parents[1])
     pytester.makepyfile(
         """
+        import torch
         from discrete_envs import Drift
-        from test_discrete_doors import Left, as_layers
+        from safer_gym.bounds import Affine, OptionLayers
         from safer_gym.wrappers.policies.stochastic import softmax_policy
+
+        LEFT = OptionLayers(
+            [Affine(torch.zeros(3, 2), torch.tensor([5.0, 0.0, -5.0]))], (3,), False
+        )
 
         def test_safe(certify_policy):
             found = certify_policy(
-                softmax_policy(as_layers(Left())), Drift,
+                softmax_policy(LEFT), Drift,
                 "P(cost > 3) <= 0.2 at eps = 0.01 by the stochastic policy",
                 battery="quick", episodes=25, benign_episodes=200, max_step_cost=1.0, budget="20s",
             )
             assert found.verdict == "PASS"
         """
     )
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess(*arguments()).assert_outcomes(passed=1)
