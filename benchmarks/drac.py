@@ -7,6 +7,7 @@ adversary or multiplier: an update of DRAC should cost no more.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -44,7 +45,7 @@ def measure(*, setting: Setting | None = None, repetitions: int = 15) -> dict[st
     setting = setting or Setting()
     agents = {name: _agent(name, setting) for name in ALGORITHMS}
     laps = {
-        name: lap_of(lambda agent=agent: agent.train(setting.updates, setting.batch))
+        name: lap_of(partial(agent.train, setting.updates, setting.batch))
         for name, agent in agents.items()
     }
     timings = interleave(laps, repetitions, warm_up=2)

@@ -286,7 +286,7 @@ class DRAC(Constrained, OffPolicyAlgorithm):
             assert self.env is not None
             self._disturbances = move.cpu().numpy()
             disturb(self.env, self.policy.unscale_disturbance(self._disturbances))
-        unit = control.cpu().numpy().reshape(n_envs, *self.action_space.shape)
+        unit = control.cpu().numpy().reshape(n_envs, *(self.action_space.shape or ()))
         return self.policy.unscale_action(unit), unit
 
     def _store_transition(
@@ -333,7 +333,7 @@ class DRAC(Constrained, OffPolicyAlgorithm):
         assert self.replay_buffer is not None
         for _ in range(gradient_steps):
             data = self.replay_buffer.sample(batch_size, env=self._vec_normalize_env)
-            means.note(self._iteration.step(data, self._n_updates, discount))  # type: ignore[arg-type]
+            means.note(self._iteration.step(data, self._n_updates, discount))
             self._n_updates += 1
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/safety_discount", discount)

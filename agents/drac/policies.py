@@ -77,6 +77,10 @@ class DRACPolicy(BasePolicy):
     actor: TaskPlayer
     critic: QEnsemble
     safety_critic: QEnsemble
+    critic_target: QEnsemble
+    safety_critic_target: QEnsemble
+    temperature: Number
+    multiplier: Any
     players: Players
     """Those that learn."""
     followers: Players
@@ -133,7 +137,8 @@ class DRACPolicy(BasePolicy):
         self.learning = (*self.spec.actors, *self.spec.critics, *numbers)
 
     def _players(self, suffix: str) -> Players:
-        return Players(*(getattr(self, name + suffix, None) for name in Players._fields))
+        found: Any = (getattr(self, name + suffix, None) for name in Players._fields)
+        return Players(*found)
 
     def _spec(self) -> ActorCritics:
         ends = self.disturbance_ends
