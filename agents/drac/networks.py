@@ -31,8 +31,6 @@ from safer_gym.types import Gaussian
 
 LOG_STD = (-5.0, 2.0)
 """Bounds of the logarithm of the task policy's standard deviation."""
-OUTPUT_DECAY = 0.01
-"""Keeps the moves of a player that is sure within about 0.99."""
 Learn = Callable[[Tensor], list[Tensor]]
 """From a gradient by outputs [B, O] to those of a network's weights."""
 
@@ -97,19 +95,10 @@ class Player(BaseModel):
         return _leaf(values[-1]), learn
 
     def play(self, obs: PyTorchObs) -> tuple[Tensor, Learn]:
-        """Moves [B, D] in [-1, 1], and what the weights learn by them.
-
-        Outputs are drawn to zero a little, in units of the gradient's mean size: where tanh is
-        flat, a player that is wrong would have no gradient to turn around by.
-        """
+        """Moves [B, D] in [-1, 1], and what the weights learn by them."""
         outputs, learn = self.heard(obs)
         moves = torch.tanh(outputs.detach())
-
-        def learn_by_moves(upstream: Tensor) -> list[Tensor]:
-            pull = OUTPUT_DECAY * upstream.abs().mean() * outputs.detach()
-            return learn(upstream * (1 - moves.square()) + pull)
-
-        return moves, learn_by_moves
+        return moves, lambda upstream: learn(upstream * (1 - moves.square()))
 
 
 class TaskPlayer(Player):

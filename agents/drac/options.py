@@ -42,8 +42,8 @@ class SafetyOptions:
 
     safety_policy: bool = True
     safety_discount_start: float = 0.9
-    safety_discount: float = 0.9995
-    anneal_share: float = 0.5
+    safety_discount: float = 0.999
+    anneal_share: float = 0.3
     safety_target: str = "standard"
     safety_aggregation: str = "mean"
     outside: str = "imitate"
