@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -80,3 +81,27 @@ def _watch(folder: Path, tell: Callable[[int], Any]) -> None:
         tell(number)
 
     sys.addaudithook(hook)
+
+
+MOVING = ("seconds", "created", "command", "versions", "made", "time", "provenance", "commit")
+
+
+def still(value: Any) -> Any:
+    """What does not depend on when and by what it was measured."""
+    if isinstance(value, dict):
+        return {key: still(part) for key, part in value.items() if key not in MOVING}
+    return [still(part) for part in value] if isinstance(value, list) else value
+
+
+def check_kills(work: Callable[[], Any], result: Path, folder: Path, kills: int, seed: int) -> None:
+    """Killed at any of these moments and done again, `work` leaves the same result."""
+    emptied(folder)
+    work()
+    whole = still(json.loads(result.read_text()))
+    emptied(folder)
+    count = changes(work, folder)
+    for moment in moments(seed, count, kills):
+        emptied(folder)
+        killed(work, folder, moment)
+        work()
+        assert still(json.loads(result.read_text())) == whole

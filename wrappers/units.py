@@ -70,13 +70,14 @@ def scale_of(layout: ObsLayout, scale: Any, what: str = "observation") -> np.nda
     if scale is None:
         return None
     if isinstance(scale, Mapping):
+        if not scale:
+            raise ValueError("scale must name at least one key; got {}")
+        require_array(NOT_NEGATIVE, **{f"scale[{key!r}]": part for key, part in scale.items()})
         keys = tuple(layout.attacked())
         named = {choose("key of scale", key, keys): value for key, value in scale.items()}
-        radii = layout.lay_out(named, 0.0)
-    else:
-        radii = _shaped(layout, scale, what)
-    require_array(NOT_NEGATIVE, scale=radii)
-    return radii
+        return layout.lay_out(named, 0.0)
+    require_array(NOT_NEGATIVE, scale=scale)
+    return _shaped(layout, scale, what)
 
 
 def deviations(layout: ObsLayout, normaliser: Any) -> np.ndarray:

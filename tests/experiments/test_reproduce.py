@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from conformance_envs import Ladder
 from filelock import FileLock, Timeout
+from kills import check_kills
 from typer.testing import CliRunner
 
 from experiments.__main__ import app
@@ -184,6 +185,14 @@ def test_a_kill_between_policy_and_record_loses_neither(tmp_path: Path) -> None:
     assert again["timesteps"] == data["timesteps"]
     assert again["evaluation"] == data["evaluation"]
     assert len(Record(cell.record, again).curve()) == 2
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_run_killed_at_any_moment_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    cell = cell_of(folder)
+    check_kills(lambda: do(cell), cell.record, folder, 4, seed=2)
+    assert data_of(cell)["timesteps"] == 48
 
 
 @pytest.mark.usefixtures("tiny")
