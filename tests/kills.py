@@ -83,7 +83,17 @@ def _watch(folder: Path, tell: Callable[[int], Any]) -> None:
     sys.addaudithook(hook)
 
 
-MOVING = ("seconds", "created", "command", "versions", "made", "time", "provenance", "commit")
+MOVING = (
+    "content_hash",
+    "seconds",
+    "created",
+    "command",
+    "versions",
+    "made",
+    "time",
+    "provenance",
+    "commit",
+)
 
 
 def still(value: Any) -> Any:
