@@ -13,8 +13,12 @@ LOADING = "conformance/loading/"
 
 DRAC_LOSSES = "tests/agents/drac/test_losses.py"
 DRAC_UPDATE = "tests/agents/drac/test_update.py"
-DRAC_BUFFER = "tests/agents/drac/test_drac.py::test_the_buffer_keeps_h_before_and_after_and_the_disturbance"
-DRAC_SHIELD = "tests/agents/drac/test_drac.py::test_the_shield_switches_exactly_where_the_control_is_not_safe"
+DRAC_BUFFER = (
+    "tests/agents/drac/test_drac.py::test_the_buffer_keeps_h_before_and_after_and_the_disturbance"
+)
+DRAC_SHIELD = (
+    "tests/agents/drac/test_drac.py::test_the_shield_switches_exactly_where_the_control_is_not_safe"
+)
 SEQUENCES = "tests/conformance/statistics/test_sequences.py"
 CALIBRATION = "tests/conformance/statistics/test_calibration.py"
 ALLOCATION = "tests/conformance/statistics/test_allocation.py"
@@ -1079,5 +1083,35 @@ MUTANTS = {
         "if held := form.no_policy(path):",
         "if held := None:",
         (FORMATS,),
+    ),
+    "memory: an episode begins with the last one's": Mutant(
+        "conformance/evaluate/attacked_policy.py",
+        "        if step == 0:\n",
+        "        if step < 0:\n",
+        ("tests/conformance/test_memory_doors.py::test_an_episode_goes_as_it_is_deployed",),
+    ),
+    "memory: wrappers keep it across episodes": Mutant(
+        "wrappers/engine.py",
+        "        self._held[row] = self.memory.begin(1)[0]\n",
+        "",
+        (
+            "tests/conformance/test_memory_doors.py"
+            "::test_wrappers_follow_the_memory_through_what_they_show",
+        ),
+    ),
+    "observations: pixels between two whole numbers": Mutant(
+        "wrappers/gate/attack.py",
+        "found._replace(obs=ball.settle(clean, found.obs))",
+        "found",
+        (
+            "tests/conformance/test_observation_doors.py"
+            "::test_pixels_move_by_whole_steps_inside_the_ball",
+        ),
+    ),
+    "observations: whole numbers out of the ball": Mutant(
+        "safer_gym/balls.py",
+        "return torch.where(inside, nearest, inward)",
+        "return nearest",
+        ("tests/core/test_memory.py::test_settled_points_are_whole_and_inside",),
     ),
 }
