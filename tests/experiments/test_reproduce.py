@@ -266,7 +266,7 @@ def test_the_best_and_the_last_policy_are_told_apart(
     measure = measuring.measure
 
     def note(file: Any, *arguments: Any) -> Any:
-        met.append(file.path.read_bytes())
+        met.append(Path(file.source).read_bytes())
         return measure(file, *arguments)
 
     def first(paths: Any, *_: Any) -> Any:
