@@ -72,7 +72,11 @@ def to_minari(data: OfflineData, name: str, observation_space: Any, action_space
     buffers = []
     for number, rows in enumerate(_episodes(data)):
         part = data.take(rows)
-        infos = {"cost": part.costs, "task_id": part.task_id, "success": part.success}
+        infos: dict[str, NDArray] = {
+            "cost": part.costs,
+            "task_id": part.task_id,
+            "success": part.success,
+        }
         buffers.append(
             EpisodeBuffer(
                 id=number,

@@ -67,13 +67,13 @@ def described(
     safe, unsafe = (log_likelihoods(prior, data, rows) for rows in (data.safe, data.unsafe))
     generator = torch.Generator().manual_seed(training.seed)
     count = min(len(data.safe), len(data.unsafe))
-    norms = [
+    inner, outer = (
         balanced(latent_norms(prior, data, rows), count, generator)
         for rows in (data.safe, data.unsafe)
-    ]
+    )
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
-        eta = sampled_bound(*norms, safe_share, generator)
+        eta = sampled_bound(inner, outer, safe_share, generator)
     for warning in found:
         stderr.print(f"eta is 0: {warning.message}")
     return {
@@ -81,7 +81,7 @@ def described(
         "unsafe_steps": len(data.unsafe),
         "auc": auc(safe, unsafe),
         "eta": eta,
-        "eta_exact": exact_bound(*norms, safe_share),
+        "eta_exact": exact_bound(inner, outer, safe_share),
     }
 
 
