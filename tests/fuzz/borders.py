@@ -387,7 +387,7 @@ def agent(**options: Any) -> Callable[[], dict[str, Any]]:
 
 
 AGENTS = [
-    Border("CostOptions", CostOptions, nothing, COST),
+    Border("CostOptions", CostOptions, nothing, COST, ("episode_length", "cost_bootstrap")),
     Border(
         "CriticOptions",
         CriticOptions,
@@ -406,7 +406,7 @@ AGENTS = [
         CVPO,
         agent(),
         COST | CRITICS | ESTEP | MSTEP,
-        ("episode_length", "critic_learning_rate", "max_grad_norm"),
+        ("episode_length", "critic_learning_rate", "max_grad_norm", "cost_bootstrap"),
     ),
     Border(
         "SAFER",
