@@ -67,6 +67,11 @@ ADVERSARIES = "tests/conformance/evaluate/test_adversaries.py"
 MULTIPLIERS = "tests/core/test_multipliers.py"
 HINDSIGHT = "tests/agents/test_hindsight.py"
 
+NAMES = "tests/wrappers/test_named_environments.py"
+STRANGER = "tests/conformance/cli/test_own_environment.py::test_a_strangers_record_runs_nothing"
+EXIT_CODES = "tests/conformance/cli/test_exit_codes.py::test_the_class_of_an_error_decides"
+REPORT = "tests/conformance/report/test_report.py"
+
 MUTANTS = {
     "multipliers: the integral winds up past the cap": Mutant(
         "safer_gym/multipliers.py",
@@ -1113,5 +1118,35 @@ MUTANTS = {
         "return torch.where(inside, nearest, inward)",
         "return nearest",
         ("tests/core/test_memory.py::test_settled_points_are_whole_and_inside",),
+    ),
+    "names: an environment without an end is run": Mutant(
+        "wrappers/gate/ends.py",
+        "if stated_limit(env) is None and not _ends(env, seed):",
+        "if False:",
+        (NAMES,),
+    ),
+    "names: a record's code is followed": Mutant(
+        "conformance/cli/environments.py",
+        "    if not trust and _names_code(name, changes) and not was_named(name, changes):\n",
+        "    if False:\n",
+        (STRANGER,),
+    ),
+    "names: the arguments in a record count as no code": Mutant(
+        "conformance/cli/environments.py",
+        ' or bool(changes.get("env_args"))',
+        "",
+        (STRANGER,),
+    ),
+    "exit codes: Gymnasium's errors are bugs": Mutant(
+        "conformance/cli/refusals.py",
+        "isinstance(error, REFUSALS) or from_gymnasium or from_parser",
+        "isinstance(error, REFUSALS) or from_parser",
+        (EXIT_CODES,),
+    ),
+    "report: the attacks that were run are not named": Mutant(
+        "conformance/report/sentences.py",
+        "under the attacks that were run ({', '.join(names)})",
+        "under every attack",
+        (REPORT,),
     ),
 }
