@@ -13,6 +13,7 @@ from safer_gym.conformance.extensions import load_extensions
 from safer_gym.conformance.formatting import printable, radius
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.report.certificate import write_reports
+from safer_gym.conformance.report.certificate.sentences import attacks_run
 from safer_gym.wrappers.tasks import find_task
 
 TOLD = ("cost", "max_steps", "env_args")
@@ -89,6 +90,7 @@ def explained(certificate: Certificate) -> str:
     """Why a gate stays shut: each requirement, reasons for doubt, and episodes to run again."""
     name = certificate.policy.source or certificate.policy.kind
     lines = [f"{certificate.verdict}: {name} on {certificate.environment.id}"]
+    lines.append(f"  {attacks_run(certificate.to_json())}")
     for decision in certificate.requirements:
         lines += [f"  {decision.verdict}: {decision.text}", f"    {decision.why}"]
     lines += [f"  {flag.level}: {flag.message}" for flag in certificate.flags]

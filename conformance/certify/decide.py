@@ -15,6 +15,7 @@ import numpy as np
 from safer_gym.conformance.certificate.evidence import Row, Sandwich
 from safer_gym.conformance.certificate.record import Decision, Headline, VerdictName
 from safer_gym.conformance.certificate.requirement import Mode, Requirement, Scope
+from safer_gym.conformance.certificate.view import NO_ATTACK
 from safer_gym.conformance.certify.plan import Plan
 
 
@@ -117,9 +118,13 @@ def _ends(scope: Scope, sandwich: Sandwich) -> tuple[_End, ...]:
     if scope == "every":
         return (_End("every adversary", every.value, every.refused),)
     return (
-        _End(f"the battery's worst, {upper.attack},", upper.value, upper.refused),
+        _End(f"the battery's worst, {_named(upper.attack)},", upper.value, upper.refused),
         _End("every adversary, and so the battery,", every.value, None),
     )
+
+
+def _named(attack: str | None) -> str:
+    return "the policy without an attack" if attack in NO_ATTACK else str(attack)
 
 
 def _passing(ends: Sequence[_End], bound: float) -> list[_End]:
@@ -136,7 +141,7 @@ def _verdict(requirement: Requirement, sandwich: Sandwich) -> tuple[VerdictName,
     lower, bound = sandwich.lower, requirement.bound
     if lower.value > bound:
         return "FAIL", (
-            f"{lower.attack} at eps {lower.eps:g} reaches at least {lower.value:.4g}, above "
+            f"{_named(lower.attack)} at eps {lower.eps:g} reaches at least {lower.value:.4g}, above "
             f"{bound:g}"
         )
     ends = _ends(requirement.scope, sandwich)
