@@ -141,8 +141,8 @@ def _verdict(requirement: Requirement, sandwich: Sandwich) -> tuple[VerdictName,
     lower, bound = sandwich.lower, requirement.bound
     if lower.value > bound:
         return "FAIL", (
-            f"{_named(lower.attack)} at eps {lower.eps:g} reaches at least {lower.value:.4g}, above "
-            f"{bound:g}"
+            f"{_named(lower.attack)} at eps {lower.eps:g} reaches at least {lower.value:.4g}, "
+            f"above {bound:g}"
         )
     ends = _ends(requirement.scope, sandwich)
     if passing := _passing(ends, bound):
