@@ -245,7 +245,7 @@ def page(cells: Cells) -> str:
         "# Doors",
         "",
         "What takes what: written by `PYTHONPATH=tests python -m doors_table`, and held against",
-        "every cell by `tests/test_doors.py`. A dash is a refusal in one line.",
+        "every cell by `tests/test_doors.py`: none may get worse. A dash is a refusal in one line.",
         "",
         "## Policies",
         "",

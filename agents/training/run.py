@@ -18,6 +18,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.env_util import make_vec_env
@@ -280,7 +281,9 @@ def _start(run: Run, envs: VecEnv) -> tuple[BaseAlgorithm, list[CurvePoint]]:
     checkpoint = latest_checkpoint(run.out / CHECKPOINTS)
     if checkpoint is None:
         kwargs = copy.deepcopy(run.kwargs)  # Stable-Baselines3's SAC writes into policy_kwargs
-        return algorithm("MlpPolicy", envs, seed=run.seed, device="cpu", **kwargs), []
+        is_dict = isinstance(envs.observation_space, spaces.Dict)
+        policy = "MultiInputPolicy" if is_dict else "MlpPolicy"
+        return algorithm(policy, envs, seed=run.seed, device="cpu", **kwargs), []
     model, curve = load_checkpoint(algorithm, checkpoint, envs, device="cpu")
     # Loading seeds everything as at the start; the same exploration twice would teach less.
     model.set_random_seed(run.seed + model.num_timesteps)
