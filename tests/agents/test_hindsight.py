@@ -77,6 +77,7 @@ def check_costs(data: Any, n_steps: int) -> None:
     np.testing.assert_allclose(data.rewards.numpy()[:, 0], -expected, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:n_steps=3 is used:UserWarning")
 @pytest.mark.parametrize("n_steps", [1, 3])
 @pytest.mark.parametrize("n_envs", [1, 2])
 def test_costs_are_those_under_the_goal_that_is_shown(n_steps: int, n_envs: int) -> None:
