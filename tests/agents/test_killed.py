@@ -104,6 +104,12 @@ def test_starting_over_keeps_nothing_of_the_run_before(tmp_path: Path) -> None:
     assert CVPO.load(checkpoint / "model.zip").seed == 1
 
 
+def test_starting_over_removes_the_checkpoints_at_once(tmp_path: Path) -> None:
+    train(clock_run(tmp_path))
+    with claimed(tmp_path, {}, resume=False):
+        assert not (tmp_path / "checkpoints").exists()
+
+
 def test_starting_over_killed_at_any_moment_never_mixes_two_runs(tmp_path: Path) -> None:
     train(clock_run(tmp_path / "seed 1", seed=1))
     old, folder = tmp_path / "old", tmp_path / "run"

@@ -15,6 +15,7 @@ from hostile_files import NORMALISERS, ONNX, ZIPS, normaliser, saved, zipped
 from safer_gym.conformance.certificate import Certificate
 from safer_gym.conformance.loading import UntrustedFile, load_policy, trial
 from safer_gym.conformance.loading.archives import entry, opened
+from safer_gym.conformance.loading.as_data import read_pickle
 from safer_gym.conformance.loading.normaliser import read_normaliser
 from safer_gym.conformance.loading.onnx_policy import LOOPS
 from safer_gym.conformance.loading.trial import tried
@@ -62,6 +63,16 @@ def test_a_hostile_certificate_is_refused(text: str, tmp_path: Path) -> None:
     assert len(str(said.value)) < 600
 
 
+def test_what_would_fill_the_memory_is_not_unpacked(tmp_path: Path) -> None:
+    assert "bytes would become" in refusal(ZIPS["zip_bomb"](tmp_path / "bomb.zip"))
+
+
+def test_a_tuple_that_holds_another_twice_is_refused_at_some_depth() -> None:
+    doubled = b"".join(bytes([0x68, i, 0x68, i, 0x86, 0x71, i + 1]) for i in range(60))
+    with pytest.raises(ValueError, match="a tuple of more than"):
+        read_pickle(b"\x80\x04)q\x00" + doubled + b".")
+
+
 def test_a_loop_cannot_hide_behind_a_longer_spelling() -> None:
     for tag in (b"\x22", b"\xa2\x00", b"\xa2\x80\x80\x00"):
         for size in (b"\x04", b"\x84\x00"):
@@ -75,15 +86,13 @@ def spin() -> None:
 
 
 def fill() -> None:
-    held = []
-    while True:
-        held.append(bytearray(2**22))
+    bytearray(2**31)
 
 
 def test_the_process_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "CPU_SECONDS", 1)
     monkeypatch.setattr(trial, "MEMORY", 2**28)
-    for attempt in (spin, fill, lambda: os._exit(0)):
+    for attempt, seconds in ((spin, 1), (fill, 100), (lambda: os._exit(0), 100)):
+        monkeypatch.setattr(trial, "CPU_SECONDS", seconds)
         with pytest.raises(ValueError, match="the file was given up"):
             tried(attempt, "the file")
     monkeypatch.setattr(trial, "WALL_SECONDS", 0.2)
