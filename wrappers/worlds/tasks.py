@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from safer_gym.wrappers.tasks import Task, register_task
-from safer_gym.wrappers.worlds.operation.tasks import EVALUATION
 
 
 class WorldSpec(NamedTuple):
@@ -43,6 +42,8 @@ WORLDS = (
 )
 """One step outside of the safe set is a violation, so their cost limit is 0."""
 
+EVALUATION = (4, 7, 13, 16, 27, 38)
+"""Of the forty grasping tasks, those in which the collectors touch the container most."""
 OPERATIONS = tuple(
     WorldSpec(
         Task(

@@ -23,8 +23,6 @@ SHAPES = (
 """Of pybullet_data's thousand random shapes: the first of a random order that the careful collector
 lifts in four of five episodes. 19 of 53 were not: plates and bowls, mostly."""
 SHAPE_SCALE = 0.28
-EVALUATION = (4, 7, 13, 16, 27, 38)
-"""Of the forty, those in which the collectors touch the container most."""
 N_TASKS = len(NAMED) + len(SHAPES)
 CLEARANCE = 0.022, 0.036
 """Range of the distance from an object's box to the walls, in metres."""
