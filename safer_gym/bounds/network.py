@@ -74,7 +74,7 @@ def checked(layer: Layer) -> Layer:
             f"{tuple(layer.weight.shape)} and {tuple(layer.bias.shape)}"
         )
     elif not bool(torch.isfinite(layer.weight).all() and torch.isfinite(layer.bias).all()):
-        raise ValueError("weights and biases must be finite")
+        raise ValueError("the network's weights and biases must be finite")
     return layer
 
 

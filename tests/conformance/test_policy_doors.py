@@ -164,7 +164,7 @@ def test_the_refusal_says_where_and_when() -> None:
         ("closure", "each time it is asked"),
         ("noisy", "answered differently"),
         ("of_other_spaces", "policy of this environment"),
-        ("nan", "not finite in episode"),
+        ("nan", "the network's weights and biases must be finite"),
         ("another", "not what attacks and bounds read"),
     ],
 )

@@ -100,7 +100,7 @@ def _constants(facts: Facts) -> dict[str, Floats]:
     return {
         "gamma": facts.gamma,
         "cost_max": facts.c_max,
-        "unsafe_probability": facts.hazard.max(-1),
+        "unsafe_probability": np.minimum(facts.hazard.max(-1), 1.0),  # sums round above it
     }
 
 
