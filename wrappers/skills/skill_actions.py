@@ -10,7 +10,7 @@ import numpy as np
 from safer_gym.wrappers.skills.decoding import Decoder, Prior, Window
 
 
-class SkillActions(gym.Wrapper):
+class SkillActions(gym.Wrapper, gym.utils.RecordConstructorArgs):
     """The action is z in [-eta, eta]^A; the environment does f(z; s, E[c | last observations]).
 
     Any algorithm that learns continuous actions learns on it. `SkillPolicy` turns what it has
@@ -26,7 +26,10 @@ class SkillActions(gym.Wrapper):
     """
 
     def __init__(self, env: gym.Env, prior: Prior, eta: float = 1.0) -> None:
-        super().__init__(env)
+        gym.utils.RecordConstructorArgs.__init__(
+            self, prior=prior, eta=eta, _disable_deepcopy=True
+        )
+        gym.Wrapper.__init__(self, env)
         self.decoder = Decoder(prior, eta, env.action_space)
         self.decoder.check_observations(env.observation_space)
         self.action_space = self.decoder.latent_space
