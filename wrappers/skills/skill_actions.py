@@ -26,9 +26,7 @@ class SkillActions(gym.Wrapper, gym.utils.RecordConstructorArgs):
     """
 
     def __init__(self, env: gym.Env, prior: Prior, eta: float = 1.0) -> None:
-        gym.utils.RecordConstructorArgs.__init__(
-            self, prior=prior, eta=eta, _disable_deepcopy=True
-        )
+        gym.utils.RecordConstructorArgs.__init__(self, prior=prior, eta=eta, _disable_deepcopy=True)
         gym.Wrapper.__init__(self, env)
         self.decoder = Decoder(prior, eta, env.action_space)
         self.decoder.check_observations(env.observation_space)
