@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from safer_gym.agents.data.offline import OfflineData
+from safer_gym.agents.skills.prior import SkillPrior
 from safer_gym.choices import choose
+from safer_gym.types import Gaussian
 
 LABELS = ("every", "onset")
 
@@ -66,6 +68,14 @@ class SkillData:
         first = self._first[rows]
         window = torch.maximum(rows[:, None] - back, first[:, None])
         return Steps(rows, window, (rows - first + 1).clamp(max=self.window))
+
+    def context(self, prior: SkillPrior, steps: Steps) -> tuple[Tensor, Gaussian | None]:
+        """Features of the steps [B, F], and q(c | window); None without a safety variable."""
+        if prior.safety is None:
+            return prior.features(self.observations[steps.rows].float()), None
+        seen = self.observations[steps.window].float()
+        window = prior.features(seen.flatten(0, 1)).unflatten(0, seen.shape[:2])
+        return window[:, -1], prior.posterior(window, steps.length)
 
     def draw(self, rows: Tensor, count: int, generator: torch.Generator) -> Steps:
         """`count` of the rows, with replacement."""

@@ -62,7 +62,20 @@ class Coupling(nn.Module):
         return x.index_copy(1, self.moved, moved), log_scale.sum(dim=1)
 
 
-class CouplingFlow(nn.Module):
+class Flow(nn.Module):
+    """An invertible map of z to actions, at every context."""
+
+    def inverse(self, actions: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """z [B, A] of actions in [-1, 1]^A, and log |det dz/da| [B]."""
+        raise NotImplementedError
+
+    def log_prob(self, actions: Tensor, context: Tensor) -> Tensor:
+        """log p(a | context) for z ~ N(0, I), in nats [B]; Eq. (2)."""
+        z, log_det = self.inverse(actions, context)
+        return gaussian_log_prob(Gaussian(torch.zeros_like(z), torch.ones_like(z)), z) + log_det
+
+
+class CouplingFlow(Flow):
     """f: z [B, A] to actions in (-1, 1)^A, invertible at every context [B, X].
 
     Args:
@@ -95,11 +108,6 @@ class CouplingFlow(nn.Module):
             x, step = layer(x, context, inverse=True)
             log_det = log_det + step
         return x, log_det
-
-    def log_prob(self, actions: Tensor, context: Tensor) -> Tensor:
-        """log p(a | context) for z ~ N(0, I), in nats [B]; Eq. (2)."""
-        z, log_det = self.inverse(actions, context)
-        return gaussian_log_prob(Gaussian(torch.zeros_like(z), torch.ones_like(z)), z) + log_det
 
 
 def log_slope(x: Tensor) -> Tensor:

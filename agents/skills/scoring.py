@@ -49,12 +49,5 @@ def _with_context(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
     """Actions, features and the mean of the safety variable, a part of the rows at a time."""
     for part in rows.split(ROWS):
-        steps = data.steps(part)
-        if prior.safety is None:
-            yield data.actions[part], prior.features(data.observations[part].float()), None
-            continue
-        pixels = data.observations[steps.window].float()
-        window = prior.features(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
-        q = prior.posterior(window, steps.length)
-        assert q is not None
-        yield data.actions[part], window[:, -1], q.mean
+        features, q = data.context(prior, data.steps(part))
+        yield data.actions[part], features, None if q is None else q.mean

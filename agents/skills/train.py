@@ -134,15 +134,11 @@ class PriorTrainer:
 
     def _sampled(self, steps: Steps) -> tuple[Tensor, Tensor | None, Tensor]:
         """Features, a reparametrised sample of the safety variable, and its mean KL."""
-        if self.prior.safety is None:
-            features = self.prior.features(self.data.observations[steps.rows].float())
+        features, q = self.data.context(self.prior, steps)
+        if q is None:
             return features, None, features.new_zeros(())
-        pixels = self.data.observations[steps.window].float()
-        window = self.prior.features(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
-        q = self.prior.posterior(window, steps.length)
-        assert q is not None
         noise = torch.randn(q.mean.shape, generator=self.generator)
-        return window[:, -1], q.mean + q.scale * noise, kl_to_standard(q).mean()
+        return features, q.mean + q.scale * noise, kl_to_standard(q).mean()
 
     def state(self) -> dict[str, Any]:
         """All of it, as data."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from safer_gym.agents.skills.flow import EDGE, log_slope
+from safer_gym.agents.skills.flow import EDGE, Flow, log_slope
 from safer_gym.choices import choose
-from safer_gym.divergences import gaussian_log_prob
-from safer_gym.types import Gaussian
 
 FLOWS = {"realnvp": "RealNVP", "nsf": "NSF"}
 
 
-class ZukoFlow(nn.Module):
+class ZukoFlow(Flow):
     """A conditional flow of zuko, with the tanh onto the action box behind it.
 
     Args: as those of `CouplingFlow`, and:
@@ -47,11 +44,6 @@ class ZukoFlow(nn.Module):
         x = actions.clamp(EDGE - 1, 1 - EDGE).atanh()
         z, log_det = self._transform(context).call_and_ladj(x)
         return z, log_det - log_slope(x)
-
-    def log_prob(self, actions: Tensor, context: Tensor) -> Tensor:
-        """log p(a | context) for z ~ N(0, I), in nats [B]."""
-        z, log_det = self.inverse(actions, context)
-        return gaussian_log_prob(Gaussian(torch.zeros_like(z), torch.ones_like(z)), z) + log_det
 
     def _transform(self, context: Tensor) -> Any:
         return self.flow(context).transform
