@@ -10,6 +10,8 @@ PIP_ARGS ?=
 # Options of the commands, such as DEMO_ARGS="--no-train".
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# A test that hangs says where, and ends the run.
+HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,7 +38,7 @@ imports: $(READY) ## Which part may import which
 	$(BIN)/lint-imports
 
 tests: $(READY) ## Tests and doctests with coverage
-	$(BIN)/pytest --cov --cov-report=term:skip-covered --ignore=tests/packaging $(PYTEST_ARGS)
+	$(BIN)/pytest --cov --cov-report=term:skip-covered --ignore=tests/packaging $(HANGS) $(PYTEST_ARGS)
 	$(BIN)/pytest --doctest-modules safer_gym -q
 
 example: $(READY) ## The examples, at a few hundred steps

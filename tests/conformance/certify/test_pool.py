@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -52,7 +53,10 @@ def test_workers_end_with_the_process_that_started_them(
     command = [sys.executable, str(script), start]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as parent:
         assert parent.stdout is not None
+        overdue = Timer(120, parent.kill)
+        overdue.start()
         assert {parent.stdout.readline() for _ in range(2)} == {"job 0\n", "job 1\n"}
+        overdue.cancel()
         parent.send_signal(end)
         rest, _ = parent.communicate(timeout=120)
     assert rest == ""
