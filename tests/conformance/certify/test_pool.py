@@ -18,7 +18,7 @@ import sys, time
 from safer_gym.conformance.certify import pool
 
 def work(world, job):
-    print("job", job, flush=True)
+    print(f"job {job}\\n", end="", flush=True)  # whole, where nothing is buffered, too
     time.sleep(10_000)
 
 if sys.argv[1] == "spawn":
