@@ -127,7 +127,7 @@ def train(
     from safer_gym.conformance.cli.train import run_train
 
     run_train(
-        _words(env or task, cost, max_steps, env_arg),
+        environment_words(env or task, cost, max_steps, env_arg),
         algorithm,
         timesteps=timesteps,
         seed=seed,
@@ -259,7 +259,7 @@ def evaluate(
 
     run_measure(
         model,
-        _words(env, cost, max_steps, env_arg),
+        environment_words(env, cost, max_steps, env_arg),
         attacks,
         eps,
         norm,
@@ -284,7 +284,8 @@ def tasks(as_json: Json = False) -> None:
     run_tasks(as_json=as_json)
 
 
-def _words(env: str, cost: str, max_steps: int | None, env_arg: list[str] | None) -> Any:
+def environment_words(env: str, cost: str, max_steps: int | None, env_arg: list[str] | None) -> Any:
+    """The options that name an environment, as one value."""
     from safer_gym.conformance.cli.environments import EnvWords
 
     return EnvWords(env, cost, max_steps, tuple(env_arg or ()))
@@ -354,7 +355,7 @@ def certify(
 
     run_certify(
         model,
-        _words(env, cost, max_steps, env_arg),
+        environment_words(env, cost, max_steps, env_arg),
         out,
         trust=trust,
         as_json=as_json,
@@ -436,7 +437,7 @@ def replay(
     from safer_gym.conformance.cli.certificates import Which, run_replay
 
     which = Which(episode, attack, eps, index, mode)
-    words = _words(env, cost, max_steps, env_arg)
+    words = environment_words(env, cost, max_steps, env_arg)
     run_replay(certificate, model, words, which, cache, trust=trust, vec_normalize=vec_normalize)
 
 

@@ -1,5 +1,5 @@
 """`safer-gym`: train, prior, attack, evaluate, tasks, demo; certify, diff, verify, report, replay;
-selfcheck.
+export, card; selfcheck.
 
 Each command's module is imported when it runs, so that `--help` answers at once.
 """
@@ -22,6 +22,7 @@ from safer_gym.conformance.cli.commands import (
     train,
     verify,
 )
+from safer_gym.conformance.cli.publishing_commands import card, export
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
 EXIT_CODES = (
@@ -49,6 +50,8 @@ app.command()(diff)
 app.command()(verify)
 app.command()(report)
 app.command()(replay)
+app.command()(export)
+app.command()(card)
 app.command()(selfcheck)
 
 

@@ -102,6 +102,11 @@ _MOVES = {
 """What the adversary does, by channel."""
 
 
+def moves(certificate: Data) -> str:
+    """What the adversary may do, and what it may not."""
+    return _MOVES.get(certificate["channel"], "").format(norm=certificate["norm"])
+
+
 def not_said(certificate: Data) -> list[str]:
     """The limits of the claims: first those of this certificate, then those of any."""
     found = [f"{capital(r['what'])}: {r['reason']}" for r in certificate["refusals"]]
@@ -111,7 +116,7 @@ def not_said(certificate: Data) -> list[str]:
         *_undeployed(certificate),
         "The bounds under the attacks speak of the attacks that were run. A stronger attack may "
         "do more; only the bounds over every adversary exclude that.",
-        _MOVES.get(certificate["channel"], "").format(norm=certificate["norm"]),
+        moves(certificate),
         "All episodes ran in this environment, from the starts that it draws. How well it stands "
         "for the real system is not a question that this certificate can answer.",
         "It is about exactly the policy and the environment whose digests it states; after "
@@ -171,13 +176,15 @@ def _attacked(certificate: Data, mode: str, limit: str) -> Iterator[str]:
 def _under_attacks(certificate: Data, mode: str, limit: str) -> Iterator[str]:
     headline = headline_of(certificate, mode)
     for row in rows_of(certificate, mode):
-        if headline is not None and row["eps"] == headline["certified_eps_attacks"]:
-            value = row["rate"]["upper_attacks"]["value"]
+        under = row["rate"]["upper_attacks"]
+        if headline is None or row["eps"] != headline["certified_eps_attacks"]:
+            continue
+        if not under["vacuous"]:
             count = len(battery_of(certificate))
             yield (
                 f"At ε = {row['eps']:g}, none of the {count} attacks of the battery "
                 f"makes {policy_in(certificate, mode)} exceed a cost of {limit} in more than "
-                f"{percent(value, 'up')} of episodes."
+                f"{percent(under['value'], 'up')} of episodes."
             )
 
 
