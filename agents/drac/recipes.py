@@ -14,12 +14,17 @@ RAC: dict[str, Any] = {
     "adversary": False,
     "safety_policy": False,
     "multiplier_loss": "ascent",
+    "max_lam": 1e4,
 }
-"""Reachability without an adversary; the task policy is its own safety policy."""
+"""Reachability without an adversary; the task policy is its own safety policy. RCRL's multiplier has
+no bound: at 100 the return outweighs Q_h where the state cannot be safe, and no set is learned."""
+
+MARGINS: dict[str, Any] = {"region_margin": 0.1, "shield_margin": 0.02}
+"""pi follows pi_h before the border of the set, where it would overshoot; and so does the switch."""
 
 
-def _recipe(updates: int, width: int, **own: Any) -> Recipe:
-    """Eight environments; as many updates as steps, after a warm-up of 1000."""
+def _recipe(steps: int, width: int, **own: Any) -> Recipe:
+    """Eight environments; an update a step, after a warm-up of 1000."""
     kwargs = {
         "learning_rate": LinearSchedule(1e-3, 1e-5, 1.0),
         "train_freq": 8,
@@ -27,23 +32,25 @@ def _recipe(updates: int, width: int, **own: Any) -> Recipe:
         "policy_kwargs": {"net_arch": [width, width]},
         **own,
     }
-    return {"total_timesteps": updates + 1_000, "n_envs": 8, "kwargs": kwargs}
+    return {"total_timesteps": steps, "n_envs": 8, "kwargs": kwargs}
 
 
-def _family(updates: int, width: int) -> dict[str, Recipe]:
+def _family(steps: int, baselines: int, width: int, **own: Any) -> dict[str, Recipe]:
+    """DRAC's with so many steps, and those of its baselines."""
     return {
-        "drac": _recipe(updates, width),
-        "rsac": _recipe(updates, width, **RSAC),
-        "rac": _recipe(updates, width, **RAC),
+        "drac": _recipe(steps, width, **MARGINS, **own),
+        "rsac": _recipe(baselines, width, **RSAC, **own),
+        "rac": _recipe(baselines, width, **RAC, **own),
     }
 
 
 WORLDS: dict[str, dict[str, Recipe]] = {
-    "double-integrator": _family(15_000, 64),
-    "cart-pole": _family(29_000, 64),
-    "racing-car": _family(39_000, 128),
+    "double-integrator": _family(50_000, 20_000, 64),
+    "cart-pole": _family(50_000, 30_000, 64),
+    "racing-car": _family(40_000, 40_000, 128),
+    "walker2d": _family(100_000, 100_000, 128, gradient_steps=32),
 }
-"""By task and algorithm; those of the cart and the car are first guesses."""
+"""By task and algorithm; those of the car and the walker are first guesses."""
 
 
 def recipes_of(algorithm: str) -> dict[str, Recipe]:

@@ -32,7 +32,7 @@ def _baselines(total_timesteps: int, width: int, updates: int = N_ENVS) -> dict[
 
 
 WORLD_RECIPES: dict[str, dict[str, Recipe]] = {
-    "double-integrator": _baselines(16_000, 64),
+    "double-integrator": _baselines(20_000, 64),
     "cart-pole": _baselines(30_000, 64),
     "racing-car": _baselines(40_000, 128),
     "walker2d": _baselines(100_000, 128, updates=2),

@@ -1,4 +1,7 @@
-"""The learned robust invariant set, V_h >= 0, held against the exact one."""
+"""The learned robust invariant set held against the exact one.
+
+In the set is what the run-time switch calls safe: where V_h is at least its margin.
+"""
 
 from __future__ import annotations
 
@@ -66,4 +69,4 @@ def _inside(model: Any, grid: GridSet) -> np.ndarray:
     states = grid.states().reshape(-1, len(grid.half)).astype(np.float32)
     parts = [states[i : i + ROWS] for i in range(0, len(states), ROWS)]
     values = np.concatenate([np.asarray(model.q_safety(part)).reshape(-1) for part in parts])
-    return (values >= 0).reshape(grid.inside.shape)
+    return (values >= model.policy.shield_margin).reshape(grid.inside.shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -159,10 +160,11 @@ def test_tables_and_page_show_shares_beside_depth(records: list[Record], tmp_pat
 
 
 class Known:
-    """A model whose V_h is the exact set's, up to `push` metres per second."""
+    """A model whose V_h is 1 in the exact set, up to `push` metres per second, and -1 outside."""
 
-    def __init__(self, push: float) -> None:
+    def __init__(self, push: float, margin: float = 0.0) -> None:
         self.push = push
+        self.policy = SimpleNamespace(shield_margin=margin)
 
     def q_safety(self, states: np.ndarray) -> np.ndarray:
         from safer_gym.wrappers.worlds.double_integrator import in_robust_set
@@ -179,6 +181,9 @@ def test_a_learned_set_is_held_against_the_exact_one() -> None:
     assert wider is not None
     assert wider["falsely_safe"] > 0.1
     assert wider["missed"] == 0.0
+    trusted = learned_set(Known(0.0, margin=2.0), WORLD)
+    assert trusted is not None
+    assert trusted["missed"] == 1.0
     plane = exact_set(WORLD)
     assert plane is not None
     np.testing.assert_array_equal(from_bits(exact["slice"], plane).inside, plane.inside)
