@@ -16,11 +16,14 @@ RAC: dict[str, Any] = {
     "multiplier_loss": "ascent",
     "max_lam": 1e4,
 }
-"""Reachability without an adversary; the task policy is its own safety policy. RCRL's multiplier has
-no bound: at 100 the return outweighs Q_h where the state cannot be safe, and no set is learned."""
+"""Reachability without an adversary; the task policy is its own safety policy.
+
+RCRL's multiplier has no bound. At a bound of 100 the return outweighs Q_h where a state cannot be
+safe, and no set is learned.
+"""
 
 MARGINS: dict[str, Any] = {"region_margin": 0.1, "shield_margin": 0.02}
-"""pi follows pi_h before the border of the set, where it would overshoot; and so does the switch."""
+"""pi follows pi_h from before the border of the set, which it would overshoot."""
 
 
 def _recipe(steps: int, width: int, **own: Any) -> Recipe:

@@ -13,7 +13,7 @@ from safer_gym.conformance.report.certificate.tables import Table
 
 TITLES = {
     "violations": "Return, and violations: share of episodes / of steps, and lowest h",
-    "sets": "The learned set, where V_h is at least the margin of the switch, against the exact one",
+    "sets": "The learned set (V_h at least the margin of the switch) against the exact one",
 }
 
 
