@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from safer_gym.wrappers.policies.smoothing import SmoothedPolicy
     from safer_gym.wrappers.policies.victims import as_victim
     from safer_gym.wrappers.policies.view import view_of
+    from safer_gym.wrappers.shield.env import ShieldedEnv
+    from safer_gym.wrappers.shield.policy import ShieldedPolicy
+    from safer_gym.wrappers.shield.shield import Shield
     from safer_gym.wrappers.tasks import TASKS, make_task
 
 _HOMES = {
@@ -39,6 +42,9 @@ _HOMES = {
     "ForceDisturbance": "force_disturbance",
     "ObservationAdversary": "adversary",
     "SafetyGymnasiumAdapter": "adapters.safety_gymnasium",
+    "Shield": "shield.shield",
+    "ShieldedEnv": "shield.env",
+    "ShieldedPolicy": "shield.policy",
     "SmoothedPolicy": "policies.smoothing",
     "TASKS": "tasks",
     "VecActionAdversary": "acting_vec_env",
@@ -67,6 +73,9 @@ __all__ = [
     "ForceDisturbance",
     "ObservationAdversary",
     "SafetyGymnasiumAdapter",
+    "Shield",
+    "ShieldedEnv",
+    "ShieldedPolicy",
     "SmoothedPolicy",
     "VecActionAdversary",
     "VecCostTracker",

@@ -42,7 +42,7 @@ def recurrence_of(
         deployed = predicting(inner, layout)
         if not _hands_on(deployed, one):
             return None
-        ask = recurrent_parts(inner)
+        ask = recurrent_parts(inner) or _own_parts(inner)
     elif isinstance(inner, nn.Module):
         ask = module_with_states(inner, one)
     asked: Ask | None = deployed or ask
@@ -58,6 +58,12 @@ def recurrence_of(
         return None
     space = actions if actions is not None else inner.action_space
     return Recurrence(ask or asked, deployed if ask else None, states, action_rows(space))
+
+
+def _own_parts(inner: Any) -> Ask | None:
+    """The differentiable form of a policy that brings one along: `answer(obs, state) -> Step`."""
+    answer = getattr(inner, "answer", None)
+    return answer if callable(answer) else None
 
 
 def _hands_on(ask: Ask, obs: Any) -> bool:

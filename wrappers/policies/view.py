@@ -72,11 +72,26 @@ class PolicyView:
     def _victim(self) -> Victim:
         if self.recurrence is not None:
             assert self.layout is not None
-            return self.recurrence.victim(self.layout, self._look)
+            return self._with_critics(self.recurrence.victim(self.layout, self._look))
         victim = as_victim(self.inner, action_space=self.actions, layout=self.layout)
         if self.normaliser is not None:
             victim = behind(self.normaliser, victim)
         return through(self.layout, victim) if self.layout is not None and self.packs else victim
+
+    def _with_critics(self, victim: Victim) -> Victim:
+        """Critics of observations that a policy with a memory brings along, as ones of rows."""
+
+        def of_rows(critic: Any) -> Any:
+            assert self.layout is not None
+            shape, size = self.layout.shape, victim.memory.size
+            return critic and (
+                lambda rows, actions: critic(
+                    self._look(self.layout.unpack(rows[:, size:].reshape(-1, *shape))), actions
+                )
+            )
+
+        q_reward, q_cost = getattr(self.inner, "critics", (None, None))
+        return victim._replace(q_reward=of_rows(q_reward), q_cost=of_rows(q_cost))
 
     def _look(self, obs: Any) -> Any:
         """From raw observations to those that the policy reads."""

@@ -1,0 +1,236 @@
+"""What a shield is made of: coordinates, a model with bounds, backups, and a safe set.
+
+A part is independent of the others: coordinates of its own, and actions of its own. What other
+actions do to its coordinates is in the bounds of its model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from safer_gym.shield.box import Box, Support
+from safer_gym.shield.safe_support import SafeSupport
+
+
+class Mode(NamedTuple):
+    """z' in A z + B u + c + [low, high]."""
+
+    A: Tensor
+    """[K, K]"""
+    B: Tensor
+    """[K, M]"""
+    c: Tensor
+    """[K]"""
+    low: Tensor
+    """[K]"""
+    high: Tensor
+    """[K]"""
+
+    def most(self, rows: Tensor) -> Tensor:
+        """max of rows [R, K] times the error, as [R]."""
+        return rows.clamp(min=0) @ self.high + rows.clamp(max=0) @ self.low
+
+    def wider(self, by: Tensor) -> Mode:
+        """The mode with an error larger by [K] on both sides."""
+        return self._replace(low=self.low - by, high=self.high + by)
+
+
+class Ahead(NamedTuple):
+    """Of each row of a safe set: what a mode makes of it in one step."""
+
+    state: SafeSupport
+    """How far rows A z reach."""
+    pull: Tensor
+    """Rows times B [R, M]."""
+    shift: Tensor
+    """Rows times c, and the largest error [R]."""
+    high: Support
+    """Of A z, for the box of the next state."""
+    low: Support
+    """Of -A z."""
+
+    @classmethod
+    def of(cls, rows: Tensor, limits: Tensor, mode: Mode) -> Ahead:
+        """Computed once."""
+        support = SafeSupport(rows @ mode.A, rows, limits)
+        shift = rows @ mode.c + mode.most(rows)
+        return cls(support, rows @ mode.B, shift, Support(mode.A), Support(-mode.A))
+
+    def reach(self, box: Box) -> Tensor:
+        """An upper bound [B, R] of the rows after a step without an action, from safe states."""
+        return self.state(box) + self.shift
+
+
+class Backup(NamedTuple):
+    """An action that is always at hand, and what is known of steps under it."""
+
+    action: Tensor
+    """[M]"""
+    mode: Mode
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some coordinates, the actions that move them, and the set in which they stay.
+
+    Args:
+        names: of the coordinates.
+        weight, offset: z = weight obs + offset [K, O], [K].
+        reach: half-widths of the box of z that an adversary can make of one observation [K].
+        actions: which entries of the action are this part's [M].
+        action_low, action_high: their ends [M].
+        free: the model of any step.
+        backups: actions that are always at hand.
+        rows, limits: the safe set, rows z <= limits [R, K], [R]. The first `facets` of them are h.
+        facets: how many of the rows are the user's.
+    """
+
+    names: tuple[str, ...]
+    weight: Tensor
+    offset: Tensor
+    reach: Tensor
+    actions: tuple[int, ...]
+    action_low: Tensor
+    action_high: Tensor
+    free: Mode
+    backups: tuple[Backup, ...]
+    rows: Tensor
+    limits: Tensor
+    facets: int
+
+    def __post_init__(self) -> None:
+        k, m = len(self.names), len(self.actions)
+        for name, size in (("offset", k), ("reach", k), ("action_low", m), ("action_high", m)):
+            _sized(name, getattr(self, name), (size,))
+        _sized("weight", self.weight, (k, self.weight.shape[-1]))
+        _sized("rows", self.rows, (len(self.limits), k))
+        for mode in (self.free, *(backup.mode for backup in self.backups)):
+            for name, shape in zip(Mode._fields, ((k, k), (k, m), (k,), (k,), (k,)), strict=True):
+                _sized(name, getattr(mode, name), shape)
+            if bool((mode.low > mode.high).any()):
+                raise ValueError("low must not exceed high in a mode's bounds")
+        for backup in self.backups:
+            _sized("a backup's action", backup.action, (m,))
+        if not self.backups or not 0 < self.facets <= len(self.limits):
+            raise ValueError("a part needs at least one backup and one facet of h")
+
+    @cached_property
+    def ahead(self) -> tuple[Ahead, ...]:
+        """The safe set one step ahead: of any step, then of a step under each backup."""
+        modes = (self.free, *(backup.mode for backup in self.backups))
+        return tuple(Ahead.of(self.rows, self.limits, mode) for mode in modes)
+
+    @cached_property
+    def _ends(self) -> SafeSupport:
+        eye = torch.eye(len(self.names), dtype=torch.float64)
+        return SafeSupport(torch.cat([eye, -eye]), self.rows, self.limits)
+
+    def tight(self, box: Box) -> Box:
+        """A box of the safe states of a box [B, K]; the box itself where it seems to hold none."""
+        high, low = self._ends(box).chunk(2, 1)
+        empty = (-low > high).any(1, keepdim=True)
+        return Box(torch.where(empty, box.low, -low), torch.where(empty, box.high, high))
+
+    @property
+    def radius(self) -> Tensor:
+        """The reach [K], with room for what float32 rounds of an observation."""
+        return self.reach * (1 + 1e-5) + 1e-6
+
+    def coordinates(self, obs: Tensor) -> Tensor:
+        """z [B, K] of observations [B, *O]."""
+        return obs.double().flatten(1) @ self.weight.mT + self.offset
+
+    def h(self, z: Tensor) -> Tensor:
+        """The least distance to a facet of h [B], in units of the facets: safe where >= 0."""
+        return (self.limits[: self.facets] - z @ self.rows[: self.facets].mT).amin(1)
+
+    def nowhere(self, n: int) -> Box:
+        """Before the first observation a state may be anywhere [n, K]."""
+        ends = torch.full((n, len(self.names)), math.inf, dtype=torch.float64)
+        return Box(-ends, ends)
+
+    def widened(self, *, action: Any = 0.0, state: Any = 0.0) -> Part:
+        """The part for an adversary behind the policy.
+
+        Args:
+            action: how far it moves each of the part's actions [M].
+            state: how far it moves the next state [K], of disturbances.
+        """
+        by = self.free.B.abs() @ _like(action, self.action_low) + _like(state, self.offset)
+        backups = []
+        for backup in self.backups:
+            more = backup.mode.B.abs() @ _like(action, self.action_low)
+            backups.append(
+                backup._replace(mode=backup.mode.wider(more + _like(state, self.offset)))
+            )
+        return replace(self, free=self.free.wider(by), backups=tuple(backups))
+
+    def to_json(self) -> dict[str, Any]:
+        """Lists and numbers."""
+        return {name: _plain(getattr(self, name)) for name in FIELDS}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Part:
+        """Undo `to_json`.
+
+        Raises:
+            ValueError: keys or shapes that do not fit, numbers that are not finite.
+        """
+        if set(data) != set(FIELDS):
+            raise ValueError(f"a part must have the keys {FIELDS}, got {sorted(data)}")
+        tensors = ("weight", "offset", "reach", "action_low", "action_high", "rows", "limits")
+        found: dict[str, Any] = {name: _tensor(name, data[name]) for name in tensors}
+        return cls(
+            names=tuple(str(name) for name in data["names"]),
+            actions=tuple(int(action) for action in data["actions"]),
+            free=_mode(data["free"]),
+            backups=tuple(
+                Backup(_tensor("action", backup["action"]), _mode(backup["mode"]))
+                for backup in data["backups"]
+            ),
+            facets=int(data["facets"]),
+            **found,
+        )
+
+
+FIELDS = tuple(field.name for field in fields(Part))
+
+
+def _mode(data: Mapping[str, Any]) -> Mode:
+    return Mode(*(_tensor(name, data[name]) for name in Mode._fields))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if hasattr(value, "_asdict"):
+        return {key: _plain(item) for key, item in value._asdict().items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _tensor(name: str, value: Any) -> Tensor:
+    try:
+        tensor = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name} must be an array of numbers, got {value!r:.80}") from None
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{name} must hold finite numbers")
+    return tensor
+
+
+def _like(value: Any, like: Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=torch.float64).expand(like.shape)
+
+
+def _sized(name: str, value: Tensor, shape: tuple[int, ...]) -> None:
+    if value.shape != torch.Size(shape):
+        raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
+    if not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{name} must hold finite numbers")

@@ -1,0 +1,197 @@
+"""A shield: independent parts, and what was said of the adversary when it was built."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import torch
+from torch import Tensor
+
+from safer_gym.shield import Part, Proof, observe, predicted, prove, shielded
+from safer_gym.shield.box import Box
+
+FORMAT = "safer-gym/shield/1"
+FAR = 1e6
+"""Stands for infinity in a memory, which holds finite numbers."""
+
+
+class Step(NamedTuple):
+    """One step of a shield. Axes: B batch, P parts."""
+
+    action: Tensor
+    """What is sent [B, A]."""
+    prior: Tensor
+    """Where the next state may be, low and high of each part [B, 2 K]."""
+    backup: Tensor
+    """Which backup of each part acts; -1: none [B, P]."""
+    moved: Tensor
+    """Whether the action differs from the task's [B]."""
+    alarm: Tensor
+    """Whether no state fits the model and what was shown [B]."""
+    feasible: Tensor
+    """Whether every safe state that fits stays safe [B]."""
+    box: tuple[Box, ...]
+    """Where the state may be, by part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shield:
+    """What `ShieldedPolicy` and `ShieldedEnv` filter with.
+
+    Args:
+        parts: with coordinates and actions of their own.
+        eps, norm: the ball of observations that it was built for; `Part.reach` follows from it.
+        action_eps, disturbance: radii of adversaries behind the policy that its models allow for.
+
+    `Shield.fit` makes one from data, `Shield.load` reads one.
+    """
+
+    parts: tuple[Part, ...]
+    eps: float
+    norm: str = "linf"
+    action_eps: float = 0.0
+    disturbance: float = 0.0
+
+    def __post_init__(self) -> None:
+        taken = [action for part in self.parts for action in part.actions]
+        if not self.parts or len(set(taken)) < len(taken):
+            raise ValueError("parts must be at least one, with actions of their own each")
+
+    @property
+    def size(self) -> int:
+        """Numbers of a memory."""
+        return sum(2 * len(part.names) for part in self.parts)
+
+    def begin(self, n: int) -> Tensor:
+        """What is known before the first observation [n, size]."""
+        return torch.cat([_flat(part.nowhere(n)) for part in self.parts], 1)
+
+    @torch.no_grad()
+    def step(self, obs: Tensor, task: Tensor, prior: Tensor) -> Step:
+        """Filter the task's actions [B, A] at observations [B, *O], given `prior` [B, size]."""
+        action = task.double().clone()
+        after, backups, boxes = [], [], []
+        moved = torch.zeros(len(obs), dtype=torch.bool)
+        alarm, feasible = moved.clone(), ~moved
+        sizes = [2 * len(part.names) for part in self.parts]
+        for part, known in zip(self.parts, prior.double().split(sizes, 1), strict=True):
+            own = list(part.actions)
+            seen = observe(part, obs, _box(known))
+            answer = shielded(part, seen.box, task[:, own])
+            action[:, own] = answer.action
+            after.append(_flat(predicted(part, seen.box, answer)))
+            backups.append(answer.backup)
+            boxes.append(seen.box)
+            moved, alarm = moved | answer.moved, alarm | seen.alarm
+            feasible = feasible & answer.feasible
+        return Step(
+            action,
+            torch.cat(after, 1),
+            torch.stack(backups, 1),
+            moved,
+            alarm,
+            feasible,
+            tuple(boxes),
+        )
+
+    def h(self, obs: Tensor) -> Tensor:
+        """The constraint function at true observations [B, *O]: safe where >= 0, as [B]."""
+        return torch.stack([part.h(part.coordinates(obs)) for part in self.parts]).amin(0)
+
+    def holds(self, obs: Tensor) -> Tensor:
+        """Whether true observations [B, *O] lie in the safe set [B]."""
+        inside = [
+            (part.coordinates(obs) @ part.rows.mT <= part.limits + 1e-9).all(1)
+            for part in self.parts
+        ]
+        return torch.stack(inside).all(0)
+
+    def prove(self) -> tuple[Proof, ...]:
+        """Recursive feasibility of each part, see `safer_gym.shield.prove`."""
+        return tuple(prove(part) for part in self.parts)
+
+    def widened(
+        self, *, action_eps: float = 0.0, disturbance: Mapping[str, float] | None = None
+    ) -> Shield:
+        """The shield for adversaries behind the policy too.
+
+        Args:
+            action_eps: how far an adversary moves each entry of an action.
+            disturbance: how far one that disturbs the world moves coordinates in a step, by name.
+
+        The safe set is that of before: `prove` says whether it still holds.
+        """
+        by = dict(disturbance or {})
+        parts = tuple(
+            part.widened(
+                action=action_eps,
+                state=torch.tensor([by.get(name, 0.0) for name in part.names]).double(),
+            )
+            for part in self.parts
+        )
+        most = max([self.disturbance, *by.values()])
+        return replace(self, parts=parts, action_eps=self.action_eps + action_eps, disturbance=most)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict for `json.dumps`."""
+        return {
+            "format": FORMAT,
+            "eps": self.eps,
+            "norm": self.norm,
+            "action_eps": self.action_eps,
+            "disturbance": self.disturbance,
+            "parts": [part.to_json() for part in self.parts],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Shield:
+        """Undo `to_json`; the data are not trusted.
+
+        Raises:
+            ValueError: another format, keys or shapes.
+        """
+        if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+            raise ValueError(f"a shield must be an object of format {FORMAT!r}")
+        told = {name: data[name] for name in ("eps", "norm", "action_eps", "disturbance")}
+        return cls(parts=tuple(Part.from_json(part) for part in data["parts"]), **told)
+
+    def save(self, path: Path | str) -> None:
+        """Write it as JSON."""
+        Path(path).write_text(json.dumps(self.to_json(), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path | str) -> Shield:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: no JSON, or no shield.
+        """
+        return cls.from_json(json.loads(Path(path).read_text()))
+
+    @classmethod
+    def fit(
+        cls,
+        make_env: Callable[[], gym.Env],
+        *,
+        coordinates: Any,
+        h: Mapping[str, tuple[float, float]],
+        eps: float,
+        **options: Any,
+    ) -> Shield:
+        """A shield from data; see `fit.fit_shield` for all arguments."""
+        from safer_gym.wrappers.shield.fit import fit_shield
+
+        return fit_shield(make_env, coordinates=coordinates, h=h, eps=eps, **options)
+
+
+def _flat(box: Box) -> Tensor:
+    return torch.cat([box.low.clamp(min=-FAR), box.high.clamp(max=FAR)], 1)
+
+
+def _box(known: Tensor) -> Box:
+    return Box(*known.chunk(2, 1))
