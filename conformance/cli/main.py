@@ -1,5 +1,5 @@
 """`safer-gym`: train, prior, attack, evaluate, tasks, demo; certify, diff, verify, report, replay;
-export, card; selfcheck.
+export, card, compare, leaderboard; selfcheck.
 
 Each command's module is imported when it runs, so that `--help` answers at once.
 """
@@ -22,7 +22,7 @@ from safer_gym.conformance.cli.commands import (
     train,
     verify,
 )
-from safer_gym.conformance.cli.publishing_commands import card, export
+from safer_gym.conformance.cli.publishing_commands import card, compare, export, leaderboard
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
 EXIT_CODES = (
@@ -52,6 +52,8 @@ app.command()(report)
 app.command()(replay)
 app.command()(export)
 app.command()(card)
+app.command()(compare)
+app.command()(leaderboard)
 app.command()(selfcheck)
 
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import typer
 
 from safer_gym import __version__
-from safer_gym.attacks.channels import ChannelRows
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
@@ -20,9 +19,9 @@ from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import NATURAL, admitted, evaluate, named_attacks
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.conformance.evaluate.seat import moved_space, seat_in
+from safer_gym.conformance.evaluate.seat import moved_space, rows_in
 from safer_gym.domains import NOT_NEGATIVE, NUMBER, SEED, require, require_array
-from safer_gym.types import CHANNELS, Channel, Memory
+from safer_gym.types import CHANNELS, Channel
 from safer_gym.wrappers.tasks import Task
 
 
@@ -118,7 +117,7 @@ def measure(
         if known is None:
             if fitter is None:
                 policy = admitted(load_model(file), task.make, None, plan.seed)
-                rows = _rows(task, plan.channel, policy.victim().memory)
+                rows = rows_in(task.make, plan.channel, policy.victim().memory)
                 fitter = CriticFitter(policy, task.make, plan.seed, bar.say, rows)
             met = fitter.led({attack: named[attack]})
             known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
@@ -235,14 +234,6 @@ def whole_box(task: Task, channel: Channel) -> float:
     finally:
         env.close()
     return float(max(abs(box.low).max(), abs(box.high).max()))
-
-
-def _rows(task: Task, channel: Channel, memory: Memory) -> ChannelRows:
-    env = task.make()
-    try:
-        return seat_in(env, channel, memory).rows
-    finally:
-        env.close()
 
 
 def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) -> dict[str, Any]:

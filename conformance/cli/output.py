@@ -31,7 +31,7 @@ def plain(value: Any) -> str:
 
 def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
     """Rows of one shape; numbers to the right."""
-    table = _table(title)
+    table = new_table(title)
     for column in rows[0] if rows else ():
         number = isinstance(rows[0][column], int | float)
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
@@ -45,7 +45,7 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
 
     The title names the policy where there is only one.
     """
-    table, several = _table(title), len({policy for policy, _ in named}) > 1
+    table, several = new_table(title), len({policy for policy, _ in named}) > 1
     if several:
         table.add_column("policy", overflow="fold", min_width=8)
     table.add_column("attack", no_wrap=True)
@@ -65,7 +65,8 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
         print("Worst h is the lowest of the constraint function; a state is safe where h >= 0.")
 
 
-def _table(title: str) -> Table:
+def new_table(title: str) -> Table:
+    """An empty table in the house's style."""
     return Table(title=plain(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
 
 

@@ -1,4 +1,4 @@
-"""The commands `export` and `card`: a policy for deployment, and its certificate as a card."""
+"""The commands `export`, `card` and `leaderboard`: what is shown of a policy elsewhere."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from safer_gym.conformance.files import write_atomically
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.certificate.card import render_card
+from safer_gym.conformance.report.leaderboard import read_board, render_leaderboard
 
 
 def run_export(
@@ -68,3 +69,13 @@ def run_card(
     else:
         write_atomically(out, text)
         print(out)
+
+
+def run_leaderboard(folder: Path, out: Path | None) -> None:
+    """Write the page of a folder of certificates."""
+    board = read_board(folder)
+    page = out or folder / "index.html"
+    write_atomically(page, render_leaderboard(board))
+    entries = sum(len(group) for group in board.groups.values())
+    skipped = f"; {len(board.skipped)} files not taken" if board.skipped else ""
+    print(f"{page}: {entries} entries in {len(board.groups)} tables{skipped}")

@@ -1,4 +1,4 @@
-"""Options and help texts of the commands that publish a policy: `export` and `card`."""
+"""Options and help texts of `export`, `card`, `compare` and `leaderboard`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import typer
 
 from safer_gym.conformance.cli.commands import (
     CertificatePath,
+    Channel,
     CostOption,
     EnvArg,
     EnvOption,
+    Episodes,
+    Eps,
     Json,
     MaxSteps,
     Model,
+    Norm,
+    Seed,
     Trust,
     VecNormalizeFile,
     environment_words,
@@ -69,3 +74,73 @@ def card(
     from safer_gym.conformance.cli.publishing import run_card
 
     run_card(certificate, out, name=name, licence=licence, library=library, annex=annex)
+
+
+Side = Annotated[
+    str,
+    typer.Argument(help="A policy, as for `evaluate`, or several, comma-separated: one a seed."),
+]
+
+
+def compare(
+    a: Side,
+    b: Side,
+    env: EnvOption = "",
+    margin: Annotated[
+        float, typer.Option(min=0, help="By how much B may be worse, in units of --metric.")
+    ] = 0.0,
+    metric: Annotated[str, typer.Option(help="What worse means: cost, rate or reward.")] = "cost",
+    attacks: Annotated[
+        str, typer.Option(help="The worst case is each policy's costliest of these, or of none.")
+    ] = "mc,mr",
+    eps: Eps = "",
+    norm: Norm = "linf",
+    limit: Annotated[
+        float | None, typer.Option(help="Cost above which an episode fails; default: the task's.")
+    ] = None,
+    episodes: Episodes = 50,
+    search_episodes: Annotated[
+        int, typer.Option(min=1, help="Other episodes, on which the worst attack is chosen.")
+    ] = 10,
+    confidence: Annotated[float, typer.Option(help="Of each interval.")] = 0.95,
+    seed: Seed = 0,
+    channel: Channel = "observation",
+    trust: Trust = False,
+    as_json: Json = False,
+    cost: CostOption = "",
+    max_steps: MaxSteps = None,
+    env_arg: EnvArg = None,
+) -> None:
+    """Is B worse than A? Paired episodes; exit 0 no, 1 yes, by more than the margin, 2 open."""
+    from safer_gym.conformance.cli.compare import run_compare
+
+    run_compare(
+        a,
+        b,
+        environment_words(env, cost, max_steps, env_arg),
+        attacks=attacks,
+        eps=eps,
+        limit=limit,
+        channel=channel,
+        trust=trust,
+        as_json=as_json,
+        margin=margin,
+        metric=metric,
+        norm=norm,
+        n_episodes=episodes,
+        search_episodes=search_episodes,
+        confidence=confidence,
+        seed=seed,
+    )
+
+
+def leaderboard(
+    folder: Annotated[Path, typer.Argument(help="A folder of certificates, searched below too.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The page; default: index.html in the folder.")
+    ] = None,
+) -> None:
+    """Write a page on which all certificates of a folder stand beside each other."""
+    from safer_gym.conformance.cli.publishing import run_leaderboard
+
+    run_leaderboard(folder, out)

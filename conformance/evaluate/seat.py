@@ -112,6 +112,15 @@ def moved_space(env: Any, channel: Channel) -> gym.spaces.Box:
     return disturbance_space(env)
 
 
+def rows_in(make_env: Callable[[], gym.Env], channel: Channel, memory: Memory) -> ChannelRows:
+    """How rows are read on a channel of an environment that is made for the question."""
+    env = make_env()
+    try:
+        return seat_in(env, channel, memory).rows
+    finally:
+        env.close()
+
+
 def seat_in(env: Any, channel: Channel, memory: Memory = NO_MEMORY) -> Seat:
     """The adversary's seat in an environment like `env`, with packed observations.
 

@@ -11,6 +11,7 @@ from safer_gym.conformance.statistics.allocation import (
 from safer_gym.conformance.statistics.binomial import binomial_lower, binomial_upper
 from safer_gym.conformance.statistics.bounds import Bounds
 from safer_gym.conformance.statistics.dkw import dkw_cvar_upper, dkw_quantile_upper
+from safer_gym.conformance.statistics.paired import Difference, paired_means, paired_rates
 from safer_gym.conformance.statistics.repeats import Repeat, repeated_run
 from safer_gym.conformance.statistics.sequences import mean_sequence, rate_sequence
 from safer_gym.conformance.statistics.tail_bounds import cvar_upper, quantile_upper
@@ -27,6 +28,7 @@ __all__ = [
     "WORST",
     "Bounds",
     "Decision",
+    "Difference",
     "Repeat",
     "Share",
     "Verdict",
@@ -40,6 +42,8 @@ __all__ = [
     "dkw_quantile_upper",
     "first_decision",
     "mean_sequence",
+    "paired_means",
+    "paired_rates",
     "quantile_upper",
     "rate_sequence",
     "repeated_run",
