@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-Verdict = Literal["holds", "does not hold", "not run", "no numbers"]
+Verdict = Literal["holds", "does not hold", "undecided", "not run", "no numbers"]
 MARKS: dict[Verdict, str] = {
     "holds": "✓",
     "does not hold": "✕",
+    "undecided": "?",
     "not run": "–",
     "no numbers": "–",
 }

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,15 +66,19 @@ class Record(NamedTuple):
     def curve(self) -> list[dict[str, float]]:
         """Rows of the learning curve; empty where there is none."""
         path = self.path.with_suffix(".csv")
-        if not path.exists():
-            return []
-        with path.open(newline="") as file:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return _rows(path, path.stat().st_mtime_ns) if path.exists() else []
 
     def total(self, column: str) -> float | None:
         """The last value of a column of the curve, such as "seconds" or "total_cost"."""
         value = next((row.get(column) for row in reversed(self.curve())), None)
         return None if value is None or np.isnan(value) else value
+
+
+@lru_cache
+def _rows(path: Path, written: int) -> list[dict[str, float]]:
+    """A curve's rows, read once as long as the file stays as it was written."""
+    with path.open(newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def file_name(task: str, method: str, seed: int) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from itertools import product
 from typing import NamedTuple
 
 from experiments.harness.finding import Finding, Verdict, tried
-from experiments.harness.records import Record, select
+from experiments.harness.records import EVALUATIONS, Record, select
+from experiments.harness.resampling import firmly
 from experiments.harness.summary import summary_of
 from experiments.safer import claim_tests as tests
 from experiments.safer.claim_curves import RISES, SAME_REWARD, cheaper, slower, sweep
@@ -38,20 +39,60 @@ class Claim(NamedTuple):
         return not self.text.startswith("SAFER-attacked")
 
 
-def claims(records: Sequence[Record], tasks: Sequence[str] = PAPER_TASKS) -> list[Claim]:
-    """Every claim on every task that the paper makes it of."""
-    found = []
-    for text, test_of in CLAIMS.items():
-        for task in tasks:
-            test = test_of(task)
-            ours, last = (_try(test, our_look(records, task, p)) for p in ("best", "last"))
-            found.append(Claim(text, task, ours, last, _try(test, paper_look(task), "no numbers")))
-    return [*found, *_sweeps(records, tasks), *_trainings(records, tasks)]
+class Looks(NamedTuple):
+    """A task's numbers."""
+
+    runs: Look
+    drawn: list[Look]
+    """Of each draw of seeds and episodes."""
+
+
+def claims(
+    records: Sequence[Record],
+    tasks: Sequence[str] = PAPER_TASKS,
+    drawn: Sequence[Sequence[Record]] = (),
+) -> list[Claim]:
+    """Every claim on every task that the paper makes it of.
+
+    Args:
+        drawn: draws of seeds and episodes, which tell how firm a verdict is; none takes all.
+    """
+    found: list[Claim] = []
+    for task in tasks:
+        looks = {policy: _looks(records, drawn, task, policy) for policy in EVALUATIONS}
+        found += [
+            Claim(text, task, *_firmly(test_of(task), looks), _on_paper(test_of(task), task))
+            for text, test_of in CLAIMS.items()
+        ]
+        found += _sweeps(task, looks)
+        found += _trainings(records, drawn, task)
+    order = list(dict.fromkeys(claim.text for claim in found))
+    return sorted(found, key=lambda claim: order.index(claim.text))
+
+
+def _looks(
+    records: Sequence[Record], drawn: Sequence[Sequence[Record]], task: str, policy: str
+) -> Looks:
+    known = [r for r in records if r.task == task]
+    return Looks(
+        our_look(known, task, policy), [our_look(draw, task, policy) for draw in drawn if known]
+    )
+
+
+def _firmly(test: Test, looks: Mapping[str, Looks]) -> tuple[Finding, Finding]:
+    """By the chosen policies, and by the last ones."""
+    best, last = (firmly(test, look.runs, look.drawn) for look in looks.values())
+    return best, last
+
+
+def _on_paper(test: Test, task: str, missing: Verdict = "no numbers") -> Finding:
+    return tried(partial(test, paper_look(task)), missing)
 
 
 def our_look(records: Sequence[Record], task: str, policy: str = "best") -> Look:
     """Looks numbers up in records; of the "best" or of the "last" policies."""
 
+    @cache
     def look(method: str, attack: str, metric: str) -> float:
         runs = select(records, task, method)
         found = summary_of(runs, attack, metric, policy)
@@ -72,10 +113,6 @@ def paper_look(task: str) -> Look:
         return found.mean
 
     return look
-
-
-def _try(test: Test, look: Look, missing: Verdict = "not run") -> Finding:
-    return tried(partial(test, look), missing)
 
 
 def _everywhere(test: Test) -> Callable[[str], Test]:
@@ -129,27 +166,29 @@ CLAIMS: dict[str, Callable[[str], Test]] = {
 }
 
 
-def _sweeps(records: Sequence[Record], tasks: Sequence[str]) -> Iterator[Claim]:
+def _sweeps(task: str, looks: Mapping[str, Looks]) -> Iterator[Claim]:
     text = f"The larger xi-tilde, the larger the attacked cost (rank correlation above {RISES:g})"
-    for task in tasks:
-        methods = table_methods(7, task)
-        if methods:
-            looks = (*(our_look(records, task, p) for p in ("best", "last")), paper_look(task))
-            ours, last, paper = (tried(partial(sweep, methods, look)) for look in looks)
-            yield Claim(text, task, ours, last, paper)
+    methods = table_methods(7, task)
+    if methods:
+        test = partial(sweep, methods)
+        yield Claim(text, task, *_firmly(test, looks), _on_paper(test, task, "not run"))
 
 
-def _trainings(records: Sequence[Record], tasks: Sequence[str]) -> Iterator[Claim]:
+def _trainings(
+    records: Sequence[Record], drawn: Sequence[Sequence[Record]], task: str
+) -> Iterator[Claim]:
     """Claims on training itself, which are the same whatever policy is kept."""
     figure = {"SAFER": "drawn in its Figure 2", "SAFER-attacked": "ours, not in the paper"}
-    for method, baseline, task in product(SAFERS, ON_POLICY, tasks):
+    for method, baseline in product(SAFERS, ON_POLICY):
         text = (
             f"{method} needs less cumulative cost than {baseline} for the same reward "
             f"({SAME_REWARD:.0%} of the lower of their highest)"
         )
-        ours = tried(partial(cheaper, records, task, method, baseline))
+        test = partial(cheaper, task=task, method=method, baseline=baseline)
+        ours = firmly(test, records, drawn)
         yield Claim(text, task, ours, ours, Finding("no numbers", figure[method]))
-    for method, baseline, task in product(SAFERS, ON_POLICY, tasks):
+    for method, baseline in product(SAFERS, ON_POLICY):
         text = f"{method} takes more time for an environment step than {baseline}"
-        ours = tried(partial(slower, records, task, method, baseline))
+        test = partial(slower, task=task, method=method, baseline=baseline)
+        ours = firmly(test, records, drawn)
         yield Claim(text, task, ours, ours, Finding("no numbers", "says so without numbers"))

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from experiments.safer.curves import panels, sheet
 from experiments.safer.figure import figure
+from experiments.safer.intervals import interval_figure
 from experiments.safer.markdown import (
     curves_name,
     figure_name,
+    intervals_name,
     render_markdown,
 )
 from experiments.safer.page import Shown, render_page
@@ -50,9 +52,13 @@ def _drawn(shown: Shown) -> dict[str, str]:
     try:
         figures = {figure_name(task): figure(shown.records, task) for task in shown.tasks}
         curves = {curves_name(task): sheet(panels(shown.records, task)) for task in shown.tasks}
+        means = {
+            intervals_name(task): interval_figure(shown.runs(), shown.drawn, task)
+            for task in shown.tasks
+        }
     except ModuleNotFoundError:
         return {}
-    return {name: svg for name, svg in (figures | curves).items() if svg}
+    return {name: svg for name, svg in (figures | curves | means).items() if svg}
 
 
 def _csv(rows: Iterable[dict[str, object]]) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from experiments.harness.finding import MARKS
 from experiments.safer.aim import AIM, AIM_READING, AIMS, goals_of
-from experiments.safer.claims import Claim, claims
+from experiments.safer.claims import Claim
 from experiments.safer.figure import key
+from experiments.safer.intervals import READING as INTERVALS_READING
+from experiments.safer.intervals import TITLE as INTERVALS
 from experiments.safer.page import CURVES, READING, TITLES, Shown, lead
 from experiments.safer.runs import effort
 from experiments.safer.standing import Standing, standings
@@ -39,7 +41,7 @@ def render_markdown(shown: Shown, figures: Sequence[str] = ()) -> str:
 
 
 def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
-    found = claims(shown.records, shown.tasks)
+    found = shown.claims
     made_by = "Made by `python -m experiments reproduce`."
     yield f"# Results\n\n{lead(shown, found)} {made_by}\n\n{READING}\n"
     yield f"{AIM}\n\n{table(_aims(standings(shown.records, shown.tasks)))}\n\n{AIM_READING}\n"
@@ -54,6 +56,11 @@ def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
             elif blocks:
                 yield f"{title}: {NOT_RUN}.\n"
         name = TASKS[task].title
+        intervals = shown.intervals(task)
+        if intervals:
+            yield f"{INTERVALS}\n\n{table(intervals)}\n\n{INTERVALS_READING}\n"
+        if intervals_name(task) in figures:
+            yield f"![Interquartile means on {name}]({intervals_name(task)})\n"
         if curves_name(task) in figures:
             yield f"Learning curves. {CURVES}\n"
             yield f"![Learning curves on {name}]({curves_name(task)})\n"
@@ -81,6 +88,11 @@ def _claims(found: Sequence[Claim]) -> str:
 def figure_name(task: str) -> str:
     """The file of a task's Figure 2."""
     return f"figure2-{task}.svg"
+
+
+def intervals_name(task: str) -> str:
+    """The file of a task's interquartile means."""
+    return f"intervals-{task}.svg"
 
 
 def curves_name(task: str) -> str:

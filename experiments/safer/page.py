@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from experiments.harness.finding import MARKS
 from experiments.harness.records import Record
+from experiments.harness.resampling import DRAWS, LEVEL, draws
 from experiments.safer.aim import AIM, AIM_READING, AIMS, goals_of
 from experiments.safer.claims import Claim, claims
 from experiments.safer.curves import panels
 from experiments.safer.figure import figure, key
+from experiments.safer.intervals import READING as INTERVALS_READING
+from experiments.safer.intervals import TITLE as INTERVALS
+from experiments.safer.intervals import interval_figure, interval_table
 from experiments.safer.paper import paper_steps
 from experiments.safer.runs import differing, effort, run_row
 from experiments.safer.standing import standings
@@ -24,6 +30,7 @@ from experiments.safer.tables import (
     cells_of,
     has_run,
 )
+from safer_gym.conformance.report.certificate.tables import Table
 from safer_gym.conformance.report.templates import fill, inserted
 from safer_gym.wrappers.tasks import COST_LIMIT, TASKS
 
@@ -40,10 +47,12 @@ READING = (
     "battery (critics and an adversary learned apart from the agent, iterated MC, MAD, random "
     "search, restarts), with the highest mean cost. “Best” is each run's best policy by "
     "reward / 20 - cost, the rule of the public code, chosen on other episodes; “last” is the one "
-    f"that training ended with. Red: a mean cost above the limit of {COST_LIMIT:g}. SAFER learns "
-    "from benign data alone; SAFER-attacked is ours and trains under attack; SAFER-paper, from "
-    "which Tables 7 and 8 start, has the paper's own robust M-step. Training cost is the sum of "
-    "the costs of all environment steps, time that of training on one core; both are means over "
+    f"that training ended with. A claim is undecided where fewer than {LEVEL:.0%} of {DRAWS} draws "
+    "of seeds and episodes, with replacement, agree with what the runs say; a method with one seed "
+    f"varies by its episodes alone. Red: a mean cost above the limit of {COST_LIMIT:g}. SAFER "
+    "learns from benign data alone; SAFER-attacked is ours and trains under attack; SAFER-paper, "
+    "from which Tables 7 and 8 start, has the paper's own robust M-step. Training cost is the sum "
+    "of the costs of all environment steps, time that of training on one core; both are means over "
     "seeds."
 )
 CURVES = (
@@ -53,7 +62,8 @@ CURVES = (
 )
 
 
-class Shown(NamedTuple):
+@dataclass(frozen=True)
+class Shown:
     """What a page is about."""
 
     records: Sequence[Record]
@@ -65,10 +75,24 @@ class Shown(NamedTuple):
         """The records of its tasks."""
         return [record for record in self.records if record.task in self.tasks]
 
+    @cached_property
+    def drawn(self) -> list[list[Record]]:
+        """Draws of seeds and episodes, for intervals."""
+        return draws(self.runs())
+
+    @cached_property
+    def claims(self) -> list[Claim]:
+        """Each tried on the runs and on the draws."""
+        return claims(self.records, self.tasks, self.drawn)
+
+    def intervals(self, task: str) -> Table | None:
+        """Interquartile means; None without runs."""
+        return interval_table(self.runs(), self.drawn, task)
+
 
 def render_page(shown: Shown) -> str:
     """The whole HTML document."""
-    found = claims(shown.records, shown.tasks)
+    found = shown.claims
     return fill(
         "reproduction.html",
         "experiments.safer.templates",
@@ -128,6 +152,12 @@ def _task(shown: Shown, task: str) -> dict[str, Any]:
         "name": TASKS[task].title,
         "eps": f"{TASKS[task].eps:g}",
         "tables": [_table(number, found) for number, found in blocks.items() if found],
+        "intervals": {
+            "title": INTERVALS,
+            "reading": INTERVALS_READING,
+            "table": shown.intervals(task),
+            "figure": inserted(lambda: interval_figure(shown.runs(), shown.drawn, task)),
+        },
         "curves": [(inserted(p.picture), _seeds(p.seeds)) for p in drawn if p.paints],
         "without_curve": f"{NOT_RUN}: {without}" if without else "" if drawn else NOT_RUN,
         "figure": svg,

@@ -17,6 +17,7 @@ from experiments.harness.reproduce import (
     plan_cells,
     told,
 )
+from experiments.harness.resampling import draws
 from experiments.harness.work import keep
 from experiments.safer.chosen import cell_of, chosen_methods, parse_methods, parse_tables
 from experiments.safer.claims import claims
@@ -65,7 +66,10 @@ def _write(asked: Asked, records: Sequence[Record], states: States) -> Path:
 
 def _findings(asked: Asked, records: Sequence[Record]) -> dict[str, Any]:
     tasks = _tasks(asked)
-    return {"claims": told(claims(records, tasks)), "aim": told(standings(records, tasks))}
+    return {
+        "claims": told(claims(records, tasks, draws(records))),
+        "aim": told(standings(records, tasks)),
+    }
 
 
 def _collect(folder: Path, asked: Asked, bar: Reporter) -> None:

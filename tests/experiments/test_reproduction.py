@@ -193,7 +193,7 @@ def test_without_matplotlib_only_the_pictures_are_missing(
     shown = Shown(read_records(tmp_path), (5,), (BALL,), {})
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     page = write_reproduction(tmp_path, shown).read_text()
-    assert page.count("No figure: figures need matplotlib") == 2
+    assert page.count("No figure: figures need matplotlib") == 3
     assert (tmp_path / "tables.csv").stat().st_size > 0
     assert "svg" not in (tmp_path / "README.md").read_text()
     assert list(tmp_path.glob("*.svg")) == []
