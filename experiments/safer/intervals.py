@@ -31,7 +31,6 @@ BASE = "CVPO-vanilla"
 """Against which the others are held."""
 QUARTER = 0.25
 SHOWN = {"natural reward": ("natural", "reward"), "cost, worse of MC and MR": (WORST, "cost")}
-FRAME = Frame(360.0, 240.0)
 TITLE = "Interquartile means with 95 % intervals, by the chosen policies"
 READING = (
     "Over the middle half of the pooled episodes; a middle half can be free of cost where single "
@@ -105,7 +104,8 @@ def interval_figure(records: Sequence[Record], drawn: Sequence[Sequence[Record]]
             runs, draws = _of(records, drawn, task, {method})
             found.append(interval(partial(_iqm, method, attack, metric), runs, draws))
         paints.append(partial(_paint, title=title, names=names, found=found))
-    return grid(paints, TITLE, len(paints), FRAME) if names else ""
+    frame = Frame(420.0, 70.0 + 16.0 * len(names), left=140.0)
+    return grid(paints, TITLE, len(paints), frame) if names else ""
 
 
 def _of(
