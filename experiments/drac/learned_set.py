@@ -69,4 +69,4 @@ def _inside(model: Any, grid: GridSet) -> np.ndarray:
     states = grid.states().reshape(-1, len(grid.half)).astype(np.float32)
     parts = [states[i : i + ROWS] for i in range(0, len(states), ROWS)]
     values = np.concatenate([np.asarray(model.q_safety(part)).reshape(-1) for part in parts])
-    return (values >= model.policy.shield_margin).reshape(grid.inside.shape)
+    return (values >= model.shield_margin).reshape(grid.inside.shape)

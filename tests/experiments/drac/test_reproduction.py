@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -23,8 +23,12 @@ from experiments.drac.page import write_page
 from experiments.drac.reproduce import TASKS
 from experiments.drac.tables import sets_table, violations_table
 from experiments.harness.records import Record, read_records
+from safer_gym.agents import DRAC
 from safer_gym.agents.registry import find_recipe
+from safer_gym.conformance.cli.models import find_model, load_model
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
+from safer_gym.wrappers.policies.view import view_of
+from safer_gym.wrappers.tasks import find_task
 
 EVERY = ("natural", *OWN, *RESPONSES, *BANG_BANG)
 WORLD = "double-integrator"
@@ -164,13 +168,22 @@ class Known:
 
     def __init__(self, push: float, margin: float = 0.0) -> None:
         self.push = push
-        self.policy = SimpleNamespace(shield_margin=margin)
+        self.shield_margin = margin
 
     def q_safety(self, states: np.ndarray) -> np.ndarray:
         from safer_gym.wrappers.worlds.double_integrator import in_robust_set
 
         slower = np.sign(states[:, 1]) * np.maximum(np.abs(states[:, 1]) - self.push, 0)
         return np.where(in_robust_set(np.stack([states[:, 0], slower], 1)), 1.0, -1.0)
+
+
+def test_a_policy_read_from_a_file_has_a_set(tmp_path: Path) -> None:
+    model = DRAC("MlpPolicy", gym.make("SaferGym/DoubleIntegrator-v0"), device="cpu")
+    model.save(tmp_path / "drac.zip")
+    read = load_model(find_model(str(tmp_path / "drac.zip"), "drac", find_task(WORLD)))
+    found = learned_set(view_of(read).inner, WORLD)
+    assert found is not None
+    assert 0 <= found["iou"] <= 1
 
 
 def test_a_learned_set_is_held_against_the_exact_one() -> None:
