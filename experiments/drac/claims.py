@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from experiments.drac.learned_set import CLOSED_FORM
 from experiments.drac.methods import BASELINES, SHIELDED
 from experiments.drac.numbers import ATTACKS, mean_of, numbers, numbers_of, runs_of
 from experiments.harness.finding import Finding, tried
@@ -83,6 +84,8 @@ def sets_of(records: Sequence[Record], task: str, row: str) -> dict[int, dict[st
     Raises:
         KeyError: no exact set, or none was learned.
     """
+    if task not in CLOSED_FORM:
+        raise KeyError("the set is known on a coarse grid alone")
     found = {r.seed: r.data["set"] for r in select(records, task, row) if "set" in r.data}
     if not found:
         raise KeyError(f"no learned set of {row} beside an exact one")

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.drac.grid_iteration import iterate, kept_safe
 from experiments.drac.oracle import PROBLEMS, GridSet, agreement, load, save
 from safer_gym.wrappers.worlds.cart_pole import CartPole
-from safer_gym.wrappers.worlds.double_integrator import in_robust_set
+from safer_gym.wrappers.worlds.double_integrator import DoubleIntegrator, in_robust_set
 
 
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
@@ -63,3 +64,17 @@ def test_a_set_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert (found.half == kept.half).all()
     with pytest.raises(ValueError, match="Did you mean 'mine'"):
         load("min")
+
+
+def test_the_grid_iteration_agrees_with_the_closed_form() -> None:
+    world = DoubleIntegrator()
+    value = iterate(world, (6.0, 4.0), (61, 61))
+    axes = np.meshgrid(np.linspace(-6, 6, 61), np.linspace(-4, 4, 61), indexing="ij")
+    states = np.stack(axes, -1)
+    exact = in_robust_set(states)
+    assert agreement(value.at(states) >= 0, exact)["iou"] > 0.93
+    deep = states[in_robust_set(states * 1.2)]
+    assert (kept_safe(world, value, deep[::7], steps=60) >= 0).all()
+    lost = states[~in_robust_set(states * 0.8) & (world.margin(states) > 0.05)]
+    assert len(lost) > 50
+    assert (kept_safe(world, value, lost[::7], steps=60) < 0).all()
