@@ -95,7 +95,7 @@ class DRAC(Constrained, OffPolicyAlgorithm):
         gradient_steps: int = 1,
         adversary: bool = True,
         shield: bool = False,
-        shield_margin: float = 0.0,
+        shield_margin: float = 0.02,
         replay_buffer_class: Any = None,
         replay_buffer_kwargs: dict[str, Any] | None = None,
         stats_window_size: int = 100,

@@ -37,7 +37,8 @@ class SafetyOptions:
             towards unsafe, by a little at each step, and the learned set is smaller by the sum.
         outside: what the task policy does outside of the learned set: "imitate" the safety policy
             (step 4 of the iteration, and MADAC), or "maximise" Q_h and its entropy.
-        region_margin: the set is where V_h is at least this.
+        region_margin: what counts as inside for the task policy is where V_h is at least this. It
+            rides the border of where it may earn, and overshoots that by up to 0.1 in h.
     """
 
     safety_policy: bool = True
@@ -47,7 +48,7 @@ class SafetyOptions:
     safety_target: str = "standard"
     safety_aggregation: str = "mean"
     outside: str = "imitate"
-    region_margin: float = 0.0
+    region_margin: float = 0.1
 
     def __post_init__(self) -> None:
         require(FLAG, safety_policy=self.safety_policy)

@@ -105,7 +105,7 @@ class DRACPolicy(BasePolicy):
         constraint: str = "network",
         safety_policy: bool = True,
         shield: bool = False,
-        shield_margin: float = 0.0,
+        shield_margin: float = 0.02,
     ) -> None:
         super().__init__(
             observation_space,

@@ -22,9 +22,6 @@ RCRL's multiplier has no bound. At a bound of 100 the return outweighs Q_h where
 safe, and no set is learned.
 """
 
-MARGINS: dict[str, Any] = {"region_margin": 0.1, "shield_margin": 0.02}
-"""pi follows pi_h from before the border of the set, which it would overshoot."""
-
 
 def _recipe(steps: int, width: int, **own: Any) -> Recipe:
     """Eight environments; an update a step, after a warm-up of 1000."""
@@ -41,7 +38,7 @@ def _recipe(steps: int, width: int, **own: Any) -> Recipe:
 def _family(steps: int, baselines: int, width: int, **own: Any) -> dict[str, Recipe]:
     """DRAC's with so many steps, and those of its baselines."""
     return {
-        "drac": _recipe(steps, width, **MARGINS, **own),
+        "drac": _recipe(steps, width, **own),
         "rsac": _recipe(baselines, width, **RSAC, **own),
         "rac": _recipe(baselines, width, **RAC, **own),
     }
