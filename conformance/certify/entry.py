@@ -26,6 +26,7 @@ from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.loading import source_of
 from safer_gym.domains import AT_LEAST_ONE, COUNT, require
 from safer_gym.types import Attack, Channel
+from safer_gym.wrappers.progress import told
 from safer_gym.wrappers.tasks import Task
 
 DEFAULT_EPISODES = 200
@@ -66,7 +67,7 @@ def certify(
     vec_normalize: Any = None,
     units: str = "raw",
     channel: Channel | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Certificate:
     """Bound the worst case of episodic cost over adversaries inside a ball.
 
@@ -115,7 +116,8 @@ def certify(
             Of a policy with noise an adversary of actions knows all but the noise of the step. A
             bound over every such adversary needs Gaussian noise on the action and nothing else of
             the policy.
-        progress: Called now and then.
+        progress: True shows a bar; a function is called now and then with what is being done and
+            the share of it.
 
     Raises:
         ValueError, TypeError: an argument that is wrong, named with what was expected.
@@ -157,7 +159,8 @@ def certify(
         channel=plan.channel,
     )
     settings = settings._replace(scale=subject.scale, units=units)
-    made = Certification(plan, settings, subject, progress, started).run()
+    with told(progress) as telling:
+        made = Certification(plan, settings, subject, telling, started).run()
     return made.naming("CERTIFICATE.json", *replay_options(source, make_env, vec_normalize))
 
 

@@ -441,6 +441,13 @@ def replay(
     run_replay(certificate, model, words, which, cache, trust=trust, vec_normalize=vec_normalize)
 
 
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed and with how many threads it runs, and try it for ten seconds."""
+    from safer_gym.conformance.cli.doctor import run_doctor
+
+    run_doctor(as_json=as_json)
+
+
 def selfcheck(
     areas: Annotated[
         str, typer.Option(help="Some areas, comma-separated, e.g. theory,statistics; default all.")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.measure import parse_names, parse_radii, whole_box
 from safer_gym.conformance.cli.models import find_model, load_model
-from safer_gym.conformance.cli.output import new_table, plain, print_json
+from safer_gym.conformance.cli.output import new_table, plain, print_json, show
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.compare import METRICS, Comparison, compare
@@ -101,7 +100,7 @@ def _print(found: Comparison, names: list[list[str]], env: str, eps: float) -> N
         table.add_row("reward", *_cells(condition.reward, "{:.1f}"))
         table.add_row("cost", *_cells(condition.cost, "{:.2f}"))
         table.add_row(f"P(cost > {found.limit:g})", *_cells(condition.rate, "{:.3f}"))
-    Console().print(table)
+    show(table)
     for condition in found.conditions:
         print(f"{condition.name}: {condition.verdict.value}")
     claim = f"B is not worse than A by more than {found.margin:g} in {METRICS[found.metric]}"

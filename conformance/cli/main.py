@@ -1,5 +1,5 @@
 """`safer-gym`: train, prior, attack, evaluate, tasks, demo; certify, diff, verify, report, replay;
-export, card, compare, leaderboard; selfcheck.
+export, card, compare, leaderboard; selfcheck, doctor.
 
 Each command's module is imported when it runs, so that `--help` answers at once.
 """
@@ -13,6 +13,7 @@ from safer_gym.conformance.cli.commands import (
     certify,
     demo,
     diff,
+    doctor,
     evaluate,
     prior,
     replay,
@@ -23,6 +24,7 @@ from safer_gym.conformance.cli.commands import (
     verify,
 )
 from safer_gym.conformance.cli.publishing_commands import card, compare, export, leaderboard
+from safer_gym.conformance.cli.quiet import with_quiet
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
 EXIT_CODES = (
@@ -34,27 +36,30 @@ app = typer.Typer(
     name="safer-gym",
     cls=RefusingGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Does a policy stay safe when somebody tampers with what it sees?",
     epilog=EXIT_CODES,
 )
-app.command()(demo)
-app.command()(train)
-app.command()(prior)
-app.command()(attack)
-app.command()(evaluate)
-app.command()(tasks)
-app.command()(certify)
-app.command()(diff)
-app.command()(verify)
-app.command()(report)
-app.command()(replay)
-app.command()(export)
-app.command()(card)
-app.command()(compare)
-app.command()(leaderboard)
-app.command()(selfcheck)
+for command in (
+    demo,
+    train,
+    prior,
+    attack,
+    evaluate,
+    tasks,
+    certify,
+    diff,
+    verify,
+    report,
+    replay,
+    export,
+    card,
+    compare,
+    leaderboard,
+    selfcheck,
+    doctor,
+):
+    app.command()(with_quiet(command))
 
 
 def main() -> None:

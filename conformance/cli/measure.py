@@ -11,7 +11,7 @@ from safer_gym import __version__
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.models import ModelFile, find_model, load_model
-from safer_gym.conformance.cli.output import plain, print_json, print_outcomes, stderr
+from safer_gym.conformance.cli.output import plain, print_json, print_outcomes, refuse
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
@@ -96,7 +96,7 @@ def run_measure(
     _print(file, found, outcomes, max_cost, as_json=as_json)
     worst = max(outcomes, key=lambda o: o.mean_cost)
     if max_cost is not None and worst.mean_cost > max_cost:
-        stderr.print(
+        refuse(
             f"refused: mean cost {worst.mean_cost:.2f} under {worst.attack} at eps {worst.eps:g} "
             f"is above {max_cost:g}"
         )

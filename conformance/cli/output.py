@@ -10,12 +10,18 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.formatting import printable
 
 stderr = Console(stderr=True)
+
+
+def refuse(text: str) -> None:
+    """Say why a gate does not open, also where it is quiet."""
+    print(plain(text), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
@@ -32,12 +38,28 @@ def plain(value: Any) -> str:
 def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
     """Rows of one shape; numbers to the right."""
     table = new_table(title)
-    for column in rows[0] if rows else ():
+    for place, column in enumerate(rows[0] if rows else ()):
         number = isinstance(rows[0][column], int | float)
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+        justify: Any = "right" if number else "left"
+        table.add_column(column, justify=justify, no_wrap=number or not place, overflow="fold")
     for row in rows:
         table.add_row(*(plain(value) for value in row.values()))
-    Console().print(table)
+    show(table)
+
+
+def show(table: Table) -> None:
+    """Print a table; where the terminal is too narrow, row by row, so that no number is cut."""
+    console = Console()
+    wide = console.options.update(width=10_000)
+    if Measurement.get(console, wide, table).minimum <= console.width:
+        console.print(table)
+        return
+    console.print(table.title or "")
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        console.print()
+        for column, cell in zip(table.columns, row, strict=True):
+            if cell:
+                console.print(f"{column.header}: {cell}" if column.header else cell)
 
 
 def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
@@ -59,7 +81,7 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
         names = [policy if policy != before else ""] if several else []
         table.add_row(*map(plain, (*names, *_cells(outcome, has_h=has_h))))
         before = policy
-    Console().print(table)
+    show(table)
     print("Mean ± standard deviation over n episodes; worst is the highest cost of one episode.")
     if has_h:
         print("Worst h is the lowest of the constraint function; a state is safe where h >= 0.")

@@ -24,6 +24,7 @@ from safer_gym.conformance.statistics import (
     paired_rates,
 )
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, NUMBER, PROBABILITY, SEED, require
+from safer_gym.wrappers.progress import told
 from safer_gym.wrappers.tasks import env_maker
 
 METRICS = {"cost": "mean cost", "rate": "rate of episodes above the limit", "reward": "mean reward"}
@@ -118,7 +119,7 @@ def compare(
     search_episodes: int = 10,
     confidence: float = 0.95,
     seed: int = 0,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Callable[[str, float], None] | bool | None = None,
     **options: Any,
 ) -> Comparison:
     """Hold policy B against policy A on the same episodes.
@@ -140,7 +141,7 @@ def compare(
         search_episodes: other episodes, on which the attack is chosen.
         confidence: of each interval.
         seed: of episode 0.
-        progress: called with words and the share of the work that is done.
+        progress: True shows a bar; a function is called with words and the share of the work done.
         **options: of `evaluate`, such as norm, channel or units.
 
     Raises:
@@ -154,21 +155,22 @@ def compare(
     choose("metric", metric, METRICS)
     if not a or not b:
         raise ValueError("a and b must each name at least one policy")
-    shares = _Shares(progress, 2 * (len(a) + len(b)))
-    plan = _Plan(
-        env_maker(make_env),
-        tuple(attacks),
-        search_episodes,
-        n_episodes,
-        seed,
-        {"eps": eps, **options},
-        shares.told,
-    )
-    natural = [[shares.counted(plan.natural(policy)) for policy in side] for side in (a, b)]
-    worst = [
-        [shares.counted(plan.worst(p, n)) for p, n in zip(side, calm, strict=True)]
-        for side, calm in zip((a, b), natural, strict=True)
-    ]
+    with told(progress) as telling:
+        shares = _Shares(telling, 2 * (len(a) + len(b)))
+        plan = _Plan(
+            env_maker(make_env),
+            tuple(attacks),
+            search_episodes,
+            n_episodes,
+            seed,
+            {"eps": eps, **options},
+            shares.told,
+        )
+        natural = [[shares.counted(plan.natural(policy)) for policy in side] for side in (a, b)]
+        worst = [
+            [shares.counted(plan.worst(p, n)) for p, n in zip(side, calm, strict=True)]
+            for side, calm in zip((a, b), natural, strict=True)
+        ]
     ask = _Question(metric, float(margin), float(limit), 1.0 - confidence, int(seed))
     conditions = (ask.condition(NATURAL, *natural), ask.condition(WORST_CASE, *worst))
     verdicts = [condition.verdict for condition in conditions]

@@ -36,6 +36,7 @@ from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.gate.visited import check_repeats, check_visited
 from safer_gym.wrappers.packed import in_numbers
 from safer_gym.wrappers.policies.view import PolicyView
+from safer_gym.wrappers.progress import told
 from safer_gym.wrappers.tasks import Task, env_maker
 from safer_gym.wrappers.threat import Threat, frame_stack
 from safer_gym.wrappers.units import UNITS, deviations, largest, scale_of
@@ -61,7 +62,7 @@ def evaluate(
     max_steps: int | None = None,
     traces: int = 0,
     device: str = "cpu",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     vec_normalize: Any = None,
     channel: Channel = "observation",
     units: str = "raw",
@@ -98,7 +99,8 @@ def evaluate(
             one without an end.
         traces: How many of the first episodes to record for pictures.
         device: Where the policy computes.
-        progress: Called now and then with the attack's label and the share done.
+        progress: True shows a bar; a function is called now and then with the attack's label and
+            the share done.
         vec_normalize: The VecNormalize that the policy was trained behind, or its file; None
             takes the one that is attached to the model, False takes none.
         channel: What the attacks move: "observation", "action", or "disturbance" of an
@@ -137,14 +139,15 @@ def evaluate(
     if max_steps is None:
         check_ends(make_env, seed)
     if by_name:
-        named = CriticFitter(view, make_env, seed, _said(progress), seat.rows).led(named)
+        with told(progress) as telling:
+            named = CriticFitter(view, make_env, seed, _said(telling), seat.rows).led(named)
     outcomes = []
-    with EnvPool(make_env) as env_pool:
+    with EnvPool(make_env) as env_pool, told(progress) as telling:
         for label, attack in named.items():
             started = perf_counter()
             if isinstance(attack, str):
-                if progress is not None:
-                    progress(f"{label} learns", 0.0)
+                if telling is not None:
+                    telling(f"{label} learns", 0.0)
                 attack = learn_attack(
                     attack, view, make_env, eps=raw, norm=norm, seed=seed, **learning
                 )
@@ -160,7 +163,7 @@ def evaluate(
                 n_envs=n_envs,
                 max_steps=max_steps,
                 traces=traces,
-                progress=None if progress is None else _labelled(progress, label),
+                progress=None if telling is None else _labelled(telling, label),
             )
             check_repeats(view.victim(), actor.kept)
             if actor.kept:

@@ -36,6 +36,7 @@ from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.victims import through
 from safer_gym.wrappers.policies.view import PolicyView, view_of
+from safer_gym.wrappers.progress import Told, told
 from safer_gym.wrappers.units import make_ball, radius
 
 FRESH = 100_000
@@ -67,6 +68,7 @@ def fit_critics(
     norm: str = "linf",
     seed: int = 0,
     vec_normalize: Any = None,
+    progress: Told | bool | None = None,
 ) -> FittedCritics:
     """Learn the discounted reward and cost that follow an action if `policy` acts thereafter.
 
@@ -88,6 +90,8 @@ def fit_critics(
         attack, eps, norm: evaluate the policy under this attack instead of the policy alone.
         vec_normalize: the VecNormalize that the policy was trained behind; None takes the one that
             is attached to the model, False takes none.
+        progress: True shows a bar of the gradient steps; a function is called with words and the
+            share done.
 
     Raises:
         ValueError: for arguments out of range, and for a step without cost.
@@ -118,15 +122,17 @@ def fit_critics(
             "raise noise or n_steps",
             stacklevel=2,
         )
-    pair = fit(
-        as_batch(data, acting.answer, gamma),
-        gamma=gamma,
-        hidden=hidden,
-        updates=updates,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
+    with told(progress) as telling:
+        pair = fit(
+            as_batch(data, acting.answer, gamma),
+            gamma=gamma,
+            hidden=hidden,
+            updates=updates,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            seed=seed,
+            progress=telling,
+        )
     steps = math.ceil(steps / 5)
     fresh = collect(
         acting.act,

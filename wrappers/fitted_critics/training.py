@@ -21,6 +21,7 @@ from safer_gym.wrappers.fitted_critics.fqe import (
     td_targets,
 )
 from safer_gym.wrappers.fitted_critics.rollouts import Transitions
+from safer_gym.wrappers.progress import Told
 
 TAU = 0.05
 """Share of the networks that the target copy takes over at each update."""
@@ -87,6 +88,7 @@ def fit(
     batch_size: int,
     learning_rate: float,
     seed: int,
+    progress: Told | None = None,
 ) -> QPair:
     """Both critics: fitted to observed sums first, then to TD targets of a slowly moving copy."""
     generator = torch.Generator().manual_seed(seed)
@@ -106,6 +108,8 @@ def fit(
         if k >= warm and ((k - warm) % SHIFT_EVERY == 0 or k + 1 == updates):
             _shift(pair, batch, gamma)
             _shift(target, batch, gamma)
+        if progress is not None and (k % 100 == 0 or k + 1 == updates):
+            progress("learning critics", (k + 1) / updates)
     return pair.requires_grad_(False)
 
 
