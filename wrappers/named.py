@@ -65,7 +65,7 @@ def import_own(module: str) -> Any:
 
 def digest_of_module(source: str) -> str:
     """SHA-256 of the file that holds the module: what else it imports is not covered."""
-    module = import_module(source.partition(":")[0])
+    module = import_own(source.partition(":")[0])
     file = inspect.getsourcefile(module)
     content = Path(file).read_bytes() if file else source.encode()
     return hashlib.sha256(content).hexdigest()
