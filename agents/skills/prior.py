@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,15 @@ class PriorShape:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name} must be an integer >= {least}; got {value!r}")
+
+
+class Window(NamedTuple):
+    """The features of the last W observations of each of B episodes, the newest last."""
+
+    features: Tensor
+    """[B, W, F]; zeros before an episode's first."""
+    length: Tensor
+    """How many were seen, at most W [B]."""
 
 
 class SkillPrior(nn.Module):
@@ -103,13 +112,27 @@ class SkillPrior(nn.Module):
         """The action f(z; s, c) [B, A]."""
         return self.flow(z, self.context(features, c))[0]
 
-    def act(self, z: Tensor, window: Tensor, length: Tensor) -> Tensor:
-        """The action f(z; s, E[c | window]) [B, A], s being the newest row; Algorithm 1.
+    def remember(self, window: Window | None, observations: Tensor, starts: Tensor) -> Window:
+        """The window with new observations.
 
-        Args: z [B, A]; the others as those of `posterior`.
+        Args:
+            window: None before the first.
+            observations: [B, *O]
+            starts: which of them begin an episode, whose window holds nothing else [B].
         """
-        q = self.posterior(window, length)
-        return self.decode(z, window[:, -1], None if q is None else q.mean)
+        newest, size = self.features(observations), self.shape.window
+        if window is None or len(window.length) != len(newest):
+            empty = newest.new_zeros(len(newest), size, newest.shape[1])
+            window = Window(empty, starts.new_zeros(len(newest), dtype=torch.long))
+        keep = ~starts
+        kept = window.features[:, 1:] * keep[:, None, None]
+        length = (window.length * keep + 1).clamp(max=size)
+        return Window(torch.cat([kept, newest[:, None]], dim=1), length)
+
+    def act(self, z: Tensor, window: Window) -> Tensor:
+        """The action f(z; s, E[c | window]) [B, A] of z [B, A], s the newest row; Algorithm 1."""
+        q = self.posterior(*window)
+        return self.decode(z, window.features[:, -1], None if q is None else q.mean)
 
     def encode(self, actions: Tensor, features: Tensor, c: Tensor | None) -> Tensor:
         """The latent action f^-1(a; s, c) [B, A]."""

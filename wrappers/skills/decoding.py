@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -15,22 +15,13 @@ class Prior(Protocol):
     """What is asked of a skill prior, such as `safer_gym.agents.skills.SkillPrior`."""
 
     shape: Any
-    """Has `window`, `action_size` and `observation_shape`."""
+    """Has `action_size` and `observation_shape`."""
 
-    def features(self, observations: Tensor) -> Tensor:
-        """[B, F] of observations [B, *O]."""
+    def remember(self, window: Any, observations: Tensor, starts: Tensor) -> Any:
+        """The last observations of each episode with new ones [B, *O], which may begin one [B]."""
 
-    def act(self, z: Tensor, window: Tensor, length: Tensor) -> Tensor:
-        """Actions in [-1, 1]^A [B, A] of latent ones [B, A], at windows of features [B, W, F]."""
-
-
-class Window(NamedTuple):
-    """The features of the last W observations of each of B episodes, the newest last."""
-
-    features: NDArray[np.float32]
-    """[B, W, F]; zeros before an episode's first."""
-    length: NDArray[np.int64]
-    """How many were seen, at most W [B]."""
+    def act(self, z: Tensor, window: Any) -> Tensor:
+        """Actions in [-1, 1]^A [B, A] of latent ones [B, A]."""
 
 
 class Decoder:
@@ -72,23 +63,14 @@ class Decoder:
             )
 
     @torch.no_grad()
-    def push(self, window: Window | None, obs: NDArray, starts: NDArray[np.bool_]) -> Window:
-        """The windows with new observations [B, *O]; those that start anew hold nothing else."""
-        newest = self.prior.features(torch.as_tensor(np.asarray(obs, np.float32))).numpy()
-        rows, size = len(newest), self.prior.shape.window
-        if window is None:
-            empty = np.zeros((rows, size, newest.shape[1]), np.float32)
-            window = Window(empty, np.zeros(rows, np.int64))
-        keep = ~np.asarray(starts, dtype=bool)
-        kept = window.features * keep[:, None, None]
-        features = np.concatenate([kept[:, 1:], newest[:, None]], axis=1)
-        return Window(features, np.minimum(window.length * keep + 1, size))
+    def push(self, window: Any, obs: NDArray, starts: NDArray[np.bool_]) -> Any:
+        """What the prior remembers with new observations [B, *O]; see `Prior.remember`."""
+        seen = torch.as_tensor(np.asarray(obs, np.float32))
+        return self.prior.remember(window, seen, torch.as_tensor(np.asarray(starts, dtype=bool)))
 
     @torch.no_grad()
-    def actions(self, z: NDArray, window: Window) -> NDArray[np.float32]:
+    def actions(self, z: NDArray, window: Any) -> NDArray[np.float32]:
         """Actions of the environment [B, A] for latent ones [B, A], which are cut to the bound."""
         cut = torch.as_tensor(np.clip(np.asarray(z, np.float32), -self.eta, self.eta))
-        found = self.prior.act(
-            cut, torch.as_tensor(window.features), torch.as_tensor(window.length)
-        )
-        return (self._centre + self._half * found.double().numpy()).astype(np.float32)
+        found = self.prior.act(cut, window).double().numpy()
+        return (self._centre + self._half * found).astype(np.float32)

@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from safer_gym.wrappers.skills.decoding import Decoder, Prior, Window
+from safer_gym.wrappers.skills.decoding import Decoder, Prior
 
 
 class SkillActions(gym.Wrapper, gym.utils.RecordConstructorArgs):
@@ -31,7 +31,7 @@ class SkillActions(gym.Wrapper, gym.utils.RecordConstructorArgs):
         self.decoder = Decoder(prior, eta, env.action_space)
         self.decoder.check_observations(env.observation_space)
         self.action_space = self.decoder.latent_space
-        self._window: Window | None = None
+        self._window: Any = None
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         obs, info = self.env.reset(**kwargs)

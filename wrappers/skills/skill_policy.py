@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from safer_gym.wrappers.skills.decoding import Decoder, Prior, Window
+from safer_gym.wrappers.skills.decoding import Decoder, Prior
 
 
 class LatentPolicy(Protocol):
@@ -46,10 +46,10 @@ class SkillPolicy:
     def predict(
         self,
         observation: NDArray,
-        state: Window | None = None,
+        state: Any = None,
         episode_start: NDArray | None = None,
         deterministic: bool = False,
-    ) -> tuple[NDArray[np.float32], Window]:
+    ) -> tuple[NDArray[np.float32], Any]:
         """Actions and the next state, in Stable-Baselines3's form, of one observation or of B.
 
         Args:
@@ -61,9 +61,7 @@ class SkillPolicy:
         obs = obs[None] if single else obs
         if episode_start is None:
             episode_start = np.full(len(obs), state is None)
-        window = self.decoder.push(
-            None if state is None else Window(*state), obs, np.asarray(episode_start, dtype=bool)
-        )
+        window = self.decoder.push(state, obs, np.asarray(episode_start, dtype=bool))
         z, _ = self.latent.predict(obs, deterministic=deterministic)
         actions = self.decoder.actions(z, window)
         return (actions[0] if single else actions), window

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
@@ -14,6 +13,7 @@ from stable_baselines3 import SAC
 from torch import Tensor
 
 from safer_gym.agents.skills import PriorShape, SkillPrior
+from safer_gym.agents.skills.prior import Window
 from safer_gym.wrappers.skills import SkillActions, SkillPolicy
 from safer_gym.wrappers.tasks import find_task
 from safer_gym.wrappers.worlds.double_integrator import DoubleIntegrator
@@ -21,19 +21,15 @@ from safer_gym.wrappers.worlds.double_integrator import DoubleIntegrator
 W = 4
 
 
-class Identity:
-    """f(z; s, c) = z; remembers the windows that it was shown."""
-
-    shape = SimpleNamespace(window=W, action_size=1, observation_shape=(2,))
+class Identity(SkillPrior):
+    """f(z; s, c) = z; notes the windows that it was shown."""
 
     def __init__(self) -> None:
+        super().__init__(PriorShape((2,), 1, W, safety_size=0, hidden=1))
         self.seen: list[tuple[np.ndarray, int]] = []
 
-    def features(self, observations: Tensor) -> Tensor:
-        return observations
-
-    def act(self, z: Tensor, window: Tensor, length: Tensor) -> Tensor:
-        self.seen += [(w.numpy().copy(), int(n)) for w, n in zip(window, length, strict=True)]
+    def act(self, z: Tensor, window: Window) -> Tensor:
+        self.seen += [(w.numpy().copy(), int(n)) for w, n in zip(*window, strict=True)]
         return z
 
 
