@@ -65,7 +65,7 @@ def _cut(cosine: float) -> float:
 def urdf() -> str:
     """The arm's description; all links are boxes and cylinders."""
     palm = HAND - FINGER
-    span = f"{2 * OPEN + 3 * FINGER_WIDTH} {0.02} {0.02}"
+    span = f"{2 * OPEN + 2 * FINGER_WIDTH} {0.02} {0.02}"
     links = [
         _link("base", _cylinder(0.05, SHOULDER - 0.02), (0, 0, (SHOULDER - 0.02) / 2), 2.0),
         _link("waist", _cylinder(0.035, 0.04), (0, 0, 0.02), 0.4),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safer_gym.wrappers.worlds.operation.collectors import KINDS, Collector
-from safer_gym.wrappers.worlds.operation.operation import Operation
+from safer_gym.wrappers.worlds.operation.operation import SIZE, Operation
 from safer_gym.wrappers.worlds.operation.tasks import N_TASKS
 
 HORIZON = 40
@@ -67,7 +67,8 @@ def _episode(world: Operation, rng: np.random.Generator) -> dict[str, NDArray]:
     costs: list[float] = []
     success = False
     while len(actions) < HORIZON and not success:
-        actions.append(collector.act(obs, rng))
+        known = np.concatenate([obs[:SIZE], np.float32(world.scene.container)])
+        actions.append(collector.act(known, rng))
         obs, reward, success, _, info = world.step(actions[-1])
         seen.append(obs)
         rewards.append(reward)

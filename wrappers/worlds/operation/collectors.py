@@ -16,7 +16,7 @@ from safer_gym.wrappers.worlds.operation.operation import STEP, TURN
 KINDS = ("careful", "naive")
 ABOVE = 0.025
 """How far above the walls the careful one travels, in metres: the tips, over the walls' height."""
-ROUGHLY, CLOSELY = 0.05, 0.012
+ROUGHLY, CLOSELY = 0.2, 0.012
 """Distances, in metres: where going down begins for the naive and the careful one."""
 EMPTY, HELD = 0.002, 0.027
 """Openings of the gripper, in metres, between which it holds something, or is about to."""

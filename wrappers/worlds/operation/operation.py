@@ -32,6 +32,8 @@ NEAR = 0.08
 """How far from the tip it may be then."""
 IMAGE = 48
 N_STATE = 14
+SIZE = 12
+"""Where the container's size stands in a state."""
 
 
 class Operation(gym.Env):
@@ -45,8 +47,8 @@ class Operation(gym.Env):
     Args:
         task: number of the task, 0 to 39.
         images: observe 48 x 48 pixels [3, 48, 48] instead.
-        blur: standard deviation, in metres, of the noise on the container's half side at each
-            step: with it the observation hides what the last steps together reveal.
+        blur: standard deviation, in metres, of the noise on the container's half side and on its
+            height at each step: with it the observation hides what the last steps together reveal.
         render_mode: None or "rgb_array".
 
     Raises:
@@ -96,7 +98,7 @@ class Operation(gym.Env):
         super().reset(seed=seed)
         rng = self.np_random
         self._centre = float(rng.uniform(0.24, 0.30)), float(rng.uniform(-0.06, 0.06))
-        beside = rng.uniform(-self.task.clearance, self.task.clearance, 2) / 4
+        beside = rng.uniform(-self.task.clearance, self.task.clearance, 2) / 6
         yaw = float(rng.uniform(-np.pi / 2, np.pi / 2))
         at = Pose(self._centre[0] + beside[0], self._centre[1] + beside[1], 0.0, yaw)
         start = rng.uniform([0.18, -0.15, 0.08], [0.34, 0.15, 0.18])
@@ -128,10 +130,12 @@ class Operation(gym.Env):
         if self.images:
             return np.moveaxis(self.scene.image((IMAGE, IMAGE)), -1, 0).copy()
         tip, thing, container = self.scene.tip(), self.scene.object_pose(), self.scene.container
-        half = container.half + (self.blur * self.np_random.standard_normal() if self.blur else 0)
+        size = np.array(container)
+        if self.blur:
+            size += self.blur * self.np_random.standard_normal(2)
         return np.array(
             [*tip, self.scene.opening(), *thing[:3], np.sin(thing.yaw), np.cos(thing.yaw),
-             *self._centre, half, container.height], np.float32
+             *self._centre, *size], np.float32
         )  # fmt: skip
 
     def render(self) -> NDArray[np.uint8] | None:

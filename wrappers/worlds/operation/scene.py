@@ -28,7 +28,7 @@ SETTLING = 60
 """Steps of the simulation in which an object that was put down comes to rest."""
 WALL = 0.006
 """Thickness of the walls, in metres."""
-NARROWEST = 0.046
+NARROWEST = 0.05
 """Least half side of a container, in metres: the open fingers take 0.038."""
 ARM_JOINTS, FINGERS = (0, 1, 2, 3, 4), (5, 6)
 ARM_FORCE, FINGER_FORCE = 60.0, 15.0

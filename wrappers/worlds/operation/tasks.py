@@ -24,7 +24,7 @@ SHAPES = (
 lifts in four of five episodes. 19 of 53 were not: plates and bowls, mostly."""
 SHAPE_SCALE = 0.28
 N_TASKS = len(NAMED) + len(SHAPES)
-CLEARANCE = 0.022, 0.036
+CLEARANCE = 0.028, 0.046
 """Range of the distance from an object's box to the walls, in metres."""
 HEIGHT = 0.03, 0.07
 """Range of the walls' height, in metres."""
