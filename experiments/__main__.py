@@ -10,11 +10,12 @@ import typer
 from experiments.drac.reproduce import PAPER as DRAC
 from experiments.harness.reproduce import Asked, run_reproduce
 from experiments.safer.reproduce import PAPER as SAFER
+from experiments.skills.reproduce import PAPER as SKILLS
 from safer_gym.choices import choose
 from safer_gym.conformance.cli.commands import Episodes, Json
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
-PAPERS = {"safer": SAFER, "drac": DRAC}
+PAPERS = {"safer": SAFER, "drac": DRAC, "skills": SKILLS}
 
 app = typer.Typer(
     name="experiments",
@@ -33,7 +34,7 @@ def experiments() -> None:
 
 @app.command()
 def reproduce(
-    paper: Annotated[str, typer.Option(help="safer or drac.")] = "safer",
+    paper: Annotated[str, typer.Option(help="safer, drac or skills.")] = "safer",
     table: Annotated[str, typer.Option(help="5, 6, 7, 8, several of them, or all.")] = "",
     figure: Annotated[str, typer.Option(help="2: run what Figure 2 shows.")] = "",
     task: Annotated[str, typer.Option(help="Tasks of the paper, or all; default its first.")] = "",

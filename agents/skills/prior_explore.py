@@ -41,7 +41,7 @@ class PriorExplore(SAC):
     def _sample_action(
         self, learning_starts: int, action_noise: ActionNoise | None = None, n_envs: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
-        action, stored = super()._sample_action(learning_starts, action_noise, n_envs)
+        _, stored = super()._sample_action(learning_starts, action_noise, n_envs)
         if self.prior is None:
             assert self.env is not None
             self.prior = self.env.get_attr("prior")[0]

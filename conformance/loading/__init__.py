@@ -14,6 +14,7 @@ from safer_gym.conformance.loading.load import (
 from safer_gym.conformance.loading.onnx_policy import ONNX
 from safer_gym.conformance.loading.programs import EXPORTED, PICKLE, TORCHSCRIPT
 from safer_gym.conformance.loading.refusals import UntrustedFile
+from safer_gym.conformance.loading.skill_format import SKILL
 from safer_gym.wrappers.named import is_named, load_named
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "FORMATS",
     "ONNX",
     "PICKLE",
+    "SKILL",
     "TORCHSCRIPT",
     "Format",
     "LoadedPolicy",

@@ -11,7 +11,7 @@ from experiments.harness.records import Record, file_name
 from safer_gym.agents.training.recipes import RECIPES
 from safer_gym.agents.training.run import Choice, Run, planned
 from safer_gym.conformance.cli.progress import Reporter
-from safer_gym.wrappers.tasks import find_task
+from safer_gym.wrappers.tasks import Task, find_task
 
 
 class Protocol(NamedTuple):
@@ -25,6 +25,8 @@ class Protocol(NamedTuple):
     """Whether a record holds what the cell asks for."""
     choose: Callable[[list[Path], Run], Choice] | None = None
     """Which policy is kept; None: by episodes under the attacks of its algorithm."""
+    environment: Callable[[Cell], Task] | None = None
+    """Where a run trains; None: in the task as it is."""
 
 
 class Cell(NamedTuple):
@@ -75,7 +77,8 @@ class Cell(NamedTuple):
         """
         method = self.training
         recipe = method.recipe if method.recipe in RECIPES[self.task] else ""
-        task = find_task(self.task)
+        environment = self.protocol.environment
+        task = find_task(self.task) if environment is None else environment(self)
         run = planned(task, method.algorithm, self.folder, self.timesteps, self.seed, recipe)
         return run._replace(kwargs={**run.kwargs, **method.options}, command=self.command(run))
 

@@ -42,7 +42,7 @@ WORLDS = (
 )
 """One step outside of the safe set is a violation, so their cost limit is 0."""
 
-EVALUATION = (4, 7, 13, 16, 27, 38)
+EVALUATION = (7, 13, 16, 31, 34, 39)
 """Of the forty grasping tasks, those in which the collectors touch the container most."""
 OPERATIONS = tuple(
     WorldSpec(

@@ -48,7 +48,7 @@ def test_the_simulated_tip_is_where_it_was_sent() -> None:
 
 @pytest.mark.parametrize("images", [False, True])
 def test_gymnasiums_contract(images: bool) -> None:
-    env = find_task("operation-4").make(images=images, render_mode="rgb_array")
+    env = find_task("operation-7").make(images=images, render_mode="rgb_array")
     check_env(env.unwrapped)
     env.reset(seed=0)
     picture = env.render()

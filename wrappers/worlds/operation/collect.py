@@ -67,7 +67,7 @@ def _episode(world: Operation, rng: np.random.Generator) -> dict[str, NDArray]:
     costs: list[float] = []
     success = False
     while len(actions) < HORIZON and not success:
-        known = np.concatenate([obs[:SIZE], np.float32(world.scene.container)])
+        known = np.concatenate([obs[:SIZE], np.array(world.scene.container, np.float32)])
         actions.append(collector.act(known, rng))
         obs, reward, success, _, info = world.step(actions[-1])
         seen.append(obs)

@@ -1,0 +1,85 @@
+"""From a trained run to its record: where it trains, and what its last policy does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.harness.cells import Cell, Protocol
+from experiments.harness.records import Record
+from experiments.skills.methods import find_method
+from experiments.skills.priors import PriorFiles
+from experiments.skills.worlds import blurred, load_prior
+from safer_gym.agents.training.run import keep_last
+from safer_gym.attacks import make_attack
+from safer_gym.conformance.cli.models import find_model, load_model
+from safer_gym.conformance.cli.progress import Reporter
+from safer_gym.conformance.evaluate.evaluation import evaluate
+from safer_gym.wrappers.skills import SkillPolicy
+from safer_gym.wrappers.tasks import Task
+
+SEED = 1000
+"""Of the first episode that counts."""
+
+
+def prior_of(cell: Cell) -> Path:
+    """The prior of a cell's method and seed."""
+    return PriorFiles(cell.work, cell.records).prior(find_method(cell.method).prior, cell.seed)
+
+
+def environment(cell: Cell) -> Task:
+    """The task itself, in the latent space of the method's prior, or explored by it."""
+    method, task = find_method(cell.method), blurred(cell.task)
+    if not method.prior:
+        return task
+    args: dict[str, Any] = {"task": cell.task, "prior": str(prior_of(cell))}
+    kind = "explored"
+    if method.latent:
+        kind, args["eta"] = "skilled", method.eta
+    return Task(cell.task, f"experiments.skills.worlds:{kind}", env_args=args)
+
+
+def deployed(cell: Cell) -> Any:
+    """The run's last policy, as one of the task itself."""
+    method = find_method(cell.method)
+    model = load_model(find_model(str(cell.folder / "model.zip"), "", blurred(cell.task)))
+    if not method.latent:
+        return model
+    with_box = blurred(cell.task).make()
+    space: Any = with_box.action_space
+    with_box.close()
+    return SkillPolicy(model, load_prior(str(prior_of(cell))), method.eta, space)
+
+
+def measure_run(cell: Cell, bar: Reporter) -> dict[str, Any]:
+    """The record of a run: its training, and episodes of its last policy."""
+    record: dict[str, Any] = json.loads((cell.folder / "model.json").read_text())
+    method = find_method(cell.method)
+    record["environment"] = {"prior": method.prior, "eta": method.eta} if method.prior else {}
+    bar.update("measuring", 0.0, cell.name)
+    task = blurred(cell.task)
+    (found,) = evaluate(
+        deployed(cell), task.make, {"natural": make_attack("null")},
+        eps=task.eps, n_episodes=cell.episodes, seed=SEED,
+    )  # fmt: skip
+    record["evaluation"] = {
+        "natural": {
+            "seed": SEED,
+            "returns": np.round(found.returns, 4).tolist(),
+            "costs": np.round(found.costs, 4).tolist(),
+            "lengths": found.lengths.tolist(),
+        }
+    }
+    return record
+
+
+def is_measured(record: Record, cell: Cell) -> bool:
+    """Whether a record has enough episodes."""
+    return len(record.data["evaluation"]["natural"]["costs"]) >= cell.episodes
+
+
+PROTOCOL = Protocol("skills", measure_run, is_measured, keep_last, environment)
+"""Kept is the last policy, chosen by nothing."""

@@ -1,0 +1,108 @@
+"""The methods of the paper's Table 1, and its ablations: a prior each, and how SAC uses it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from experiments.harness.method import Method
+from safer_gym.agents.registry import register_algorithm
+from safer_gym.choices import choose
+from safer_gym.wrappers.worlds.tasks import OPERATIONS
+
+TIMESTEPS = 20_000
+"""Of a run; the paper has 50,000."""
+ETA = 1.0
+"""Bound on latent actions: that of PARROT's code."""
+
+
+class PriorKind(NamedTuple):
+    """How a prior is trained."""
+
+    training: dict[str, Any] = {}
+    """Of `PriorTraining`, beside its defaults."""
+    shape: dict[str, Any] = {}
+    """Of `PriorShape`, beside its defaults."""
+    unsafe_counts_as_safe: bool = False
+    """Whether it is trained to do what touches the container, too (Figure 9)."""
+
+
+PARROT: dict[str, Any] = {"unsafe_weight": 0.0}
+PRIORS: dict[str, PriorKind] = {
+    "PARROT": PriorKind(PARROT, {"safety_size": 0}),
+    "Context-PARROT": PriorKind(PARROT),
+    "SkillSAFER": PriorKind(),
+    "SkillSAFER-onset": PriorKind({"labels": "onset"}),
+    "SkillSAFER-no-c": PriorKind(shape={"safety_size": 0}),
+    "PARROT-unsafe": PriorKind(PARROT, {"safety_size": 0}, unsafe_counts_as_safe=True),
+}
+COMPARED = ("PARROT", "Context-PARROT", "SkillSAFER", "SkillSAFER-onset")
+"""Those that are made for every seed, whatever runs; the others where a run needs them."""
+
+
+class SkillMethod(NamedTuple):
+    """A row of a table."""
+
+    training: Method
+    prior: str = ""
+    """A key of `PRIORS`; "" does without one."""
+    latent: bool = True
+    """Whether SAC acts in the prior's latent space, or is explored by it."""
+    eta: float = ETA
+
+
+SAC = Method("sac")
+METHODS: dict[str, SkillMethod] = {
+    "SAC": SkillMethod(SAC, latent=False),
+    "PARROT": SkillMethod(SAC, "PARROT"),
+    "Context-PARROT": SkillMethod(SAC, "Context-PARROT"),
+    "Prior-Explore": SkillMethod(Method("prior-explore"), "SkillSAFER", latent=False),
+    "SkillSAFER": SkillMethod(SAC, "SkillSAFER"),
+}
+"""Of Table 1, in its order."""
+ABLATIONS: dict[str, SkillMethod] = {
+    "SkillSAFER(onset)": SkillMethod(SAC, "SkillSAFER-onset"),
+    "SkillSAFER(no c)": SkillMethod(SAC, "SkillSAFER-no-c"),
+    "PARROT(unsafe data)": SkillMethod(SAC, "PARROT-unsafe"),
+}
+_BOUND = re.compile(r"SkillSAFER\(eta=(\d+(?:\.\d+)?)\)")
+
+
+def find_method(name: str) -> SkillMethod:
+    """A method by its name; "SkillSAFER(eta=0.5)" is SkillSAFER with that bound.
+
+    Raises:
+        ValueError: no such method; names the nearest one.
+    """
+    swept = _BOUND.fullmatch(name)
+    if swept:
+        return METHODS["SkillSAFER"]._replace(eta=float(swept[1]))
+    known = METHODS | ABLATIONS
+    return known[choose("methods", name, known)]
+
+
+def bound_of(name: str) -> float | None:
+    """eta of a method that is named by it."""
+    swept = _BOUND.fullmatch(name)
+    return float(swept[1]) if swept else None
+
+
+RECIPE: dict[str, Any] = {
+    "total_timesteps": TIMESTEPS,
+    "n_envs": 1,
+    "kwargs": {
+        "gamma": 0.97,
+        "learning_starts": 500,
+        "buffer_size": 50_000,
+        "batch_size": 128,
+        "train_freq": 4,
+        "gradient_steps": 2,
+        # From 1, as is the default, the bonus outweighs the reward of -1 a step for long.
+        "ent_coef": "auto_0.1",
+        "policy_kwargs": {"net_arch": [64, 64]},
+    },
+}
+"""Of SAC, for all methods alike."""
+_recipes = {spec.task.name: RECIPE for spec in OPERATIONS}
+register_algorithm("sac", "stable_baselines3:SAC", recipes=_recipes)
+register_algorithm("prior-explore", "safer_gym.agents.skills:PriorExplore", recipes=_recipes)

@@ -1,0 +1,175 @@
+"""The reproduction as a page and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.harness.finding import MARKS
+from experiments.harness.records import Record
+from experiments.harness.reproduce import States
+from experiments.skills.claims import Claim, claims
+from experiments.skills.pictures import CAPTIONS, priors_picture, training_picture
+from experiments.skills.tables import (
+    BOUNDS_TITLE,
+    PAPER_TITLE,
+    PRIORS_TITLE,
+    RUNS_TITLE,
+    bounds_table,
+    paper_table,
+    priors_table,
+    runs_table,
+)
+from experiments.skills.worlds import BLUR
+from safer_gym.conformance.figures.svg import standalone
+from safer_gym.conformance.files import write_atomically
+from safer_gym.conformance.report.certificate.markdown import table
+from safer_gym.conformance.report.certificate.tables import Table
+from safer_gym.conformance.report.templates import fill, inserted
+from safer_gym.wrappers.tasks import TASKS
+
+PAGE, TEXT = "index.html", "README.md"
+TITLE = "SkillSAFER: safe skill priors on the Operation suite"
+READING = (
+    "Scaled: own arm and containers, a state observation with a container whose size is blurred by "
+    f"{100 * BLUR:g} cm at every step, 100,000 scripted steps, 20,000 steps of SAC for each run "
+    "(the paper: images, 1,000,000 and 50,000). All methods have the same SAC. Every policy is the "
+    "last of its training, chosen by nothing, and acts by its mode. A violation is a step in which "
+    "the arm touches the container. The seed of a run is that of its prior, too. SkillSAFER learns "
+    "from every step with contact as unsafe, as the paper does; SkillSAFER(onset) from the first "
+    "step of each contact."
+)
+PRIORS = "Priors"
+
+
+class Section(NamedTuple):
+    """A part of the page."""
+
+    name: str
+    tables: list[tuple[str, Table]]
+    picture: Callable[[], str]
+    caption: str
+    file: str
+
+
+def write_page(
+    folder: Path,
+    priors: Sequence[dict[str, Any]],
+    records: Sequence[Record],
+    tasks: Sequence[str],
+    states: States,
+) -> Path:
+    """Write page, Markdown and pictures into a folder, and return the page's path.
+
+    Raises:
+        OSError: a file could not be written; the file of that name is as it was.
+    """
+    shown = [r for r in records if r.task in tasks]
+    found, sections = claims(priors, shown, tasks), _sections(priors, shown, tasks)
+    for section in sections:
+        svg = _drawn(section)
+        if svg:
+            write_atomically(folder / section.file, standalone(svg))
+    lines = _lines(len(shown), found, states, sections)
+    write_atomically(folder / TEXT, "\n".join(lines) + "\n")
+    write_atomically(folder / PAGE, _page(shown, found, states, sections))
+    return folder / PAGE
+
+
+def lead(runs: int, found: Sequence[Claim]) -> str:
+    """How much is known, in a sentence."""
+    known = [claim for claim in found if claim.ours.verdict != "not run"]
+    holding = sum(claim.ours.verdict == "holds" for claim in known)
+    return (
+        f"Runs so far: {runs}. Of {len(found)} claims {len(known)} could be tried; {holding} hold."
+    )
+
+
+def _sections(
+    priors: Sequence[dict[str, Any]], records: Sequence[Record], tasks: Sequence[str]
+) -> list[Section]:
+    of_priors = [(PRIORS_TITLE, priors_table(priors)), (BOUNDS_TITLE, bounds_table(priors))]
+    drawn = partial(priors_picture, priors)
+    first = Section(PRIORS, of_priors, drawn, CAPTIONS["priors"], "priors.svg")
+    paper = Section("The paper", [(PAPER_TITLE, paper_table())], lambda: "", "", "paper.svg")
+    return [first, paper] + [
+        Section(
+            TASKS[task].title,
+            [(RUNS_TITLE, runs_table(records, task))],
+            partial(training_picture, records, task),
+            CAPTIONS["training"],
+            f"training-{task}.svg",
+        )
+        for task in tasks
+    ]
+
+
+def _drawn(section: Section) -> str:
+    try:
+        return section.picture()
+    except ModuleNotFoundError:  # matplotlib; the page says so
+        return ""
+
+
+def _page(
+    records: Sequence[Record], found: Sequence[Claim], states: States, sections: Sequence[Section]
+) -> str:
+    return fill(
+        "skills.html",
+        "experiments.skills.templates",
+        title=TITLE,
+        lead=" ".join([lead(len(records), found), *_missing(states)]),
+        reading=READING,
+        signs=MARKS,
+        claims=[{"text": c.text, "where": _where(c), "ours": c.ours} for c in found],
+        sections=[
+            {
+                "name": section.name,
+                "tables": [{"title": t, "content": c} for t, c in section.tables],
+                "picture": inserted(section.picture),
+                "caption": section.caption,
+            }
+            for section in sections
+        ],
+        runs=[_run(record) for record in records],
+    )
+
+
+def _lines(
+    runs: int, found: Sequence[Claim], states: States, sections: Sequence[Section]
+) -> Iterator[str]:
+    made_by = "Made by `python -m experiments reproduce --paper skills`."
+    yield f"# {TITLE}\n\n{lead(runs, found)} {made_by}\n\n{READING}\n"
+    yield from (f"{line}\n" for line in _missing(states))
+    rows = [
+        (c.text, _where(c), f"{MARKS[c.ours.verdict]} {c.ours.verdict}", c.ours.numbers)
+        for c in found
+        if c.ours.verdict != "not run"
+    ]
+    if rows:
+        claimed = Table(("claim", "where", "verdict", "numbers"), rows)
+        yield f"## The paper's claims\n\n{table(claimed)}\n"
+    for section in sections:
+        yield f"## {section.name}\n"
+        for title, content in section.tables:
+            yield f"{title}.\n\n{table(content)}\n"
+        if _drawn(section):
+            yield f"![{section.name}]({section.file})\n\n{section.caption}\n"
+
+
+def _where(claim: Claim) -> str:
+    return TASKS[claim.task].title if claim.task else PRIORS
+
+
+def _missing(states: States) -> list[str]:
+    return [f"{method} on {TASKS[task].title}: {why}." for (task, method), why in states.items()]
+
+
+def _run(record: Record) -> tuple[str, list[tuple[str, str, bool]]]:
+    title = f"{TASKS[record.task].title}, {record.method}, seed {record.seed}"
+    names = ("timesteps", "command", "commit", "made")
+    facts = [(name, str(record.data.get(name)), True) for name in names]
+    seconds = record.total("seconds") or 0
+    return title, [*facts, ("seconds of training", f"{seconds:.0f}", True)]
