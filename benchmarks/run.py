@@ -10,6 +10,7 @@ python -m benchmarks imports                 # what a user waits for before the 
 python -m benchmarks live                    # one environment under attack: how long is a step?
 python -m benchmarks overlap                 # collecting during the updates, beside not
 python -m benchmarks rounds                  # what a round of training is made of
+python -m benchmarks skills                  # grasping beside its physics; updates of a prior
 python -m benchmarks precision robust_time   # trainings: is bfloat16 harmless? quality by time
 python -m benchmarks memory                  # a million transitions; many episodes
 python -m benchmarks updates --json out.json
@@ -47,6 +48,7 @@ from benchmarks import (
     precision,
     robust_time,
     rounds,
+    skills,
     updates,
 )
 from benchmarks.machine import describe
@@ -68,6 +70,7 @@ NAMES = (
     "memory",
     "overlap",
     "rounds",
+    "skills",
     "updates",
 )
 LONG = ("certificates", "action_noise", "precision", "robust_time")
@@ -171,6 +174,11 @@ def _collection(options: argparse.Namespace) -> dict[str, Any]:
 def _drac(options: argparse.Namespace) -> dict[str, Any]:
     tiny = {"setting": drac.Setting(8, 8, 20, 4)} if options.tiny else {}
     return drac.measure(**tiny, **_repeated(options))
+
+
+def _skills(options: argparse.Namespace) -> dict[str, Any]:
+    tiny = {"setting": skills.Setting(3, 1, 60, 8)} if options.tiny else {}
+    return skills.measure(**tiny, **_repeated(options))
 
 
 def _imports(options: argparse.Namespace) -> dict[str, Any]:
@@ -291,5 +299,6 @@ _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "precision": _precision,
     "robust_time": _robust_time,
     "rounds": _rounds,
+    "skills": _skills,
     "updates": _updates,
 }

@@ -1,7 +1,7 @@
 """A policy that was learned on latent actions, and its prior, as one network with a memory.
 
-It is what is packaged, attacked through its gradients and certified: `forward(obs, *memory)` returns
-the action and the memory, as `safer_gym`'s doors ask a torch module with a memory.
+It is what is packaged, attacked through its gradients and certified: `forward(obs, *memory)`
+returns the action and the memory, as the doors of this package ask a module with a memory.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,10 @@ FORMAT = "safer-gym skill policy 1"
 
 
 class SkillNetwork(nn.Module):
-    """Does f(z; s, E[c | window]) with z = eta tanh(latent(s)).
+    """Does f(z; s, E[c | window]) with z = eta tanh(latent(features of s)).
 
     Args:
-        prior: with `observation_shape` (O,).
+        prior: what it acts through.
         hidden: units of the latent policy's hidden layers, ReLU between them.
         eta: bound on latent actions.
         observation_space, action_space: the environment's; actions in a bounded Box.
@@ -52,12 +53,8 @@ class SkillNetwork(nn.Module):
         super().__init__()
         self.prior, self.hidden, self.eta = prior, tuple(hidden), float(eta)
         self.observation_space, self.action_space = observation_space, action_space
-        sizes = (*prior.shape.observation_shape, *self.hidden)
-        layers = [
-            part
-            for a, b in zip(sizes, sizes[1:], strict=False)
-            for part in (nn.Linear(a, b), nn.ReLU())
-        ]
+        sizes = (prior.encoder.features, *self.hidden)
+        layers = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())]
         self.latent = nn.Sequential(*layers, nn.Linear(sizes[-1], prior.shape.action_size))
         low, high = (torch.as_tensor(end) for end in (action_space.low, action_space.high))
         self.register_buffer("_centre", (high + low) / 2, persistent=False)
@@ -65,17 +62,21 @@ class SkillNetwork(nn.Module):
 
     @classmethod
     def of(
-        cls, model: SAC, prior: SkillPrior, eta: float, action_space: spaces.Box
+        cls,
+        model: SAC,
+        prior: SkillPrior,
+        eta: float,
+        observation_space: spaces.Box,
+        action_space: spaces.Box,
     ) -> SkillNetwork:
         """The mode of a model of SAC that was trained on `SkillActions`.
 
         Args:
-            action_space: the environment's.
+            observation_space, action_space: the environment's.
         """
-        actor, seen = model.policy.actor, model.observation_space
-        assert isinstance(seen, spaces.Box)
+        actor = model.policy.actor
         hidden = [part.out_features for part in actor.latent_pi if isinstance(part, nn.Linear)]
-        network = cls(prior, hidden, eta, seen, action_space)
+        network = cls(prior, hidden, eta, observation_space, action_space)
         trained = nn.Sequential(*actor.latent_pi, actor.mu).state_dict()
         network.latent.load_state_dict(trained)
         return network.eval().requires_grad_(False)
@@ -88,7 +89,7 @@ class SkillNetwork(nn.Module):
         if features is not None and length is not None:
             window = Window(features, length)
         window = self.prior.remember(window, obs, starts)
-        z = self.eta * self.latent(obs).tanh()
+        z = self.eta * self.latent(window.features[:, -1]).tanh()
         return self._centre + self._half * self.prior.act(z, window), *window
 
     def save(self, path: str | Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from safer_gym.agents.training.run import ENVIRONMENT
 from safer_gym.conformance.cli.named_before import was_named
-from safer_gym.conformance.loading.zoo import packaged_policies
+from safer_gym.conformance.loading.zoo import packaged_policies, packaged_record
 from safer_gym.conformance.untrusted import read_json
 from safer_gym.wrappers.named import is_named
 from safer_gym.wrappers.tasks import TASKS, Task, find_task
@@ -41,7 +41,7 @@ def environment_of(model: str, words: EnvWords, *, trust: bool = False) -> Task:
     if words.env:
         return words.task()
     if model in packaged_policies():
-        return words.task(model.split("/")[0])
+        return words.task(model.split("/")[0], packaged_record(model).get(ENVIRONMENT))
     record = sidecar(Path(model).with_suffix(".json")) if Path(model).is_file() else {}
     name, changes = str(record.get("task", "")), _changes(record, model)
     if not name:

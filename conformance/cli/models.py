@@ -64,11 +64,8 @@ def find_model(
     """
     source, record, known = model, {}, ""
     if model in packaged_policies():
-        record, source, known = (
-            packaged_record(model),
-            str(packaged_path(model)),
-            model.split("/")[1],
-        )
+        record, source = packaged_record(model), str(packaged_path(model))
+        known = str(record["algorithm"])
     elif Path(model).is_file():
         record = sidecar(Path(model).with_suffix(".json"))
         known = _stated(Path(model), record)

@@ -13,7 +13,7 @@ from safer_gym.agents.skills import SkillPrior
 from safer_gym.wrappers.skills import SkillActions
 from safer_gym.wrappers.worlds.tasks import OPERATIONS
 
-EPISODES = 3
+EPISODES = 2
 """Of each task."""
 A = 5
 

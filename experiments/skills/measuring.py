@@ -31,40 +31,35 @@ def prior_of(cell: Cell) -> Path:
 
 
 def environment(cell: Cell) -> Task:
-    """The task itself, in the latent space of the method's prior, or explored by it."""
-    method, task = find_method(cell.method), blurred(cell.task)
-    if not method.prior:
-        return task
-    args: dict[str, Any] = {"task": cell.task, "prior": str(prior_of(cell))}
-    kind = "explored"
-    if method.latent:
-        kind, args["eta"] = "skilled", method.eta
-    return Task(cell.task, f"experiments.skills.worlds:{kind}", env_args=args)
-
-
-def deployed(cell: Cell) -> Any:
-    """The run's last policy, as one of the task itself."""
+    """The task in the latent space of the method's prior, explored by it, or as it is."""
     method = find_method(cell.method)
-    model = load_model(find_model(str(cell.folder / "model.zip"), "", blurred(cell.task)))
-    if not method.latent:
-        return model
-    with_box = blurred(cell.task).make()
-    space: Any = with_box.action_space
-    with_box.close()
-    return SkillPolicy(model, load_prior(str(prior_of(cell))), method.eta, space)
+    args: dict[str, Any] = {"task": cell.task, "prior": str(prior_of(cell))}
+    if method.world == "latent":
+        args["eta"] = method.eta
+    return Task(cell.task, f"experiments.skills.worlds:{method.world}", env_args=args)
+
+
+def deployed(cell: Cell) -> tuple[Any, Task]:
+    """The run's last policy and where it acts: one on latent actions in the task itself."""
+    method, task = find_method(cell.method), blurred(cell.task)
+    model = load_model(find_model(str(cell.folder / "model.zip"), "", task))
+    if method.world != "latent":
+        return model, environment(cell)
+    env = task.make()
+    spaces: Any = env.observation_space, env.action_space
+    env.close()
+    return SkillPolicy(model, load_prior(str(prior_of(cell))), method.eta, *spaces), task
 
 
 def measure_run(cell: Cell, bar: Reporter) -> dict[str, Any]:
     """The record of a run: its training, and episodes of its last policy."""
     record: dict[str, Any] = json.loads((cell.folder / "model.json").read_text())
     method = find_method(cell.method)
-    record["environment"] = {"prior": method.prior, "eta": method.eta} if method.prior else {}
     bar.update("measuring", 0.0, cell.name)
-    task = blurred(cell.task)
-    (found,) = evaluate(
-        deployed(cell), task.make, {"natural": make_attack("null")},
-        eps=task.eps, n_episodes=cell.episodes, seed=SEED,
-    )  # fmt: skip
+    record |= {"environment": blurred(cell.task).changes, "prior": method.prior, "eta": method.eta}
+    policy, task = deployed(cell)
+    still = {"natural": make_attack("null")}
+    (found,) = evaluate(policy, task.make, still, eps=0.0, n_episodes=cell.episodes, seed=SEED)
     record["evaluation"] = {
         "natural": {
             "seed": SEED,

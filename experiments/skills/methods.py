@@ -10,7 +10,7 @@ from safer_gym.agents.registry import register_algorithm
 from safer_gym.choices import choose
 from safer_gym.wrappers.worlds.tasks import OPERATIONS
 
-TIMESTEPS = 20_000
+TIMESTEPS = 5_000
 """Of a run; the paper has 50,000."""
 ETA = 1.0
 """Bound on latent actions: that of PARROT's code."""
@@ -44,19 +44,20 @@ class SkillMethod(NamedTuple):
     """A row of a table."""
 
     training: Method
-    prior: str = ""
-    """A key of `PRIORS`; "" does without one."""
-    latent: bool = True
-    """Whether SAC acts in the prior's latent space, or is explored by it."""
+    prior: str
+    """A key of `PRIORS`."""
+    world: str = "latent"
+    """How SAC meets the task, a function of `experiments.skills.worlds`: in the prior's "latent"
+    space, "explored" by the prior, or "raw", where only the data's mean and deviation count."""
     eta: float = ETA
 
 
 SAC = Method("sac")
 METHODS: dict[str, SkillMethod] = {
-    "SAC": SkillMethod(SAC, latent=False),
+    "SAC": SkillMethod(SAC, "PARROT", "raw"),
     "PARROT": SkillMethod(SAC, "PARROT"),
     "Context-PARROT": SkillMethod(SAC, "Context-PARROT"),
-    "Prior-Explore": SkillMethod(Method("prior-explore"), "SkillSAFER", latent=False),
+    "Prior-Explore": SkillMethod(Method("prior-explore"), "SkillSAFER", "explored"),
     "SkillSAFER": SkillMethod(SAC, "SkillSAFER"),
 }
 """Of Table 1, in its order."""
@@ -99,7 +100,9 @@ RECIPE: dict[str, Any] = {
         "gradient_steps": 2,
         # From 1, as is the default, the bonus outweighs the reward of -1 a step for long.
         "ent_coef": "auto_0.1",
-        "policy_kwargs": {"net_arch": [64, 64]},
+        # The default of -5 lets the policy collapse before its critic has learned.
+        "target_entropy": 0.0,
+        "policy_kwargs": {"net_arch": [64, 64], "optimizer_kwargs": {"fused": True}},
     },
 }
 """Of SAC, for all methods alike."""

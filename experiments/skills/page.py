@@ -11,7 +11,9 @@ from experiments.harness.finding import MARKS
 from experiments.harness.records import Record
 from experiments.harness.reproduce import States
 from experiments.skills.claims import Claim, claims
+from experiments.skills.methods import TIMESTEPS
 from experiments.skills.pictures import CAPTIONS, priors_picture, training_picture
+from experiments.skills.priors import STEPS
 from experiments.skills.tables import (
     BOUNDS_TITLE,
     PAPER_TITLE,
@@ -34,10 +36,10 @@ PAGE, TEXT = "index.html", "README.md"
 TITLE = "SkillSAFER: safe skill priors on the Operation suite"
 READING = (
     "Scaled: own arm and containers, a state observation with a container whose size is blurred by "
-    f"{100 * BLUR:g} cm at every step, 100,000 scripted steps, 20,000 steps of SAC for each run "
-    "(the paper: images, 1,000,000 and 50,000). All methods have the same SAC. Every policy is the "
-    "last of its training, chosen by nothing, and acts by its mode. A violation is a step in which "
-    "the arm touches the container. The seed of a run is that of its prior, too. SkillSAFER learns "
+    f"{100 * BLUR:g} cm at every step, {STEPS:,} scripted steps, {TIMESTEPS:,} steps of SAC for "
+    "each run (the paper: images, 1,000,000 and 50,000). All methods have the same SAC. Every "
+    "policy is the last of its training, chosen by nothing, and acts by its mode. A violation is a "
+    "step in which the arm touches the container. The seed of a run is that of its prior, too. SkillSAFER learns "
     "from every step with contact as unsafe, as the paper does; SkillSAFER(onset) from the first "
     "step of each contact."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from filelock import FileLock
+from torch import Tensor
 
 from experiments.skills.calibration import calibration
 from experiments.skills.methods import PRIORS
@@ -118,10 +120,17 @@ def described(prior: SkillPrior, held_out: OfflineData, seed: int) -> dict[str, 
         "auc_onset": auc(safe, first),
         "unsafe_share": len(unsafe) / (len(safe) + len(unsafe)),
         "unsafe_among_likely": {str(t): unsafe_among_likely(safe, unsafe, t) for t in TOPS},
-        "eta": sampled_bound(inner, outer, 0.85, generator),
+        "eta": _printed_bound(inner, outer, generator),
         "eta_exact": exact,
         "calibration": calibration(prior, exact, seed),
     }
+
+
+def _printed_bound(inner: Tensor, outer: Tensor, generator: torch.Generator) -> float:
+    """Algorithm 3 as printed, for 15 %; 0 where it finds none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "no bound has a share", UserWarning)
+        return sampled_bound(inner, outer, 0.85, generator)
 
 
 def _data(files: PriorFiles, name: str, bar: Reporter) -> OfflineData:

@@ -57,9 +57,7 @@ def _make_priors(cells: Sequence[Cell], seeds: Sequence[int], asked: Asked, bar:
     """Those that runs still need, and all whose record is missing for `seeds`."""
     files = PriorFiles((asked.out / "runs").resolve(), asked.kept)
     needed = {
-        (find_method(cell.method).prior, cell.seed)
-        for cell in cells
-        if find_method(cell.method).prior and finished(cell) is None
+        (find_method(cell.method).prior, cell.seed) for cell in cells if finished(cell) is None
     }
     missing = {
         (kind, seed) for kind in COMPARED for seed in seeds if not files.record(kind, seed).exists()

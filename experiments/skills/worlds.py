@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from functools import cache
 
 import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from safer_gym.agents.skills import SkillPrior
+from safer_gym.agents.skills.encoder import make_encoder
 from safer_gym.wrappers.skills import SkillActions
 from safer_gym.wrappers.tasks import Task, find_task
 
@@ -23,7 +28,7 @@ def blurred(name: str) -> Task:
     return replace(find_task(name), env_args={"blur": BLUR})
 
 
-def skilled(task: str, prior: str, eta: float) -> gym.Env:
+def latent(task: str, prior: str, eta: float) -> gym.Env:
     """The task acted on through a prior.
 
     Args:
@@ -33,14 +38,30 @@ def skilled(task: str, prior: str, eta: float) -> gym.Env:
     return SkillActions(blurred(task).make(), load_prior(prior), eta)
 
 
-class _Beside(gym.Wrapper):
-    """Shows a prior to the algorithm."""
+class Standardised(gym.ObservationWrapper):
+    """States by the mean and deviation of the data, as `SkillActions` shows them.
+
+    The attribute `prior` is the prior for such states; `PriorExplore` takes it.
+    """
 
     def __init__(self, env: gym.Env, prior: SkillPrior) -> None:
         super().__init__(env)
-        self.prior = prior
+        self.observation_space = gym.spaces.Box(
+            -np.inf, np.inf, prior.shape.observation_shape, np.float32
+        )
+        self._features = prior.features
+        self.prior = copy.deepcopy(prior)
+        self.prior.encoder.load_state_dict(make_encoder(prior.shape.observation_shape).state_dict())
+
+    @torch.no_grad()
+    def observation(self, observation: NDArray) -> NDArray[np.float32]:
+        return self._features(torch.as_tensor(observation[None])).numpy()[0]
 
 
 def explored(task: str, prior: str) -> gym.Env:
-    """The task itself, whose attribute `prior` `PriorExplore` takes."""
-    return _Beside(blurred(task).make(), load_prior(prior))
+    """The task itself, with a prior that `PriorExplore` takes."""
+    return Standardised(blurred(task).make(), load_prior(prior))
+
+
+raw = explored
+"""The task itself; SAC leaves the prior alone."""

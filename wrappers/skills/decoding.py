@@ -20,6 +20,9 @@ class Prior(Protocol):
     def remember(self, window: Any, observations: Tensor, starts: Tensor) -> Any:
         """The last observations of each episode with new ones [B, *O], which may begin one [B]."""
 
+    def features(self, observations: Tensor) -> Tensor:
+        """What it makes of observations [B, *O] before all else [B, F]."""
+
     def act(self, z: Tensor, window: Any) -> Tensor:
         """Actions in [-1, 1]^A [B, A] of latent ones [B, A]."""
 
@@ -49,6 +52,16 @@ class Decoder:
         self._centre, self._half = (high + low) / 2, (high - low) / 2
         self.action_space = action_space
         self.latent_space = gym.spaces.Box(-eta, eta, wanted, np.float32)
+
+    def feature_space(self, space: gym.Space) -> gym.spaces.Box:
+        """Of what the prior makes of observations in `space`."""
+        example = np.zeros(self.prior.shape.observation_shape, space.dtype)
+        return gym.spaces.Box(-np.inf, np.inf, self.features(example[None]).shape[1:], np.float32)
+
+    @torch.no_grad()
+    def features(self, obs: NDArray) -> NDArray[np.float32]:
+        """What the latent policy sees of observations [B, *O]: [B, F]."""
+        return self.prior.features(torch.as_tensor(np.asarray(obs, np.float32))).numpy()
 
     def check_observations(self, space: gym.Space) -> None:
         """Refuse observations that the prior does not read.

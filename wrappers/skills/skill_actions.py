@@ -13,6 +13,9 @@ from safer_gym.wrappers.skills.decoding import Decoder, Prior
 class SkillActions(gym.Wrapper, gym.utils.RecordConstructorArgs):
     """The action is z in [-eta, eta]^A; the environment does f(z; s, E[c | last observations]).
 
+    The observation is what the prior makes of the environment's before all else: a state
+    standardised by the data, an image as the features of its network [F].
+
     Any algorithm that learns continuous actions learns on it. `SkillPolicy` turns what it has
     learned into a policy of the environment itself.
 
@@ -31,12 +34,13 @@ class SkillActions(gym.Wrapper, gym.utils.RecordConstructorArgs):
         self.decoder = Decoder(prior, eta, env.action_space)
         self.decoder.check_observations(env.observation_space)
         self.action_space = self.decoder.latent_space
+        self.observation_space = self.decoder.feature_space(env.observation_space)
         self._window: Any = None
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         obs, info = self.env.reset(**kwargs)
         self._window = self.decoder.push(None, obs[None], np.array([True]))
-        return obs, info
+        return self.decoder.features(obs[None])[0], info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Decode z and do it; `info["decoded_action"]` is what was done."""
@@ -45,4 +49,5 @@ class SkillActions(gym.Wrapper, gym.utils.RecordConstructorArgs):
         done = self.decoder.actions(np.asarray(action)[None], self._window)[0]
         obs, reward, terminated, truncated, info = self.env.step(done)
         self._window = self.decoder.push(self._window, obs[None], np.array([False]))
-        return obs, reward, terminated, truncated, {**info, "decoded_action": done}
+        features = self.decoder.features(obs[None])[0]
+        return features, reward, terminated, truncated, {**info, "decoded_action": done}

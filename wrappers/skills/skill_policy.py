@@ -17,7 +17,7 @@ class LatentPolicy(Protocol):
     observation_space: gym.Space
 
     def predict(self, observation: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """Latent actions [B, A] and a state, which is ignored."""
+        """Latent actions [B, A] at features [B, F], and a state, which is ignored."""
 
 
 class SkillPolicy:
@@ -29,19 +29,30 @@ class SkillPolicy:
         latent: see `LatentPolicy`.
         prior: the prior that it was trained with.
         eta: the bound that it was trained with.
-        action_space: the environment's.
+        observation_space, action_space: the environment's.
 
     Raises:
         ValueError: the bound, or a space that does not fit the prior.
     """
 
     def __init__(
-        self, latent: LatentPolicy, prior: Prior, eta: float, action_space: gym.spaces.Box
+        self,
+        latent: LatentPolicy,
+        prior: Prior,
+        eta: float,
+        observation_space: gym.spaces.Box,
+        action_space: gym.spaces.Box,
     ) -> None:
         self.decoder = Decoder(prior, eta, action_space)
-        self.decoder.check_observations(latent.observation_space)
+        self.decoder.check_observations(observation_space)
+        seen = self.decoder.feature_space(observation_space).shape
+        if latent.observation_space.shape != seen:
+            raise ValueError(
+                f"the latent policy must read features of shape {seen}; it reads "
+                f"{latent.observation_space}"
+            )
         self.latent = latent
-        self.observation_space, self.action_space = latent.observation_space, action_space
+        self.observation_space, self.action_space = observation_space, action_space
 
     def predict(
         self,
@@ -62,6 +73,7 @@ class SkillPolicy:
         if episode_start is None:
             episode_start = np.full(len(obs), state is None)
         window = self.decoder.push(state, obs, np.asarray(episode_start, dtype=bool))
-        z, _ = self.latent.predict(obs, deterministic=deterministic)
+        features = self.decoder.features(obs)
+        z, _ = self.latent.predict(features, deterministic=deterministic)
         actions = self.decoder.actions(z, window)
         return (actions[0] if single else actions), window

@@ -1,4 +1,4 @@
-"""A skill policy as one network: it does what the wrapper does, keeps in a file, and is attacked."""
+"""A skill policy as one network: does what the wrapper does, is kept in a file, is attacked."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ def made() -> tuple[SkillNetwork, SkillPolicy]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         prior = SkillPrior(PriorShape((2,), 1, window=4, safety_size=3, hidden=8)).eval()
+    prior.encoder.fit(torch.tensor([[0.0, 0.0], [1.0, 4.0], [2.0, 3.0]]))
     env = SkillActions(DoubleIntegrator(), prior, eta=2.0)
     model = SAC("MlpPolicy", env, seed=0, device="cpu", policy_kwargs={"net_arch": [8, 5]})
-    space = DoubleIntegrator().action_space
-    return SkillNetwork.of(model, prior, 2.0, space), SkillPolicy(model, prior, 2.0, space)
+    raw = DoubleIntegrator()
+    given = model, prior, 2.0, raw.observation_space, raw.action_space
+    return SkillNetwork.of(*given), SkillPolicy(*given)
 
 
 def test_it_does_what_the_policy_does(made: tuple[SkillNetwork, SkillPolicy]) -> None:

@@ -51,6 +51,7 @@ def write_prior(folder: Path, kind: str, auc: float, likely: float, unsafe: floa
     rolled = {"0.15": {"eta": 1.0, "unsafe": [unsafe, 0.0], "success": 0.5}, "0.0": None}
     data = {
         "prior": kind, "seed": 0, "auc": auc, "auc_onset": auc, "eta": 1.0, "cpu_seconds": 60.0,
+        "eta_exact": {"0.15": 1.2},
         "unsafe_among_likely": {"0.1": likely, "0.5": likely, "1.0": 0.2},
         "calibration": {"truncated": rolled, "uniform": rolled},
     }  # fmt: skip
@@ -133,7 +134,7 @@ def test_the_papers_numbers_are_read() -> None:
 
 def test_methods_by_name() -> None:
     assert find_method("SkillSAFER(eta=0.5)").eta == 0.5
-    assert all(method.prior in {*PRIORS, ""} for method in (METHODS | ABLATIONS).values())
+    assert all(method.prior in PRIORS for method in (METHODS | ABLATIONS).values())
     for task in TASKS:
         assert all(m.training.obstacle(task) == "" for m in METHODS.values())
         assert find_recipe(task, "sac") == find_recipe(task, "prior-explore")
@@ -171,12 +172,12 @@ def test_the_command_writes_without_running(folder: Path, tmp_path: Path) -> Non
 
 def test_a_run_trains_through_its_prior(tmp_path: Path) -> None:
     pytest.importorskip("pybullet")
-    from experiments.skills.worlds import explored, skilled
+    from experiments.skills.worlds import explored, latent
     from safer_gym.agents.skills import PriorExplore, PriorShape, SkillPrior
 
     path = tmp_path / "prior.pt"
     SkillPrior(PriorShape((14,), 5, window=3, safety_size=2, layers=1, hidden=4)).save(path)
-    env = skilled(TASK, str(path), 0.5)
+    env = latent(TASK, str(path), 0.5)
     assert env.action_space == gym.spaces.Box(-0.5, 0.5, (5,), np.float32)
     env.reset(seed=0)
     assert env.step(env.action_space.sample())[4]["cost"] in (0.0, 1.0)

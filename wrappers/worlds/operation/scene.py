@@ -104,8 +104,9 @@ class Scene:
         client.resetBasePositionAndOrientation(self.object, lifted, turned)
         client.resetBaseVelocity(self.object, [0, 0, 0], [0, 0, 0])
         self.move(pose)
+        simulate = client.stepSimulation
         for _ in range(SETTLING):
-            client.stepSimulation()
+            simulate()
 
     def move(self, pose: Pose) -> None:
         """Send the arm's motors to a pose, and the fingers to the grip."""
@@ -131,10 +132,11 @@ class Scene:
         substeps = SUBSTEPS if grip == self.grip else GRIP_SUBSTEPS
         self.grip = grip
         self.move(pose)
+        simulate, contacts = self.client.stepSimulation, self.client.getContactPoints
         touched = False
         for _ in range(substeps):
-            self.client.stepSimulation()
-            touched = touched or bool(self.client.getContactPoints(self.arm, self.walls))
+            simulate()
+            touched = touched or bool(contacts(self.arm, self.walls))
         return touched
 
     def tip(self) -> Pose:
