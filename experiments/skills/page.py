@@ -39,9 +39,9 @@ READING = (
     f"{100 * BLUR:g} cm at every step, {STEPS:,} scripted steps, {TIMESTEPS:,} steps of SAC for "
     "each run (the paper: images, 1,000,000 and 50,000). All methods have the same SAC. Every "
     "policy is the last of its training, chosen by nothing, and acts by its mode. A violation is a "
-    "step in which the arm touches the container. The seed of a run is that of its prior, too. SkillSAFER learns "
-    "from every step with contact as unsafe, as the paper does; SkillSAFER(onset) from the first "
-    "step of each contact."
+    "step in which the arm touches the container. The seed of a run is that of its prior, too. "
+    "SkillSAFER learns from every step with contact as unsafe, as the paper does; "
+    "SkillSAFER(onset) from the first step of each contact."
 )
 PRIORS = "Priors"
 
