@@ -42,7 +42,7 @@ tests: $(READY) ## Tests and doctests with coverage
 	$(BIN)/pytest --doctest-modules safer_gym -q
 
 example: $(READY) ## The examples, at a few hundred steps
-	for example in attack_sb3 baselines drac_double_integrator learn_and_attack; do \
+	for example in attack_sb3 baselines drac_double_integrator learn_and_attack skill_priors; do \
 		echo "$$example"; \
 		$(BIN)/python "examples/$$example.py" --timesteps 600 --episodes 1 || exit 1; \
 	done

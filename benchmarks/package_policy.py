@@ -13,7 +13,7 @@ import json
 import shutil
 from pathlib import Path
 
-from experiments.harness.work import SEED, attacked
+from experiments.safer.measuring import SEED, attacked
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json

@@ -14,6 +14,7 @@ from safer_gym.conformance.certificate.requirement import MODES
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.loading.zoo import packaged_policies
+from safer_gym.wrappers.adapters.bullet_tasks import PAPER_TASKS
 from safer_gym.wrappers.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "results" / "certificates"
@@ -54,8 +55,8 @@ def file_of(name: str) -> Path:
 
 def main() -> None:
     """Write all of them."""
-    order = list(TASKS)
-    for name in sorted(packaged_policies(), key=lambda name: order.index(name.split("/")[0])):
+    known = [name for name in packaged_policies() if name.split("/")[0] in PAPER_TASKS]
+    for name in sorted(known, key=lambda name: PAPER_TASKS.index(name.split("/")[0])):
         certificate = certified(name)
         certificate.save(file_of(name))
         print(

@@ -205,7 +205,9 @@ def test_what_attacks_walk_is_what_acts() -> None:
         admitted(agent)
 
 
-@pytest.mark.parametrize("name", packaged_policies())
+@pytest.mark.parametrize(
+    "name", [name for name in packaged_policies() if not name.endswith("skill-safer")]
+)
 def test_packaged_policies_are_admitted_and_act_as_before(name: str) -> None:
     policy = load_policy(name).policy
     spaces = policy.observation_space, policy.action_space
