@@ -397,7 +397,11 @@ class Checker:
     def questions(self) -> Iterator[str]:
         for r in self.c["requirements"]:
             what = f"P(cost > {r['limit']:.12g})" if r["metric"] == "rate" else "mean cost"
-            against = "under attacks" if r["scope"] == "attacks" else "for every adversary"
+            against = {
+                "attacks": "under attacks",
+                "every": "for every adversary",
+                "model": "for every adversary given the model",
+            }[r["scope"]]
             channel = r.get("channel", "observation")
             where = "" if channel == "observation" else f"{channel} "
             text = (
@@ -420,9 +424,42 @@ class Checker:
     def passes(self, row: Data, metric: str, scope: str, bound: float) -> bool:
         sandwich = row[metric]
         ends = [sandwich["upper_every"]["value"]]
+        if scope == "model" and metric == "rate":
+            ends.append(self.given_model(row["eps"]))
         if scope == "attacks" and not sandwich["upper_attacks"]["refused"]:
             ends.append(sandwich["upper_attacks"]["value"])
         return any(end is not None and end <= bound for end in ends)
+
+    def given_model(self, eps: float) -> float | None:
+        """The bound given a shield's model; that its proof was found is taken at its word."""
+        model = self.c.get("model")
+        if model is None or not model["proved"]:
+            return None
+        tests = [test for test in model["tests"] if test["eps"] <= eps]
+        there = {t["attack"] for t in tests if t["eps"] == eps or t["attack"] == "null"}
+        is_shown = self.c.get("channel", "observation") == "observation"
+        bad = ("left", "outside", "unexplained", "costly", "alarms", "infeasible")
+        if not {"null", *(("spoof", "greedy") if is_shown and eps > 0 else ())} <= there:
+            return None
+        if any(test[key] for test in tests for key in bad) or not self.built_for(model, eps):
+            return None
+        share = model["delta"] / len(model["tests"])
+        return max(1 - share ** (1 / test["n"]) for test in tests)
+
+    def built_for(self, model: Data, eps: float) -> bool:
+        """Whether the shield allows for all that an adversary of this radius can do."""
+        shield, scale = json.loads(model["shield"]), self.c["scale"]
+        unit = np.array([1.0] if scale is None else scale)
+        channel = self.c.get("channel", "observation")
+        if channel != "observation":
+            built = shield["action_eps" if channel == "action" else "disturbance"]
+            return bool(eps * unit.max() <= built * (1 + 1e-9))
+        order = {"linf": 1, "l2": 2, "l1": np.inf}[self.c["norm"]]
+        return all(
+            np.linalg.norm(np.array(row) * unit * eps, order) <= reach * (1 + 1e-9)
+            for part in shield["parts"]
+            for row, reach in zip(part["weight"], part["reach"], strict=True)
+        )
 
     def decisions(self) -> Iterator[str]:
         verdicts = set()
@@ -460,7 +497,13 @@ class Checker:
             if not self.passes(r, "rate", "attacks", rate):
                 break
             stood.append(r["eps"])
+        own = mode == "deterministic"
+        given = [(r["eps"], self.given_model(r["eps"])) for r in rows if own and r["eps"] > 0]
+        refuted = {r["eps"] for r in rows if r["rate"]["lower"]["value"] > rate}
+        held = [e for e, end in given if end is not None and end <= rate and e not in refuted]
+        known = {"certified_eps_given_model": max(held)} if held else {}
         return {
+            **known,
             "mode": mode,
             "rate": rate,
             "attacked_eps": min(attacked, default=None),

@@ -1,8 +1,8 @@
 """What a certificate rests on: episodes under attack, and the two ends of each sandwich.
 
-Three kinds of evidence, never mixed: *empirical* (an episode that was seen), *statistical* (holds
-with probability at least 1 - delta), *formal* (holds for every point of a set). All costs are
-undiscounted sums of one episode.
+Kinds of evidence, never mixed: *empirical* (an episode that was seen), *statistical* (holds with
+probability at least 1 - delta), *formal* (holds for every point of a set); and *formal given a
+model*, see `model_evidence`. All costs are undiscounted sums of one episode.
 """
 
 from __future__ import annotations

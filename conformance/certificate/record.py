@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from safer_gym.choices import choose
 from safer_gym.conformance.certificate.evidence import Benign, Row
-from safer_gym.conformance.certificate.jsonable import from_json, shown, to_json
+from safer_gym.conformance.certificate.jsonable import SPARSE, from_json, shown, to_json
+from safer_gym.conformance.certificate.model_evidence import ModelEvidence
 from safer_gym.conformance.certificate.requirement import METRICS, Metric, Mode, Scope
 from safer_gym.conformance.certificate.sandwiches import paint_sandwiches
 from safer_gym.conformance.certificate.seal import SCHEMA, SCHEMAS, UNSEALED, content_hash
@@ -86,6 +87,8 @@ class Decision:
     verdict: VerdictName
     why: str
     channel: Channel = "observation"
+    kind: str = field(default="", metadata=SPARSE)
+    """Of a requirement given a model: which kind of evidence carried its verdict."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Headline:
     """Largest radius up to which no attack of the battery exceeds the rate, with confidence."""
     reason: str | None = None
     """Why the figures claim less than the rows show; None where they do not."""
+    certified_eps_given_model: float | None = field(default=None, metadata=SPARSE)
+    """Largest radius at which no adversary exceeds the rate, given the model of the shield."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,8 @@ class Certificate:
     of the policy's normaliser, which are the `scale`."""
     channel: Channel = "observation"
     """What the adversary moves."""
+    model: ModelEvidence | None = field(default=None, metadata=SPARSE)
+    """What holds given the model of the policy's shield; None where it has none."""
     schema: str = SCHEMA
     content_hash: str | None = None
     """SHA-256 of all the rest but the signature; see `seal`. None: of the schema before."""

@@ -17,12 +17,18 @@ from safer_gym.choices import choose
 from safer_gym.domains import NOT_NEGATIVE, PROBABILITY, SHARE, require, shown
 from safer_gym.types import CHANNELS, Channel
 
-Scope = Literal["attacks", "every"]
+Scope = Literal["attacks", "every", "model"]
 Metric = Literal["rate", "mean"]
 Mode = Literal["deterministic", "stochastic"]
 
-SCOPES: tuple[Scope, ...] = ("attacks", "every")
-"""Against the attacks of the battery, or against every adversary in the ball."""
+SCOPES: tuple[Scope, ...] = ("attacks", "every", "model")
+"""Against the attacks of the battery, against every adversary in the ball, or against every one
+given the model of the policy's shield."""
+SCOPE_WORDS: dict[Scope, str] = {
+    "attacks": "under attacks",
+    "every": "for every adversary",
+    "model": "for every adversary given the model",
+}
 
 METRICS: tuple[Metric, ...] = ("rate", "mean")
 """Probability that an episode's cost exceeds the limit, or mean episodic cost."""
@@ -43,7 +49,8 @@ _CLAUSES = tuple(
     for clause in (
         rf"at\s+(?:(?P<channel>{'|'.join(CHANNELS)})\s+)?eps\s*=\s*(?P<eps>{_NUMBER})",
         rf"with\s+(?P<confidence>{_NUMBER})\s*%\s*confidence",
-        r"(?P<scope>under attacks|under the attack battery|for every adversary)",
+        r"(?P<scope>under attacks|under the attack battery|"
+        r"for every adversary given the model|for every adversary)",
         r"(?:by|of) the (?P<mode>deterministic|stochastic) policy",
     )
 )
@@ -61,7 +68,8 @@ class Requirement:
         mean: largest allowed mean episodic cost, instead of `rate`.
         eps: radius of the ball around what the adversary moves, in units of the certificate's
             scale.
-        scope: "attacks", the adversaries of the battery; or "every", all adversaries in the ball.
+        scope: "attacks", the adversaries of the battery; "every", all adversaries in the ball; or
+            "model", all of them given the model of the policy's shield.
         confidence: probability with which the verdict must be right.
         mode: "deterministic" or "stochastic" policy. By default what the scope allows: a bound
             over every adversary needs the policy's own noise.
@@ -144,7 +152,7 @@ class Requirement:
             rate=None if "mean" in found else bound,
             mean=bound if "mean" in found else None,
             eps=float(found["eps"]),
-            scope="every" if "every" in found.get("scope", "").lower() else "attacks",
+            scope=_scope(found.get("scope", "").lower()),
             confidence=round(float(found.get("confidence", 95.0)) / 100.0, 12),
             mode=cast(Any, found["mode"].lower() if "mode" in found else None),
             channel=cast(Any, found.get("channel", "observation").lower()),
@@ -176,12 +184,18 @@ class Requirement:
 
     def __str__(self) -> str:
         what = f"P(cost > {self.limit:.12g})" if self.metric == "rate" else "mean cost"
-        against = "under attacks" if self.scope == "attacks" else "for every adversary"
+        against = SCOPE_WORDS[self.scope]
         where = "" if self.channel == "observation" else f"{self.channel} "
         return (
             f"{what} <= {self.bound:.12g} at {where}eps = {self.eps:.12g} with "
             f"{100 * self.confidence:.12g} % confidence {against} by the {self.mode} policy"
         )
+
+
+def _scope(words: str) -> Scope:
+    if "model" in words:
+        return "model"
+    return "every" if "every" in words else "attacks"
 
 
 def _parts(text: str) -> dict[str, str] | None:

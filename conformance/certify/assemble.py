@@ -12,6 +12,7 @@ from safer_gym.conformance import provenance
 from safer_gym.conformance.battery import NULL, Battery
 from safer_gym.conformance.battery.learning import Lessons
 from safer_gym.conformance.certificate.evidence import Benign, Row
+from safer_gym.conformance.certificate.model_evidence import ModelEvidence
 from safer_gym.conformance.certificate.record import (
     BEYOND,
     EVERY_ADVERSARY,
@@ -25,6 +26,7 @@ from safer_gym.conformance.certificate.record import (
 )
 from safer_gym.conformance.certificate.requirement import Metric, Mode
 from safer_gym.conformance.certify.decide import decide_all, headline, overall
+from safer_gym.conformance.certify.given_model import GivenModel
 from safer_gym.conformance.certify.independence import not_repeatable, stream_flags
 from safer_gym.conformance.certify.inspect import (
     battery_flags,
@@ -55,6 +57,7 @@ def certificate(
     found: Sequence[Found],
     ledger: Ledger,
     notes: tuple[EpisodeOfNote, ...],
+    model: ModelEvidence | None = None,
 ) -> Certificate:
     """Everything in its place, sealed."""
     plan, settings, subject = run.plan, run.settings, run.subject
@@ -62,8 +65,9 @@ def certificate(
     rows = tuple(make_row(ledger, mode, eps, refusals) for mode in plan.modes for eps in plan.eps)
     flags = _flags(run, battery, lessons, found, ledger, rows, notes)
     doubt = doubt_of(flags)
-    decisions = decide_all(plan, rows, run.missing, doubt)
-    headlines = tuple(headline(plan, rows, mode, doubt) for mode in reversed(plan.modes))
+    given = GivenModel(model, settings.norm, settings.scale, plan.channel)
+    decisions = decide_all(plan, rows, run.missing, doubt, given)
+    headlines = tuple(headline(plan, rows, mode, doubt, given) for mode in reversed(plan.modes))
     record = provenance.record()
     return Certificate(
         created=str(record["made"]),
@@ -98,6 +102,7 @@ def certificate(
         refusals=_refusals(run, battery),
         episodes_of_note=notes,
         seconds=time.monotonic() - run.started,
+        model=model,
     ).sealed()
 
 

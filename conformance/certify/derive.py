@@ -27,6 +27,7 @@ from safer_gym.conformance.certificate.record import (
 from safer_gym.conformance.certificate.requirement import MODES, Metric, Mode, Requirement
 from safer_gym.conformance.certify.compositions import make_composition
 from safer_gym.conformance.certify.decide import decide_all, headline, overall
+from safer_gym.conformance.certify.given_model import GivenModel, derived_evidence
 from safer_gym.conformance.certify.independence import not_repeatable
 from safer_gym.conformance.certify.inspect import battery_flags, contradiction_flags
 from safer_gym.conformance.certify.ledger import Key, Ledger
@@ -54,10 +55,13 @@ def derived(certificate: Certificate) -> Certificate:
     notes = _notes(certificate, ledger)
     flags = _flags(certificate, ledger, rows, notes)
     doubt = doubt_of(flags)
-    decisions = decide_all(plan, rows, _missing(certificate), doubt)
-    headlines = tuple(headline(plan, rows, mode, doubt) for mode in reversed(plan.modes))
+    model = None if certificate.model is None else derived_evidence(certificate.model)
+    given = GivenModel(model, certificate.norm, certificate.scale, certificate.channel)
+    decisions = decide_all(plan, rows, _missing(certificate), doubt, given)
+    headlines = tuple(headline(plan, rows, mode, doubt, given) for mode in reversed(plan.modes))
     return replace(
         certificate,
+        model=model,
         allocation=shares,
         rows=rows,
         requirements=decisions,

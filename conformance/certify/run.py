@@ -17,6 +17,7 @@ from safer_gym.conformance.certify import assemble
 from safer_gym.conformance.certify.frames import stacks_frames
 from safer_gym.conformance.certify.independence import repeat_flags
 from safer_gym.conformance.certify.ledger import Ledger
+from safer_gym.conformance.certify.model_tests import model_evidence
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
 from safer_gym.conformance.certify.plan import Plan
 from safer_gym.conformance.certify.pool import Pool
@@ -111,9 +112,10 @@ class Certification:
             self.subject.check_visited([trace for f in found for trace in f.result.traces])
             ranking = rank(self.plan, tuple(battery.members), found)
             ledger = self._ledger(battery, ranking, found)
+            model = model_evidence(self, battery.members, self.deadline)
             self._measure(pool, ledger, ranking)
         notes = replayed(world, worst_jobs(ledger), "CERTIFICATE.json")
-        return assemble.certificate(self, battery, lessons, found, ledger, notes)
+        return assemble.certificate(self, battery, lessons, found, ledger, notes, model)
 
     def prepare(self) -> tuple[Lessons, Battery]:
         """Learn what the battery wants, and put it together."""

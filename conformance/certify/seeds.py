@@ -16,13 +16,19 @@ from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.seal import UNSEALED
 from safer_gym.domains import COUNT, require
 
-Phase = Literal["search", "measure", "benign"]
+Phase = Literal["search", "measure", "benign", "model"]
 
 SPAN = 1_000_000
 """Most episodes of a phase."""
 
-OFFSETS: dict[Phase, int] = {"search": 0, "measure": SPAN, "benign": 2 * SPAN}
-"""Where each phase begins. Learning begins at 3 SPAN, see `battery.learning.LEARNING_SEED`."""
+OFFSETS: dict[Phase, int] = {
+    "search": 0,
+    "measure": SPAN,
+    "benign": 2 * SPAN,
+    "model": 3 * SPAN + SPAN // 2,
+}
+"""Where each phase begins. Learning begins at 3 SPAN, see `battery.learning.LEARNING_SEED`, and has
+half a SPAN; tests of a shield's model have few episodes."""
 
 LARGEST = 2**31 - 1
 """Of a seed: what simulators with signed integers of 32 bits take."""

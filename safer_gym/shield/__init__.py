@@ -14,9 +14,11 @@ R rows of the safe set.
 
 from safer_gym.shield.feasibility import Proof, prove
 from safer_gym.shield.filtering import Filtered, shielded
-from safer_gym.shield.fitting import Transitions, fit_part, residuals
-from safer_gym.shield.model import Backup, Mode, Part
+from safer_gym.shield.fitting import Transitions, fit_part, leaving, residuals
+from safer_gym.shield.mode import Backup, Mode
+from safer_gym.shield.model import Part
 from safer_gym.shield.observer import Seen, observe, predicted
+from safer_gym.shield.reach import reach_of
 from safer_gym.shield.safe_set import safe_rows
 
 __all__ = [
@@ -28,9 +30,11 @@ __all__ = [
     "Seen",
     "Transitions",
     "fit_part",
+    "leaving",
     "observe",
     "predicted",
     "prove",
+    "reach_of",
     "residuals",
     "safe_rows",
     "shielded",

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from safer_gym.shield.filtering import TASK
-from safer_gym.shield.model import Backup, Mode, Part
+from safer_gym.shield.mode import Backup, Mode
+from safer_gym.shield.model import Part
 from safer_gym.shield.safe_set import STEPS, safe_rows
 
 FEWEST = 50

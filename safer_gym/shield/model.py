@@ -10,70 +10,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from safer_gym.shield.box import Box, Support
+from safer_gym.shield.ahead import Ahead
+from safer_gym.shield.box import Box
+from safer_gym.shield.mode import Backup, Mode
+from safer_gym.shield.safe_set import safe_rows
 from safer_gym.shield.safe_support import SafeSupport
 
-
-class Mode(NamedTuple):
-    """z' in A z + B u + c + [low, high]."""
-
-    A: Tensor
-    """[K, K]"""
-    B: Tensor
-    """[K, M]"""
-    c: Tensor
-    """[K]"""
-    low: Tensor
-    """[K]"""
-    high: Tensor
-    """[K]"""
-
-    def most(self, rows: Tensor) -> Tensor:
-        """max of rows [R, K] times the error, as [R]."""
-        return rows.clamp(min=0) @ self.high + rows.clamp(max=0) @ self.low
-
-    def wider(self, by: Tensor) -> Mode:
-        """The mode with an error larger by [K] on both sides."""
-        return self._replace(low=self.low - by, high=self.high + by)
-
-
-class Ahead(NamedTuple):
-    """Of each row of a safe set: what a mode makes of it in one step."""
-
-    state: SafeSupport
-    """How far rows A z reach."""
-    pull: Tensor
-    """Rows times B [R, M]."""
-    shift: Tensor
-    """Rows times c, and the largest error [R]."""
-    high: Support
-    """Of A z, for the box of the next state."""
-    low: Support
-    """Of -A z."""
-
-    @classmethod
-    def of(cls, rows: Tensor, limits: Tensor, mode: Mode) -> Ahead:
-        """Computed once."""
-        support = SafeSupport(rows @ mode.A, rows, limits)
-        shift = rows @ mode.c + mode.most(rows)
-        return cls(support, rows @ mode.B, shift, Support(mode.A), Support(-mode.A))
-
-    def reach(self, box: Box) -> Tensor:
-        """An upper bound [B, R] of the rows after a step without an action, from safe states."""
-        return self.state(box) + self.shift
-
-
-class Backup(NamedTuple):
-    """An action that is always at hand, and what is known of steps under it."""
-
-    action: Tensor
-    """[M]"""
-    mode: Mode
+MOST_COORDINATES, MOST_ROWS, MOST_BACKUPS = 8, 1000, 16
+"""Of a part: one may come from a stranger's file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +67,11 @@ class Part:
                 raise ValueError("low must not exceed high in a mode's bounds")
         for backup in self.backups:
             _sized("a backup's action", backup.action, (m,))
+        if k > MOST_COORDINATES or len(self.limits) > MOST_ROWS or len(self.backups) > MOST_BACKUPS:
+            raise ValueError(
+                f"a part has at most {MOST_COORDINATES} coordinates, {MOST_ROWS} rows and "
+                f"{MOST_BACKUPS} backups"
+            )
         if not self.backups or not 0 < self.facets <= len(self.limits):
             raise ValueError("a part needs at least one backup and one facet of h")
 
@@ -170,7 +124,29 @@ class Part:
             backups.append(
                 backup._replace(mode=backup.mode.wider(more + _like(state, self.offset)))
             )
-        return replace(self, free=self.free.wider(by), backups=tuple(backups))
+        return replace(self, free=self.free.wider(by), backups=tuple(backups)).with_rows()
+
+    def with_rows(self) -> Part:
+        """The part with the safe set that follows from its backups anew.
+
+        Raises:
+            ValueError: a backup that is too weak for the errors of the model.
+        """
+        facets, bounds = self.rows[: self.facets], self.limits[: self.facets]
+        own = [self.backups[self._keeper(facet)] for facet in facets]
+        rows, limits = safe_rows(facets, bounds, own)
+        return replace(self, rows=rows, limits=limits)
+
+    def _keeper(self, facet: Tensor) -> int:
+        """Which backup lowers a facet most over ten steps."""
+        pushes = []
+        for backup in self.backups:
+            row, push = facet, 0.0
+            for _ in range(10):
+                push += float(row @ (backup.mode.B @ backup.action))
+                row = row @ backup.mode.A
+            pushes.append(push)
+        return pushes.index(min(pushes))
 
     def to_json(self) -> dict[str, Any]:
         """Lists and numbers."""

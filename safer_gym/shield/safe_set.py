@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
-from safer_gym.shield.model import Backup, Mode
+from safer_gym.shield.mode import Backup, Mode
 
 TIGHTER = 1e-5
 """Of each step's limit: room for the rounding that `prove` and the filter allow for."""

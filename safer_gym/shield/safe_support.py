@@ -7,6 +7,10 @@ from torch import Tensor
 
 from safer_gym.shield.box import ROUNDING, Box, Support
 
+NEAREST = 8
+"""Rows of the safe set that are tried for each wanted row: those of the most alike direction. Any
+choice is a bound."""
+
 
 class SafeSupport:
     """An upper bound [B, R] of wanted [R, K] times z over the safe states z of boxes [B, K].
@@ -23,7 +27,7 @@ class SafeSupport:
 
     def __init__(self, wanted: Tensor, rows: Tensor, limits: Tensor) -> None:
         ratio = wanted[:, None, :] / rows[None, :, :]
-        usable = torch.isfinite(ratio) & (ratio > 0)
+        usable = torch.isfinite(ratio) & (ratio > 0) & _nearest(wanted, rows).unsqueeze(2)
         self._wanted = Support(wanted)
         self.owner, index, _ = usable.nonzero().T
         lengths = ratio[usable].unsqueeze(1)
@@ -37,3 +41,11 @@ class SafeSupport:
         with_rows = self._corners(box) + self.values
         owner = self.owner.expand(len(plain), -1)
         return plain.scatter_reduce(1, owner, with_rows, "amin")
+
+
+def _nearest(wanted: Tensor, rows: Tensor) -> Tensor:
+    """Which rows [R, J] are most like each wanted one, by the angle between them."""
+    unit = torch.nn.functional.normalize
+    alike = unit(wanted, dim=1) @ unit(rows, dim=1).mT
+    best = alike.topk(min(NEAREST, len(rows)), dim=1).indices
+    return torch.zeros_like(alike).scatter(1, best, 1.0) > 0

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from safer_gym.balls import LpBall
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, SEED, require
-from safer_gym.shield import Part, Transitions, fit_part
+from safer_gym.shield import Part, Transitions, fit_part, reach_of
 from safer_gym.shield.fitting import Frame
 from safer_gym.wrappers.shield.collecting import Episodes, acting, collect, shielded_acting
 from safer_gym.wrappers.shield.shield import Shield
@@ -177,10 +177,3 @@ def _frame(
         torch.stack(facets),
         torch.tensor(bounds, dtype=torch.float64),
     )
-
-
-def reach_of(weight: Tensor, ball: LpBall) -> Tensor:
-    """How far an adversary in the ball moves each coordinate [K]: the dual norm of its row."""
-    scaled = weight * ball.eps.flatten()
-    order = {1.0: torch.inf, 2.0: 2.0, torch.inf: 1.0}[ball.p]
-    return torch.linalg.vector_norm(scaled, ord=order, dim=1)

@@ -22,6 +22,7 @@ from safer_gym.conformance.report.certificate.tables import (
     allocation_summary,
     allocation_table,
     bounds_table,
+    model_table,
 )
 
 SIGNS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔"}
@@ -52,6 +53,8 @@ def _lines(data: Data) -> Iterator[str]:
         yield "\n" + table(bounds_table(data, mode, "rate"))
     yield from _list("What this certificate says", said(data))
     yield f"\nAll of this together holds with {confidence(data)}."
+    if (tested := model_table(data)).rows:
+        yield f"\n## Tests of the shield's model\n\n{table(tested)}"
     yield from _list("What it does not say", not_said(data))
     yield f"\n<details><summary>Where the error probability of {data['delta']:g} goes</summary>\n"
     yield table(allocation_summary(data))

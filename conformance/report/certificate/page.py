@@ -44,6 +44,7 @@ from safer_gym.conformance.report.certificate.tables import (
     attacks_table,
     bounds_table,
     every_table,
+    model_table,
     promises_table,
 )
 from safer_gym.conformance.report.templates import drawn, fill
@@ -76,6 +77,7 @@ def render_page(certificate: Any) -> str:
         costs=list(_costs(data)),
         attacks=attacks_table(data),
         every=every_table(data),
+        model=model_table(data),
         promises=promises_table(data),
         allocation=allocation_table(data),
         allocation_summary=allocation_summary(data),

@@ -23,6 +23,11 @@ RULES = {
         "The policy's episodic cost must meet its requirement whatever an adversary in the ball "
         "does. It is proved from episodes without an attack and a formal enclosure.",
     ),
+    "worst-case-cost-given-a-model": (
+        "Worst-case cost over every adversary, given a model",
+        "The policy's episodic cost must meet its requirement whatever an adversary in the ball "
+        "does, as far as the model of its shield holds. The model is tested, and not proved.",
+    ),
     "evaluation-in-doubt": (
         "The evaluation may be wrong",
         "A sign that the attacks were weaker than they look, such as gradients that are zero or a "
@@ -32,6 +37,7 @@ RULES = {
 RULE_OF_SCOPE = {
     "attacks": "worst-case-cost-under-attacks",
     "every": "worst-case-cost-for-every-adversary",
+    "model": "worst-case-cost-given-a-model",
 }
 LEVELS = {"FAIL": "error", "INCONCLUSIVE": "warning"}
 

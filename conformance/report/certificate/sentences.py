@@ -17,6 +17,7 @@ from safer_gym.conformance.certificate.view import (
 )
 from safer_gym.conformance.certify.compositions import title as composition_title
 from safer_gym.conformance.formatting import amount, deviations, percent
+from safer_gym.conformance.report.certificate import given_model
 
 VERDICTS = {
     "PASS": "meets every requirement",
@@ -41,6 +42,12 @@ EVIDENCE = (
         "attack was chosen among several.",
     ),
     ("formal", "computed for every point of the ball, with no chance involved."),
+    (
+        "formal given a model",
+        "proved of a shield for every adversary and every state that fits, as far as its model of "
+        "the world holds. The model is tested on fresh episodes, and not proved. Never part of a "
+        "bound without a model.",
+    ),
 )
 
 
@@ -84,7 +91,7 @@ def said(certificate: Data) -> list[str]:
         found += _attacked(certificate, mode, limit)
         found += _under_attacks(certificate, mode, limit)
         found += _under_every(certificate, mode, limit)
-    return found
+    return [*found, *given_model.claims(certificate)]
 
 
 _MOVES = {
@@ -111,6 +118,7 @@ def not_said(certificate: Data) -> list[str]:
     """The limits of the claims: first those of this certificate, then those of any."""
     found = [f"{capital(r['what'])}: {r['reason']}" for r in certificate["refusals"]]
     found += [*_vacuous(certificate), *_unmeasured(certificate)]
+    found += given_model.limits(certificate)
     return [
         *found,
         *_undeployed(certificate),
@@ -149,7 +157,20 @@ def headline_words(certificate: Data, mode: str) -> list[tuple[str, str, str]]:
             "certified ε",
             f"largest radius at which no adversary whatever does so in more than {rate}",
         ),
+        *_given_model(certificate, mode, headline, rate),
     ]
+
+
+def _given_model(
+    certificate: Data, mode: str, headline: Data, rate: str
+) -> Iterator[tuple[str, str, str]]:
+    if given_model.model_of(certificate) is not None and mode == "deterministic":
+        yield (
+            _eps(headline.get("certified_eps_given_model"), "none"),
+            "certified ε given a model",
+            f"largest radius at which no adversary does so in more than {rate}, as far as the "
+            "model of the shield holds",
+        )
 
 
 def _is_covered(certificate: Data, mode: str) -> bool:

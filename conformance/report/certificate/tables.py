@@ -15,6 +15,7 @@ from safer_gym.conformance.certificate.view import (
 )
 from safer_gym.conformance.certify.compositions import title as composition_title
 from safer_gym.conformance.formatting import amount, percent, radius, share
+from safer_gym.conformance.report.certificate.given_model import tests_of
 from safer_gym.conformance.report.certificate.sentences import bound_words
 
 
@@ -94,6 +95,11 @@ def _worst_h(certificate: Data, evidence: Data) -> str:
         () if evidence["costs"] else (certificate["benign"] or {}).get("worst_h", ())
     )
     return f"{min(found):.3f}" if found else "–"
+
+
+def model_table(certificate: Data) -> Table:
+    """The tests of a shield's model; no rows where the policy has none."""
+    return Table(*tests_of(certificate))
 
 
 def every_table(certificate: Data) -> Table:

@@ -16,9 +16,9 @@ from torch import nn
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.conformance.evaluate import evaluate
+from safer_gym.shield import reach_of
 from safer_gym.wrappers import Shield, ShieldedEnv, ShieldedPolicy, view_of
 from safer_gym.wrappers.gate.policy import admit
-from safer_gym.wrappers.shield.fit import reach_of
 
 COORDINATES = {"x": (0, 1.0), "v": (1, 1.0)}
 H = {"x": (-3.0, 3.0), "v": (-3.0, 3.0)}

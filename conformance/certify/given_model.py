@@ -1,0 +1,145 @@
+"""What follows from a shield's proof and from the tests of its model, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from safer_gym.balls import LpBall
+from safer_gym.conformance.certificate.model_evidence import ModelEvidence, ModelTest
+from safer_gym.conformance.certificate.requirement import Metric
+from safer_gym.conformance.statistics import binomial_upper
+from safer_gym.shield import reach_of
+from safer_gym.types import Channel
+from safer_gym.wrappers.shield.shield import Shield
+
+NULL = "null"
+AWARE = ("spoof", "greedy")
+"""Adversaries that know the shield; without them its model is not tested."""
+ROOM = 1 + 1e-9
+
+
+@dataclass(frozen=True)
+class GivenModel:
+    """The upper end over every adversary, given the model of a shield.
+
+    Args:
+        evidence: what was found; None: the policy has no shield.
+        norm, scale, channel: of the certificate's balls.
+    """
+
+    evidence: ModelEvidence | None
+    norm: str
+    scale: tuple[float, ...] | None
+    channel: Channel
+
+    def upper(self, eps: float) -> float | None:
+        """Its value at a radius: the largest of the tests up to there; None where there is none."""
+        tests = () if self.evidence is None else self.evidence.tests
+        return max((test.upper for test in tests if test.eps <= eps), default=None)
+
+    def refused(self, eps: float, metric: Metric) -> str | None:
+        """Why it supports no PASS at a radius; None where it does."""
+        evidence = self.evidence
+        if evidence is None:
+            return "the policy has no shield, and so no model is given"
+        if metric == "mean":
+            return "given a model the rate of violations is bounded, and not the mean"
+        if not evidence.proved:
+            return f"the shield is not proved: {evidence.why_unproved}"
+        return self._too_large(evidence, eps) or _fault(evidence.tests, eps, self.channel)
+
+    def _too_large(self, evidence: ModelEvidence, eps: float) -> str | None:
+        """Why the shield does not cover the radius: it was built for a smaller one."""
+        shield = read_shield(evidence.shield)
+        unit = 1.0 if self.scale is None else np.array(self.scale)
+        if self.channel != "observation":
+            built = shield.action_eps if self.channel == "action" else shield.disturbance
+            needed = float(eps * np.max(unit))
+            if needed <= built * ROOM:
+                return None
+            return f"the shield was built for {self.channel}s of {built:g}, less than {needed:g}"
+        for part in shield.parts:
+            radius = eps * unit * np.ones(part.weight.shape[1])
+            needed_of = reach_of(part.weight, LpBall.of(self.norm, radius))
+            for name, most, wide in zip(part.names, part.reach, needed_of, strict=True):
+                if float(wide) > float(most) * ROOM:
+                    return (
+                        f"the shield was built for a smaller radius: an adversary moves {name} by "
+                        f"{float(wide):.4g}, and it allows for {float(most):.4g}"
+                    )
+        return None
+
+
+def read_shield(text: str) -> Shield:
+    """The shield of evidence; it is not trusted.
+
+    Raises:
+        ValueError: no shield.
+    """
+    try:
+        data: Any = json.loads(text)
+        return Shield.from_json(data)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"the evidence holds no shield: {error}") from None
+
+
+def made(shield: Shield, tests: Sequence[ModelTest], delta: float) -> ModelEvidence:
+    """The evidence, with the shield's proof."""
+    text = json.dumps(shield.to_json(), separators=(",", ":"), sort_keys=True)
+    bare = ModelEvidence(text, False, "", 0, tuple(tests), delta)
+    return derived_evidence(bare)
+
+
+def derived_evidence(evidence: ModelEvidence) -> ModelEvidence:
+    """The evidence with all that follows from the shield and the counts computed here.
+
+    Raises:
+        ValueError: no shield, or counts that contradict each other.
+    """
+    for test in evidence.tests:
+        _check_counts(test)
+    share = evidence.delta / max(len(evidence.tests), 1)
+    proofs = read_shield(evidence.shield).prove()
+    return replace(
+        evidence,
+        proved=all(proof.holds for proof in proofs),
+        why_unproved=next((proof.reason for proof in proofs if not proof.holds), ""),
+        cells=sum(proof.cells for proof in proofs),
+        tests=tuple(replace(t, upper=binomial_upper(t.left, t.n, share)) for t in evidence.tests),
+    )
+
+
+def _check_counts(test: ModelTest) -> None:
+    counts = (test.left, test.outside, test.unexplained, test.costly, test.alarms)
+    if test.n < 1 or not all(0 <= count <= test.n for count in counts):
+        raise ValueError(f"a test of the model counts {counts} of {test.n} episodes")
+    if not 0 <= test.moved <= test.steps or not 0 <= test.infeasible <= test.steps:
+        raise ValueError(f"a test of the model counts more steps than its {test.steps}")
+
+
+def _fault(tests: Sequence[ModelTest], eps: float, channel: Channel) -> str | None:
+    """Why the tests up to a radius refuse the model, or do not test it there."""
+    inside = [test for test in tests if test.eps <= eps]
+    known = {test.attack for test in tests if test.eps == eps or test.attack == NULL}
+    needed = (NULL, *AWARE) if channel == "observation" and eps > 0 else (NULL,)
+    if missing := [attack for attack in needed if attack not in known]:
+        return f"the model was not tested under {', '.join(missing)} at eps {eps:g}"
+    for test in inside:
+        where = f"of {test.n} episodes under {test.attack} at eps {test.eps:g}"
+        for count, what in (
+            (test.left, "left the bounds of the model"),
+            (test.outside, "began outside the shield's safe set"),
+            (test.unexplained, "had a cost that h does not explain"),
+            (test.costly, "had a cost"),
+            (test.alarms, "raised an alarm"),
+        ):
+            if count:
+                return f"the model is refuted: {count} {where} {what}"
+        if test.infeasible:
+            return f"the shield found no safe action in {test.infeasible} steps {where}"
+    return None

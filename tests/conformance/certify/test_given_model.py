@@ -1,0 +1,252 @@
+"""Formal given a model: what turns it red, and that it is mixed with nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from shield_toys import Line, make_line, mass, tensor
+from torch import nn
+
+from safer_gym.attacks import make_attack
+from safer_gym.conformance.certificate import Certificate
+from safer_gym.conformance.certificate.model_evidence import KIND, ModelEvidence, ModelTest
+from safer_gym.conformance.certificate.requirement import Requirement
+from safer_gym.conformance.certify import certify
+from safer_gym.conformance.certify.derive import derived
+from safer_gym.conformance.certify.given_model import GivenModel, derived_evidence, made
+from safer_gym.conformance.certify.model_tests import counted, looks
+from safer_gym.conformance.certify.verify import verify
+from safer_gym.conformance.evaluate import evaluate
+from safer_gym.conformance.report.certificate.markdown import render_markdown
+from safer_gym.conformance.report.certificate.page import render_page
+from safer_gym.conformance.report.certificate.sarif import render_sarif
+from safer_gym.shield import Part
+from safer_gym.wrappers import Shield, ShieldedPolicy
+from safer_gym.wrappers.shield.attacks import Greedy, Spoof
+
+CHECKER = Path(__file__).parents[3] / "examples" / "check_certificate.py"
+TEXT = "P(cost > 0) <= 0.25 at eps = 0.2 for every adversary given the model"
+
+
+class Drive(nn.Module):
+    """Full force to the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.tensor([2.0]))
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.bias + 0.01 * obs[:, :1])
+
+
+class Short(Line):
+    """From anywhere in the middle, so that thirty steps lead to the end."""
+
+    def __init__(self) -> None:
+        super().__init__(horizon=30)
+
+    def reset(self, **options: Any) -> tuple:
+        super().reset(**options)
+        self.state = np.array([self.np_random.uniform(1.0, 1.5), 1.0])
+        return self.state.astype(np.float32), {}
+
+
+def shielded(part: Part, eps: float = 0.2) -> ShieldedPolicy:
+    env = make_line()
+    spaces = {"action_space": env.action_space, "observation_space": env.observation_space}
+    return ShieldedPolicy(Drive(), Shield((part,), eps), **spaces)
+
+
+@cache
+def good() -> Certificate:
+    battery = {"noise": make_attack("uniform")}
+    policy = shielded(mass(reach=(0.2, 0.2), error=0.012))
+    return certify(policy, Short, requirement=TEXT, battery=battery, episodes=20)
+
+
+def refused(part: Part, eps: float = 0.2) -> str:
+    """Why the tests and the proof of a shield support no PASS; they are those of a certificate."""
+    policy = shielded(part, eps)
+    attacks = {"spoof": Spoof(policy.shield), "greedy": Greedy(policy.shield, corners=6)}
+    found = evaluate(policy, Short, {"null": make_attack("null")}, eps=0.0, n_episodes=6, traces=6)
+    found += evaluate(policy, Short, attacks, eps=eps, n_episodes=6, traces=6)
+    tests = [counted(o.attack, o.eps, looks(policy, o.traces)) for o in found]
+    return str(given(made(policy.shield, tests, 0.05)).refused(eps, "rate"))
+
+
+def test_it_passes_and_says_by_which_kind() -> None:
+    certificate = good()
+    (decision,) = certificate.requirements
+    assert (decision.verdict, decision.kind) == ("PASS", KIND)
+    assert KIND in decision.why
+    (headline,) = certificate.headlines
+    assert headline.certified_eps_given_model == 0.2
+    assert headline.certified_eps is None
+    assert certificate.certified_eps is None
+    assert verify(certificate) == ()
+    assert not list(_second_checker()(json.dumps(certificate.to_json())))
+    assert Certificate.from_json(json.loads(json.dumps(certificate.to_json()))) == certificate
+
+
+def test_reports_say_what_is_assumed_beside_what_is_claimed() -> None:
+    data = good().to_json()
+    for text in (render_markdown(data), render_page(data)):
+        assert "Assumed, and tested but not proved" in text
+        assert "certified ε given a model" in text
+    assert "worst-case-cost-given-a-model" in render_sarif(data)
+    (claim,) = [line for line in render_markdown(data).splitlines() if "No adversary" in line] or [
+        line for line in render_markdown(data).splitlines() if "no adversary within" in line
+    ]
+    assert claim.startswith("- Given the model")
+
+
+def test_a_bound_without_a_model_is_no_part_of_it() -> None:
+    """The same policy, asked without a model, passes nothing."""
+    row = good().row(0.2, "deterministic")
+    assert row.rate.upper_every.value is None
+    requirement = Requirement.parse(
+        TEXT.replace(" given the model", " by the deterministic policy")
+    )
+    assert requirement.scope == "every"
+    assert str(Requirement.parse(TEXT)) == good().requirements[0].text
+
+
+def _second_checker() -> Callable[[Any], Any]:
+    spec = importlib.util.spec_from_file_location("check_certificate", CHECKER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.check
+
+
+# Negative controls: each turns it red.
+
+
+def test_the_control_itself() -> None:
+    assert refused(mass(reach=(0.2, 0.2), error=0.012)) == "None"
+
+
+def test_bounds_that_are_too_small() -> None:
+    assert "left the bounds of the model" in refused(mass(reach=(0.2, 0.2), error=0.002))
+
+
+def test_a_backup_that_is_too_weak() -> None:
+    """The safe set of full braking, and a backup that brakes by half of it."""
+    part = mass(reach=(0.2, 0.2), error=0.012)
+    weak = tuple(b._replace(action=0.5 * b.action) for b in part.backups)
+    assert "not proved" in refused(replace(part, backups=weak))
+
+
+def test_a_shield_built_for_half_of_eps() -> None:
+    assert "built for a smaller radius" in refused(mass(reach=(0.1, 0.1), error=0.012))
+
+
+def test_a_wrong_sign_of_an_axis() -> None:
+    part = mass(reach=(0.2, 0.2), error=0.012)
+    for axis in (0, 1):
+        sign = torch.ones(2, 1).double()
+        sign[axis] = -1
+        assert "refuted" in refused(replace(part, weight=sign * part.weight))
+
+
+def test_an_h_that_says_nothing_of_the_cost() -> None:
+    """A safe set that holds states that cost."""
+    part = mass(reach=(0.2, 0.2), error=0.012)
+    wide = replace(part, limits=part.limits + 2.0 * part.rows[:, 0].abs()).with_rows()
+    assert "refuted" in refused(wide)
+
+
+def test_a_refuted_model_decides_no_requirement() -> None:
+    """The same through the whole certificate."""
+    test = replace(good().model.tests[1], left=1)
+    model = replace(good().model, tests=(good().model.tests[0], test, *good().model.tests[2:]))
+    again = derived(replace(good(), model=model))
+    assert again.verdict == "INCONCLUSIVE"
+    assert again.headlines[0].certified_eps_given_model is None
+    assert "refuted" in again.requirements[0].why
+    assert again.requirements[0].kind == ""
+
+
+# The law of the evidence, on counts alone.
+
+
+def test_of(attack: str, eps: float, **change: int) -> ModelTest:
+    counts = dict.fromkeys(("left", "outside", "unexplained", "costly", "alarms", "moved"), 0)
+    counts["infeasible"] = 0
+    return ModelTest(attack=attack, eps=eps, n=40, steps=400, upper=1.0, **{**counts, **change})
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]
+
+
+def evidence(change: Callable[[str], dict[str, int]] = lambda attack: {}) -> ModelEvidence:
+    part = mass(reach=(0.2, 0.2), error=0.012)
+    names = (("null", 0.0), ("spoof", 0.2), ("greedy", 0.2))
+    tests = [test_of(name, eps, **change(name)) for name, eps in names]
+    return made(Shield((part,), 0.2), tests, 0.05)
+
+
+def given(found: ModelEvidence | None, **change: Any) -> GivenModel:
+    return GivenModel(found, **{"norm": "linf", "scale": None, "channel": "observation", **change})
+
+
+def test_what_supports_it() -> None:
+    assert given(evidence()).refused(0.2, "rate") is None
+    assert given(evidence()).upper(0.2) == pytest.approx(1 - (0.05 / 3) ** (1 / 40))
+    assert "no shield" in str(given(None).refused(0.2, "rate"))
+    assert "not the mean" in str(given(evidence()).refused(0.2, "mean"))
+
+
+@pytest.mark.parametrize(
+    "count", ["left", "outside", "unexplained", "costly", "alarms", "infeasible"]
+)
+@pytest.mark.parametrize("attack", ["null", "spoof", "greedy"])
+def test_one_count_refuses_it(count: str, attack: str) -> None:
+    found = evidence(lambda name: {count: 1} if name == attack else {})
+    assert given(found).refused(0.2, "rate") is not None
+
+
+@pytest.mark.parametrize("missing", ["null", "spoof", "greedy"])
+def test_each_adversary_that_knows_the_shield_is_needed(missing: str) -> None:
+    found = evidence()
+    kept = tuple(test for test in found.tests if test.attack != missing)
+    assert "not tested" in str(given(replace(found, tests=kept)).refused(0.2, "rate"))
+
+
+def test_what_it_was_built_for() -> None:
+    found = evidence()
+    assert given(found).refused(0.1, "rate") is not None  # not tested there
+    assert "smaller radius" in str(given(found).refused(0.21, "rate"))
+    assert "smaller radius" in str(given(found, scale=(1.0, 1.2)).refused(0.2, "rate"))
+    assert given(found, norm="l2").refused(0.2, "rate") is None
+    assert "built for actions" in str(given(found, channel="action").refused(0.2, "rate"))
+    assert "disturbances" in str(given(found, channel="disturbance").refused(0.2, "rate"))
+
+
+def test_a_forged_proof_is_found_out() -> None:
+    part = mass(reach=(0.2, 0.2), error=0.012)
+    loose = replace(
+        part, limits=part.limits + tensor([0, 0, 0, 0] + [0.5] * (len(part.limits) - 4))
+    )
+    forged = replace(
+        evidence(), shield=json.dumps(Shield((loose,), 0.2).to_json()), proved=True, why_unproved=""
+    )
+    assert not derived_evidence(forged).proved
+    certificate = replace(good(), model=replace(forged, tests=good().model.tests)).sealed()
+    assert any("model" in words for words in verify(certificate))
+    for text in ("{}", "no json", '{"format": 1}', "[]"):
+        broken = replace(good(), model=replace(good().model, shield=text)).sealed()
+        assert verify(broken)
+    counts = replace(good().model.tests[0], left=99)
+    many = replace(good().model, tests=(counts, *good().model.tests[1:]))
+    assert verify(replace(good(), model=many).sealed())
