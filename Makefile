@@ -19,7 +19,15 @@ READY := $(VENV)/.ready
 # The networks are small: more threads than one slow them down.
 export OMP_NUM_THREADS ?= 1
 
+# What the version matrices run: every layer, some minutes; SMOKE=tests runs all.
+SMOKE ?= tests/core tests/wrappers tests/agents/cvpo tests/agents/safer tests/conformance/evaluate \
+	tests/conformance/statistics tests/conformance/loading tests/conformance/export tests/conformance/cli/test_comfort.py
+TEST_TOOLS := "pytest>=8" "hypothesis>=6.100"
+# pybullet, of the extra bullet, has no wheel beyond Python 3.11.
+NEWEST_EXTRAS ?= contrib,report,tensorboard,onnx,sign,skills,mujoco
+
 .PHONY: demo test lint types imports tests doctests example package picture setup clean help
+.PHONY: test-wheel test-oldest test-newest
 
 demo: $(READY) ## Attack the packaged policies on Ball-Circle, train a safer one, write a report
 	$(BIN)/safer-gym demo $(DEMO_ARGS)
@@ -51,6 +59,27 @@ example: $(READY) ## The examples, at a few hundred steps
 package: $(READY) ## Build wheel and sdist, install the wheel elsewhere, import every module
 	$(BIN)/pytest tests/packaging -q
 
+test-wheel: ## The built wheel without extras in a fresh environment, as a new user meets it
+	rm -rf .venv-wheel build/wheel && $(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --upgrade "pip>=25" build $(PIP_ARGS)
+	.venv-wheel/bin/python -m build --wheel --outdir build/wheel
+	.venv-wheel/bin/python -m pip install --quiet build/wheel/*.whl $(PIP_ARGS)
+	cd build/wheel && ../../.venv-wheel/bin/python ../../.ci/try_wheel.py
+
+test-oldest: ## The smoke tests with the oldest versions that are allowed (Python 3.10)
+	rm -rf .venv-oldest && $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet "pip>=25" "setuptools>=77" packaging "tomli; python_version < '3.11'" $(PIP_ARGS)
+	.venv-oldest/bin/python .ci/bounds.py > .venv-oldest/oldest.txt
+	.venv-oldest/bin/python -m pip install --quiet --requirement .venv-oldest/oldest.txt $(TEST_TOOLS) $(PIP_ARGS)
+	.venv-oldest/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . $(PIP_ARGS)
+	.venv-oldest/bin/python -m pytest -q $(SMOKE) $(PYTEST_ARGS)
+
+test-newest: ## The smoke tests with the newest versions that are allowed
+	rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet "pip>=25" "setuptools>=77" $(PIP_ARGS)
+	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable ".[$(NEWEST_EXTRAS)]" $(TEST_TOOLS) $(PIP_ARGS)
+	.venv-newest/bin/python -m pytest -q $(SMOKE) $(PYTEST_ARGS)
+
 picture: $(READY) ## The README's picture, from the packaged policies
 	$(BIN)/safer-gym demo --no-train
 	mkdir -p docs && cp runs/demo/film.gif docs/film.gif
@@ -67,7 +96,7 @@ $(READY): requirements.txt pyproject.toml setup.py
 	touch $@
 
 clean: ## Remove the virtual environment and what the checks leave
-	rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-wheel .venv-oldest .venv-newest build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 help: ## This list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
