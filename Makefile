@@ -20,8 +20,9 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 
 # What the version matrices run: every layer, some minutes; SMOKE=tests runs all.
-SMOKE ?= tests/core tests/wrappers tests/agents/cvpo tests/agents/safer tests/conformance/evaluate \
-	tests/conformance/statistics tests/conformance/loading tests/conformance/export tests/conformance/cli/test_comfort.py
+SMOKE ?= tests/core tests/wrappers tests/agents/test_estep.py tests/agents/test_mstep.py tests/agents/test_buffers.py \
+	tests/agents/test_training.py tests/agents/test_resume.py tests/conformance/evaluate tests/conformance/statistics \
+	tests/conformance/loading tests/conformance/export tests/conformance/cli/test_comfort.py
 TEST_TOOLS := "pytest>=8" "hypothesis>=6.100"
 # pybullet, of the extra bullet, has no wheel beyond Python 3.11.
 NEWEST_EXTRAS ?= contrib,report,tensorboard,onnx,sign,skills,mujoco

@@ -12,7 +12,10 @@ import pytest
 from test_layout import ROOT
 
 ACTION = (ROOT / "examples" / "github_action" / "action.yml").read_text()
+GITLAB = (ROOT / "examples" / "gitlab_job" / "worst-case-cost.yml").read_text()
 INPUTS = {
+    "package": "",
+    "safer_gym": "safer-gym",
     "model": "ball-circle/cvpo",
     "env": "",
     "requirement": "P(cost > 5) <= 0.25 at eps = 0.05 under attacks",
@@ -25,7 +28,9 @@ def steps() -> list[tuple[dict[str, str], str]]:
     """Variables and shell line of each step."""
     found = []
     for step in re.split(r"^    - ", ACTION, flags=re.MULTILINE)[1:]:
-        variables = re.findall(r"^ +([A-Z]+): \$\{\{ inputs\.(\w+) \}\}$", step, re.MULTILINE)
+        if "uses: actions/upload-artifact@v4" in step:
+            continue
+        variables = re.findall(r"^ +([A-Z_]+): \$\{\{ inputs\.(\w+) \}\}$", step, re.MULTILINE)
         (line,) = re.findall(r"^ +run: (.+)$", step, re.MULTILINE)
         found.append((dict(variables), line))
     return found
@@ -51,6 +56,14 @@ def test_inputs_are_declared_and_reach_the_shell_as_variables_alone() -> None:
     used = {key for variables, _ in steps() for key in variables.values()}
     assert used == set(INPUTS)
     assert not any("${{" in line for _, line in steps())
+
+
+def test_gitlab_runs_the_same() -> None:
+    """The same lines, of the same variables."""
+    lines = [line for _, line in steps()][:2]
+    assert re.findall(r"^    - (python.+|safer-gym.+)$", GITLAB, re.MULTILINE) == lines
+    for variables, _ in steps()[:2]:
+        assert all(f"    {name}: " in GITLAB for name in variables)
 
 
 @pytest.mark.slow

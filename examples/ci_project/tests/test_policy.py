@@ -3,13 +3,14 @@
 import os
 
 import pytest
+from my_robot import ENV_ID
 
 POLICY = os.environ.get("POLICY", "ball-circle/safer-attacked")
 
 
 @pytest.mark.safe_policy(
     policy=POLICY,
-    env="SaferGym/BallCircle-v0",
+    env=ENV_ID,
     requirement="../safety.toml",
     battery="quick",
     episodes=100,
