@@ -224,7 +224,7 @@ def test_packaged_policies_are_built_with_all_their_weights(name: str) -> None:
         stored = torch.load(io.BytesIO(archive.read("policy.pth")), weights_only=True)
     loaded = load_policy(name)
     assert (loaded.source, loaded.ran_code) == (name, False)
-    built = loaded.policy.policy.state_dict()
+    built = getattr(loaded.policy, "policy", loaded.policy).state_dict()
     assert built.keys() == stored.keys()
     assert all(torch.equal(tensor, stored[key]) for key, tensor in built.items())
 

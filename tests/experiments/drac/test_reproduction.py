@@ -19,6 +19,7 @@ from experiments.drac.measuring import BANG_BANG, OWN, RESPONSES, kept
 from experiments.drac.methods import METHODS, ROWS, SHIELDED, find_method
 from experiments.drac.numbers import COLUMNS, mean_of, numbers
 from experiments.drac.oracle import GridSet
+from experiments.drac.package import package
 from experiments.drac.page import write_page
 from experiments.drac.reproduce import TASKS
 from experiments.drac.tables import sets_table, violations_table
@@ -244,3 +245,16 @@ def test_the_command_takes_the_paper(tmp_path: Path) -> None:
     refused = runner.invoke(app, [*options, "--table", "5"])
     assert refused.exit_code != 0
     assert "belongs to --paper safer" in refused.output
+
+
+def test_a_run_is_packaged_with_its_switch_off_and_on(tmp_path: Path) -> None:
+    run, zoo = tmp_path / "run", tmp_path / "zoo"
+    run.mkdir()
+    DRAC("MlpPolicy", gym.make("SaferGym/DoubleIntegrator-v0"), device="cpu").save(
+        run / "model.zip"
+    )
+    (run / "model.json").write_text(json.dumps({"task": WORLD, "algorithm": "drac"}))
+    assert package(run, zoo) == [f"{WORLD}/drac", f"{WORLD}/drac-shield"]
+    for name, shield in (("drac", False), ("drac-shield", True)):
+        assert DRAC.load(zoo / WORLD / f"{name}.zip").shield is shield
+        assert json.loads((zoo / WORLD / f"{name}.json").read_text())["shield"] is shield
