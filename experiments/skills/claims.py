@@ -78,7 +78,7 @@ def _calibrated(kind: str, draw: str) -> PriorTest:
         for bound in _of(priors, kind)[0]["calibration"][draw]:
             rolled = [prior["calibration"][draw][bound] for prior in _of(priors, kind)]
             shares = [float(np.mean(part["unsafe"])) for part in rolled if part is not None]
-            if shares and float(bound) > 0:
+            if shares:
                 holds = holds and max(shares) <= float(bound)
                 said.append(f"{percent(float(bound))}: {percent(max(shares))}")
         return holds, "bound and worst seed: " + "; ".join(said)
