@@ -28,12 +28,12 @@ TEST_TOOLS := "pytest>=8" "hypothesis>=6.100"
 NEWEST_EXTRAS ?= contrib,report,tensorboard,onnx,sign,skills,mujoco
 
 .PHONY: demo test lint types imports tests doctests example package picture setup clean help
-.PHONY: test-wheel test-oldest test-newest
+.PHONY: docs test-wheel test-oldest test-newest
 
 demo: $(READY) ## Attack the packaged policies on Ball-Circle, train a safer one, write a report
 	$(BIN)/safer-gym demo $(DEMO_ARGS)
 
-test: lint types imports tests example package ## All checks, as in CI
+test: lint types imports tests docs example package ## All checks, as in CI
 	@echo "All checks passed."
 
 lint: $(READY) ## Style and format
@@ -59,6 +59,10 @@ example: $(READY) ## The examples, at a few hundred steps
 
 package: $(READY) ## Build wheel and sdist, install the wheel elsewhere, import every module
 	$(BIN)/pytest tests/packaging -q
+
+docs: $(READY) ## The documentation site into docs/_build/html; a warning is an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 test-wheel: ## The built wheel without extras in a fresh environment, as a new user meets it
 	rm -rf .venv-wheel build/wheel && $(PYTHON) -m venv .venv-wheel
