@@ -41,7 +41,7 @@ def _row(part: inspect.Parameter) -> str:
         flag = f"{flag} / --no-{part.name}"
     names = ", ".join(given or [flag]) if is_option else part.name.upper()
     default = "needed" if part.default is inspect.Parameter.empty else part.default
-    shown = "" if default in (None, "", False) else f"`{default}`"
+    shown = "" if default is None or default is False or default == "" else f"`{default}`"
     takes = {bool: "", str: "text", int: "number", float: "number", Path: "path"}
     words = [takes.get(each, "") for each in get_args(kind) or (kind,)]
     cells = [f"`{names}`", next(filter(None, words), ""), shown, told.help or ""]

@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 from commands_page import write_commands  # noqa: E402
+from notebooks_of import write_notebooks  # noqa: E402
 
 import safer_gym  # noqa: E402
 
@@ -25,7 +26,7 @@ project = "safer-gym"
 author = "The safer-gym authors"
 version = release = safer_gym.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "notebooks"]
 html_theme = "furo"
 html_title = f"safer-gym {release}"
 html_static_path: list[str] = []
@@ -39,6 +40,7 @@ REPOSITORY = os.environ.get("REPOSITORY", "")
 tests/test_docs.py checks that they lead somewhere."""
 suppress_warnings = [] if REPOSITORY else ["myst.xref_missing"]
 
+smartquotes = False  # it would make a dash of an option's --
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -77,5 +79,6 @@ def setup(app: Any) -> None:
     """Sphinx's door."""
     app.connect("source-read", _leads_out)
     app.connect("builder-inited", lambda app: write_commands(HERE / "reference" / "commands.md"))
+    app.connect("builder-inited", lambda app: write_notebooks(HERE))
     app.connect("autodoc-process-docstring", _plain)
     app.connect("autodoc-skip-member", _skip)

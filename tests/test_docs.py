@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_layout import ROOT
@@ -13,7 +15,8 @@ from test_layout import ROOT
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
-BUILT = {"reference/commands.md"}
+TUTORIALS = ("your-environment", "discrete-actions", "observations")
+BUILT = {"reference/commands.md", *(f"notebooks/{name}.ipynb" for name in TUTORIALS)}
 """Written when the site is built."""
 
 
@@ -61,12 +64,32 @@ def test_the_python_of_a_page_can_be_read(page: Path) -> None:
         ast.parse(block)
 
 
-def test_the_commands_page_names_every_command(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_notebook_holds_the_files_and_commands_of_its_page(name: str) -> None:
+    """Which tests/test_your_environment.py runs from an empty folder."""
+    page = (DOCS / f"{name}.md").read_text()
+    made = of_docs("notebooks_of").notebook(page)
+    source = ["".join(cell["source"]) for cell in made["cells"] if cell["cell_type"] == "code"]
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    commands = [f"!{line}" for block in blocks for line in block.splitlines()]
+    assert [line for cell in source for line in cell.splitlines() if line[0:1] == "!"] == commands
+    for file, text in re.findall(r"```python file=(\S+)\n(.*?)```", page, re.DOTALL):
+        assert f"%%writefile {file}\n{text}".strip("\n") in source
+    assert {cell["cell_type"] for cell in made["cells"]} == {"markdown", "code"}
+    assert len({cell["id"] for cell in made["cells"]}) == len(made["cells"])
+
+
+def of_docs(name: str) -> Any:
+    """A module that lies beside the pages."""
     sys.path.insert(0, str(DOCS))
     try:
-        from commands_page import write_commands
+        return import_module(name)
     finally:
         sys.path.remove(str(DOCS))
+
+
+def test_the_commands_page_names_every_command(tmp_path: Path) -> None:
+    write_commands = of_docs("commands_page").write_commands
     from safer_gym.conformance.cli.main import app
 
     write_commands(tmp_path / "commands.md")
