@@ -96,7 +96,9 @@ def _train(files: PriorFiles, kind: str, seed: int, bar: Reporter) -> None:
         "training": chosen.training, "shape": chosen.shape, "blur": BLUR,
         "unsafe_counts_as_safe": chosen.unsafe_counts_as_safe, "cpu_seconds": round(seconds, 1),
     }  # fmt: skip
-    write_json(files.record(kind, seed), {**facts, **found, **provenance.record()})
+    command = f'python -m experiments reproduce --paper skills --methods "{kind}" --seeds {seed}'
+    made = {**provenance.record(), "command": command}
+    write_json(files.record(kind, seed), {**facts, **found, **made})
     prior.save(path)
 
 
