@@ -15,7 +15,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from experiments.skills.calibration import calibration
-from experiments.skills.methods import PRIORS
+from experiments.skills.methods import ABLATIONS, METHODS, PRIORS
 from experiments.skills.worlds import BLUR
 from safer_gym.agents.data.offline import OfflineData, offline_data, read_offline, write_offline
 from safer_gym.agents.skills import PriorShape, PriorTraining, SkillPrior, train_prior
@@ -96,7 +96,9 @@ def _train(files: PriorFiles, kind: str, seed: int, bar: Reporter) -> None:
         "training": chosen.training, "shape": chosen.shape, "blur": BLUR,
         "unsafe_counts_as_safe": chosen.unsafe_counts_as_safe, "cpu_seconds": round(seconds, 1),
     }  # fmt: skip
-    command = f'python -m experiments reproduce --paper skills --methods "{kind}" --seeds {seed}'
+    rows = METHODS | ABLATIONS
+    row = next(row for row, method in rows.items() if method[1:3] == (kind, "latent"))
+    command = f'python -m experiments reproduce --paper skills --methods "{row}" --seeds {seed}'
     made = {**provenance.record(), "command": command}
     write_json(files.record(kind, seed), {**facts, **found, **made})
     prior.save(path)
