@@ -25,6 +25,8 @@ from safer_gym.agents.drac.victim import drac_victim
 from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.networks.spec import ActorCritics, Net, make_optimizer
 from safer_gym.bounds.errors import NotCoveredError
+from safer_gym.bounds.modules import sequential_layers
+from safer_gym.bounds.network import Layer
 from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.choices import choose
 from safer_gym.types import Victim
@@ -191,6 +193,17 @@ class DRACPolicy(BasePolicy):
     def safety_value(self, obs: PyTorchObs) -> Tensor:
         """V_h(x) = Q_h(x, pi_h(x), mu_h(x)) [B]: the learned set is where it is >= 0."""
         return self.safety_critic_target.values(obs, self.followers.safety_pair(obs)).amin(0)
+
+    def q_safety_layers(self) -> list[tuple[Layer, ...]]:
+        """The networks of Q_h(x, u, d), of which the least counts, for `wrappers.shield.switch`.
+
+        Raises:
+            ValueError: there is no safety value.
+        """
+        if not self.has_safety:
+            raise ValueError("there is no safety value: constraint='none' learns none")
+        ensemble = self.safety_critic_target.ensemble
+        return [sequential_layers(ensemble.member(k)) for k in range(ensemble.n_members)]
 
     @torch.no_grad()
     def q_safety(self, observation: Any) -> np.ndarray:

@@ -60,6 +60,17 @@ class EnsembleMLP(nn.Module):
         weights, biases = self.weights._parameters.values(), self.biases._parameters.values()
         return [Layer(*pair) for pair in zip(weights, biases, strict=True)]  # type: ignore[arg-type]
 
+    def member(self, k: int) -> nn.Sequential:
+        """The k-th network as a module of plain layers that reads [features, action]; a copy."""
+        found: list[nn.Module] = []
+        for weight, bias in self.layers:
+            linear = nn.Linear(*weight.shape[1:])
+            linear.weight, linear.bias = (
+                nn.Parameter(value.detach().clone()) for value in (weight[k].mT, bias[k, 0])
+            )
+            found += [linear, type(self.activation)()]
+        return nn.Sequential(*found[:-1])
+
     def forward(
         self, features: Tensor, actions: Tensor, dtype: torch.dtype | None = None
     ) -> Tensor:

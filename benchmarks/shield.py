@@ -1,0 +1,248 @@
+"""Policies behind a shield: what it costs, what withstands it, what it proves.
+
+    python -m benchmarks.shield fit ball-circle          # the shield
+    python -m benchmarks.shield table ball-circle        # reward, cost, interventions by attack
+    python -m benchmarks.shield certificate ball-circle  # formal given a model
+    python -m benchmarks.shield page                     # all of results/shield as shield.md
+
+Shields are fitted to the packaged CVPO, which knows of no attack; seeds are in the files. A task whose
+shield cannot be fitted or proved has a row that says why. `python -m benchmarks.radii` draws attacked
+and certified radii.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from safer_gym.attacks import make_attack
+from safer_gym.conformance import provenance
+from safer_gym.conformance.certify import certify
+from safer_gym.conformance.certify.model_tests import counted, looks
+from safer_gym.conformance.evaluate import evaluate
+from safer_gym.conformance.evaluate.evaluation import admitted
+from safer_gym.conformance.evaluate.learned_attacks import learn_attack
+from safer_gym.conformance.loading import load_policy
+from safer_gym.types import Attack
+from safer_gym.wrappers import Shield, ShieldedPolicy
+from safer_gym.wrappers.shield.attacks import Greedy, Spoof
+from safer_gym.wrappers.tasks import TASKS
+
+FOLDER = Path(__file__).parent / "results" / "shield"
+EPISODES = 25
+LEARNING = 8_000
+"""Environment steps of the learned adversary."""
+SEED = 7_000_000
+"""Of the evaluated episodes; those of the fit begin at 0."""
+
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    # |y| keeps the ball from the wall, where the model does not hold.
+    "ball-circle": {
+        "coordinates": [{"x": (0, 10.0), "vx": (2, 5.0)}, {"y": (1, 10.0), "vy": (3, 5.0)}],
+        "h": {"x": (-6, 6), "vx": (-9, 9), "y": (-9.5, 9.5), "vy": (-9, 9)},
+        "actions": [[0], [1]],
+    },
+    "car-circle": {
+        "coordinates": {"x": (0, 10.0), "vx": (2, 1.0)},
+        "h": {"x": (-6, 6), "vx": (-4, 4)},
+    },
+    "drone-run": {
+        "coordinates": [
+            {"vx": (3, 5.0), "pitch": (7, 2.0), "rate": (11, 10.0)},
+            {"y": (1, 10.0), "vy": (4, 5.0), "roll": (6, 2.0), "turn": (10, 10.0)},
+        ],
+        "h": {
+            **{"vx": (-1.3, 1.3), "pitch": (-0.5, 0.5), "rate": (-3, 3)},
+            **{"y": (-2, 2), "vy": (-0.7, 0.7), "roll": (-0.5, 0.5), "turn": (-3, 3)},
+        },
+        "actions": [[0, 2], [1, 3]],
+    },
+    "ant-run": {
+        "coordinates": [{"y": (1, 10.0), "vy": (4, 1 / 0.3)}, {"vx": (3, 1 / 0.3)}],
+        "h": {"y": (-2, 2), "vy": (-0.5, 0.5), "vx": (-1.4, 1.4)},
+        "actions": [[0, 1, 2, 3], [4, 5, 6, 7]],
+    },
+}
+"""Coordinates, h and actions of each task, in metres, seconds and radians."""
+
+
+def fit(name: str) -> None:
+    """Fit the shield and prove it; write it, or why there is none."""
+    task, policy, started = TASKS[name], load_policy(f"{name}/cvpo").policy, perf_counter()
+    told: dict[str, Any] = {"episodes": 20, "rounds": 3, "margin": 0.4, "seed": 0}
+    found: dict[str, Any] = {"task": name, "eps": task.eps, "fit": told}
+    try:
+        shield = Shield.fit(task.make, eps=task.eps, policy=policy, **RECIPES[name], **told)
+        proofs = [proof._asdict() for proof in shield.prove()]
+        found |= {"shield": shield.to_json(), "proofs": proofs}
+    except ValueError as error:
+        found |= {"shield": None, "why": str(error)}
+    _write(f"{name}.json", {**found, "seconds": perf_counter() - started})
+
+
+def table(name: str) -> None:
+    """Every attack on the policy with and without its shield, and on one built for half of eps."""
+    task, plain = TASKS[name], load_policy(f"{name}/cvpo").policy
+    policy = ShieldedPolicy(plain, shield_of(name))
+    half = ShieldedPolicy(plain, _half(shield_of(name)))
+    rows: list[dict[str, Any]] = []
+
+    def add(kind: str, who: Any, label: str, attack: Attack) -> None:
+        rows.append(_row(kind, label, who, attack, task))
+        _write(f"{name}-table.json", {"task": name, "eps": task.eps, "rows": rows})
+
+    for label, attack in (*_aware(policy.shield), *_blind()):
+        add("shielded", policy, label, attack)
+        if label in ("null", "spoof", "mc", "mr"):
+            add("plain", plain, label, attack)
+    for label, attack in _aware(half.shield):
+        add("built for half", half, label, attack)
+    add("shielded", policy, "learned", _learned(policy, task))
+
+
+def _aware(shield: Shield) -> list[tuple[str, Attack]]:
+    """No attack, and those that know the shield: greedy over corners through the whole loop."""
+    return [("null", make_attack("null")), ("spoof", Spoof(shield)), ("greedy", Greedy(shield))]
+
+
+def _blind() -> list[tuple[str, Attack]]:
+    """Those of the literature; MC and MR climb the policy's own critics through the shield."""
+    names = ("uniform", "mc", "mr", "mad")
+    return [(n, make_attack(n)) for n in names] + [("mc restarts", make_attack("mc", restarts=3))]
+
+
+def _learned(policy: ShieldedPolicy, task: Any) -> Attack:
+    """PPO of Stable-Baselines3: it sees the truth and the shield's state, and earns the cost."""
+    view = admitted(policy, task.make, None, SEED)
+    options = {"timesteps": LEARNING}
+    return learn_attack(
+        "cost_adversary", view, task.make, eps=task.eps, norm="linf", seed=SEED, **options
+    )
+
+
+def certificate(name: str) -> None:
+    """Formal given a model, at the task's own radius."""
+    task, policy = TASKS[name], load_policy(f"{name}/cvpo").policy
+    found = certify(
+        ShieldedPolicy(policy, shield_of(name)),
+        task.make,
+        requirement=f"P(cost > 0) <= 0.2 at eps = {task.eps:g} for every adversary given the model",
+        battery="quick",
+        episodes=EPISODES,
+        source=f"benchmarks.shield:{name.replace('-', '_')}",
+    )
+    found.naming(f"{name}-certificate.json").save(FOLDER / f"{name}-certificate.json")
+    print(found.verdict, found.requirements[0].why)
+
+
+def page() -> None:
+    """Write all results as Markdown."""
+    (FOLDER / "shield.md").write_text("\n".join(_lines()) + "\n")
+
+
+def _lines() -> Iterator[str]:
+    yield "# Behind a shield\n"
+    yield (
+        "Made by `python -m benchmarks.shield page` from the files beside this one; seeds, versions "
+        "and commands are in them. The policy inside is the packaged CVPO.\n"
+    )
+    for name in RECIPES:
+        path = FOLDER / f"{name}.json"
+        if not path.is_file():
+            continue
+        data = json.loads(path.read_text())
+        yield f"## {TASKS[name].title}, eps {data['eps']:g}\n"
+        if data["shield"] is None:
+            yield f"No shield: {data['why']}.\n"
+            continue
+        for part, proof in zip(data["shield"]["parts"], data["proofs"], strict=True):
+            said = f"proved ({proof['cells']} cells)" if proof["holds"] else proof["reason"]
+            yield f"- {', '.join(part['names'])}: {said}"
+        yield ""
+        table = FOLDER / f"{name}-table.json"
+        yield from _table(json.loads(table.read_text())["rows"]) if table.is_file() else ()
+
+
+def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    yield "| attack | policy | episodes | reward | mean cost | largest | actions changed | alarms |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        steps = row.get("steps")
+        changed = f"{row['moved'] / steps:.0%}" if steps else ""
+        yield (
+            f"| {row['attack']} | {row['policy']} | {EPISODES} | {row['reward']:.0f} | "
+            f"{row['cost']:.2f} | {row['largest_cost']:.0f} | {changed} | {row.get('alarms', '')} |"
+        )
+    yield ""
+
+
+def shield_of(name: str) -> Shield:
+    """The shield that `fit` wrote.
+
+    Raises:
+        ValueError: there is none for this task; says why.
+    """
+    data = json.loads((FOLDER / f"{name}.json").read_text())
+    if data["shield"] is None:
+        raise ValueError(f"{name} has no shield: {data['why']}")
+    return Shield.from_json(data["shield"])
+
+
+def _row(kind: str, label: str, policy: Any, attack: Attack, task: Any) -> dict[str, Any]:
+    eps = 0.0 if label == "null" else task.eps
+    (found,) = evaluate(
+        policy, task.make, {label: attack}, eps=eps, n_episodes=EPISODES, seed=SEED, traces=EPISODES
+    )
+    row = {
+        "policy": kind,
+        "attack": label,
+        "reward": found.mean_return,
+        "reward_std": float(found.returns.std()),
+        "cost": found.mean_cost,
+        "largest_cost": float(found.costs.max()),
+        "seconds": found.seconds,
+    }
+    if isinstance(policy, ShieldedPolicy):
+        test = counted(label, eps, looks(policy, found.traces))
+        names = ("n", "steps", "moved", "infeasible", "left", "alarms")
+        row |= {name: getattr(test, name) for name in names}
+    print(row, flush=True)
+    return row
+
+
+def _half(shield: Shield) -> Shield:
+    """The negative control: the same shield for half of the radius."""
+    parts = tuple(replace(part, reach=part.reach / 2) for part in shield.parts)
+    return replace(shield, parts=parts, eps=shield.eps / 2)
+
+
+def _write(name: str, data: Mapping[str, Any]) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    text = {**data, "provenance": provenance.record()}
+    (FOLDER / name).write_text(json.dumps(text, indent=1) + "\n")
+
+
+def __getattr__(name: str) -> Any:
+    """`benchmarks.shield:ball_circle` is a policy for every command."""
+    if (FOLDER / f"{name.replace('_', '-')}.json").is_file():
+        task = name.replace("_", "-")
+        return ShieldedPolicy(load_policy(f"{task}/cvpo").policy, shield_of(task))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    COMMANDS: dict[str, Callable[..., None]] = {
+        "fit": fit,
+        "table": table,
+        "certificate": certificate,
+        "page": page,
+    }
+    COMMANDS[sys.argv[1]](*sys.argv[2:])
