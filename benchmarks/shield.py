@@ -5,9 +5,9 @@
     python -m benchmarks.shield certificate ball-circle  # formal given a model
     python -m benchmarks.shield page                     # all of results/shield as shield.md
 
-Shields are fitted to the packaged CVPO, which knows of no attack; seeds are in the files. A task whose
-shield cannot be fitted or proved has a row that says why. `python -m benchmarks.radii` draws attacked
-and certified radii.
+Shields are fitted to the packaged CVPO, which knows of no attack; seeds are in the files. A task
+whose shield cannot be fitted or proved has a row that says why. `python -m benchmarks.radii` draws
+attacked and certified radii.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def certificate(name: str) -> None:
         ShieldedPolicy(policy, shield_of(name)),
         task.make,
         requirement=f"P(cost > 0) <= 0.2 at eps = {task.eps:g} for every adversary given the model",
-        battery="quick",
+        battery={name: make_attack(name) for name in ("mc", "mr")},
         episodes=EPISODES,
         source=f"benchmarks.shield:{name.replace('-', '_')}",
     )
@@ -149,10 +149,8 @@ def page() -> None:
 
 def _lines() -> Iterator[str]:
     yield "# Behind a shield\n"
-    yield (
-        "Made by `python -m benchmarks.shield page` from the files beside this one; seeds, versions "
-        "and commands are in them. The policy inside is the packaged CVPO.\n"
-    )
+    yield "Made by `python -m benchmarks.shield page` from the files beside this one, which hold seeds,"
+    yield "versions and commands. The policy inside is the packaged CVPO.\n"
     for name in RECIPES:
         path = FOLDER / f"{name}.json"
         if not path.is_file():
