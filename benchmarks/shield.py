@@ -127,14 +127,14 @@ def _learned(policy: ShieldedPolicy, task: Any) -> Attack:
     )
 
 
-def certificate(name: str) -> None:
-    """Formal given a model, at the task's own radius."""
+def certificate(name: str, *attacks: str) -> None:
+    """Formal given a model, at the task's own radius; spoof and greedy test it in any case."""
     task, policy = TASKS[name], load_policy(f"{name}/cvpo").policy
     found = certify(
         ShieldedPolicy(policy, shield_of(name)),
         task.make,
         requirement=f"P(cost > 0) <= 0.2 at eps = {task.eps:g} for every adversary given the model",
-        battery={name: make_attack(name) for name in ("mc", "mr")},
+        battery={name: make_attack(name) for name in attacks},
         episodes=EPISODES,
         source=f"benchmarks.shield:{name.replace('-', '_')}",
     )
@@ -149,8 +149,8 @@ def page() -> None:
 
 def _lines() -> Iterator[str]:
     yield "# Behind a shield\n"
-    yield "Made by `python -m benchmarks.shield page` from the files beside this one, which hold seeds,"
-    yield "versions and commands. The policy inside is the packaged CVPO.\n"
+    yield "Made by `python -m benchmarks.shield page` from the files beside this one, which hold"
+    yield "seeds, versions and commands. The policy inside is the packaged CVPO.\n"
     for name in RECIPES:
         path = FOLDER / f"{name}.json"
         if not path.is_file():

@@ -137,12 +137,18 @@ def test_a_set_as_narrow_as_the_lies_is_refused() -> None:
     assert not prove(mass(reach=(2.9, 2.0))).holds
 
 
-def test_room_for_adversaries_behind_the_policy_is_checked() -> None:
-    part = mass(error=0.02)
-    assert not prove(part.widened(action=0.5)).holds
-    assert not prove(part.widened(state=(0.0, 0.2))).holds
-    ready = mass(error=0.06).widened(action=0.0)
+def test_room_for_adversaries_behind_the_policy() -> None:
+    """A wider error makes a smaller safe set, which is proved; one beyond the backup, none."""
+    part = mass()
+    ready = part.widened(action=0.3)
+    assert float(ready.free.high[1]) == pytest.approx(0.02 + 0.1 * 0.3)
     assert prove(ready).holds
+    corner = tensor([2.0, 1.2])
+    assert bool((part.rows @ corner <= part.limits).all())
+    assert not bool((ready.rows @ corner <= ready.limits).all())
+    for too_much in ({"action": 1.2}, {"state": (0.0, 0.2)}):
+        with pytest.raises(ValueError, match=r"too weak|empty"):
+            part.widened(**too_much)
 
 
 @given(seeds)
