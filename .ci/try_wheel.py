@@ -41,7 +41,9 @@ WORKS = (
     Try("verify cert/certificate.json", words="every bound follows"),
     Try("report cert/certificate.json --out again", words="certificate.html"),
     Try("diff cert/certificate.json cert/certificate.json", words="no difference"),
-    Try("replay cert/certificate.json --model hall:drive " + HALL, words="recorded"),
+    Try(
+        "replay cert/certificate.json --attack natural --model hall:drive " + HALL, words="recorded"
+    ),
     Try("card cert/certificate.json --annex --out README.md", words="README.md"),
     Try("leaderboard cert --out board.html", words="board.html"),
     Try(

@@ -117,6 +117,8 @@ def noted(certificate: Certificate, episode: int) -> EpisodeOfNote:
         IndexError: no such episode.
     """
     notes = certificate.episodes_of_note
+    if not notes:
+        raise IndexError("the certificate has no episodes of note; name one by its attack")
     if not 0 <= episode < len(notes):
         raise IndexError(f"episode must be in [0, {len(notes)}), got {episode!r}")
     return notes[episode]

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.formatting import printable
@@ -50,6 +51,10 @@ def print_table(title: str, rows: Sequence[dict[str, Any]]) -> None:
 def show(table: Table) -> None:
     """Print a table; where the terminal is too narrow, row by row, so that no number is cut."""
     console = Console()
+    for column in table.columns:
+        if column.no_wrap:  # rich would cut it, and measures it by its longest word
+            texts = [Text.from_markup(str(cell)) for cell in (column.header, *column.cells)]
+            column.min_width = max(text.cell_len for text in texts)
     wide = console.options.update(width=10_000)
     if Measurement.get(console, wide, table).minimum <= console.width:
         console.print(table)
@@ -89,7 +94,8 @@ def print_outcomes(title: str, named: Sequence[tuple[str, Outcomes]]) -> None:
 
 def new_table(title: str) -> Table:
     """An empty table in the house's style."""
-    return Table(title=plain(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    look: Any = {"title_justify": "left", "box": SIMPLE_HEAD, "padding": (0, 1)}
+    return Table(title=plain(title), collapse_padding=True, pad_edge=False, **look)
 
 
 def _cells(outcome: Outcomes, *, has_h: bool) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from safer_gym.conformance.cli import doctor
 from safer_gym.conformance.cli.main import app
-from safer_gym.conformance.cli.output import print_table, stderr
+from safer_gym.conformance.cli.output import new_table, print_table, show, stderr
 
 ROWS = [{"task": "ball-circle", "horizon": 200, "policies": "cvpo, safer"}]
 CART = ["evaluate", "SELF:still", "--task", "cart-pole", "--attacks", "uniform"]
@@ -27,6 +27,21 @@ def test_no_width_cuts_a_number(
     assert "200" in shown
     assert "…" not in shown
     assert ("horizon: 200" in shown) == (width < 40)
+
+
+@pytest.mark.parametrize("width", [25, 45, 80])
+def test_no_width_drops_a_column(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Rich measures words, and a column may hold several that must not part."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    table = new_table("Costs")
+    for column in ("attack", "reward", "cost", "n"):
+        table.add_column(column, no_wrap=True)
+    table.add_row("bang_bang", "230.1 ± 183.9", "0.00 ± 0.00", "77")
+    show(table)
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("230.1 ± 183.9", "0.00 ± 0.00", "77", "bang_bang"))
 
 
 @pytest.mark.parametrize("quiet", [True, False])
