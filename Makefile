@@ -11,6 +11,8 @@ PIP_ARGS ?=
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 # A test that hangs says where, and ends the run.
+# The files of tests over the cores.
+SPREAD := -n auto --dist loadfile
 HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 
 VENV := .venv
@@ -47,7 +49,7 @@ imports: $(READY) ## Which part may import which
 	$(BIN)/lint-imports
 
 tests: $(READY) ## Tests and doctests with coverage
-	$(BIN)/pytest --cov --cov-report=term:skip-covered --ignore=tests/packaging $(HANGS) $(PYTEST_ARGS)
+	$(BIN)/pytest $(SPREAD) --cov --cov-report=term:skip-covered --ignore=tests/packaging $(HANGS) $(PYTEST_ARGS)
 	$(BIN)/pytest --doctest-modules safer_gym -q
 
 example: $(READY) ## The examples, at a few hundred steps
