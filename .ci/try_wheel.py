@@ -42,7 +42,8 @@ WORKS = (
     Try("report cert/certificate.json --out again", words="certificate.html"),
     Try("diff cert/certificate.json cert/certificate.json", words="no difference"),
     Try(
-        "replay cert/certificate.json --attack natural --model hall:drive " + HALL, words="recorded"
+        "replay cert/certificate.json --attack natural --eps 0.05 --model hall:drive " + HALL,
+        words="recorded",
     ),
     Try("card cert/certificate.json --annex --out README.md", words="README.md"),
     Try("leaderboard cert --out board.html", words="board.html"),
