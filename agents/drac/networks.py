@@ -31,6 +31,8 @@ from safer_gym.types import Gaussian
 
 LOG_STD = (-5.0, 2.0)
 """Bounds of the logarithm of the task policy's standard deviation."""
+LEAST_SLOPE = 0.1
+"""Of a player's tanh, inwards. Ours."""
 Learn = Callable[[Tensor], list[Tensor]]
 """From a gradient by outputs [B, O] to those of a network's weights."""
 
@@ -98,7 +100,20 @@ class Player(BaseModel):
         """Moves [B, D] in [-1, 1], and what the weights learn by them."""
         outputs, learn = self.heard(obs)
         moves = torch.tanh(outputs.detach())
-        return moves, lambda upstream: learn(upstream * (1 - moves.square()))
+        return moves, lambda upstream: learn(upstream * leaving_slope(moves, upstream))
+
+
+def leaving_slope(moves: Tensor, upstream: Tensor) -> Tensor:
+    """The tanh's slope at its values, or `LEAST_SLOPE` where a descent leads away from an end.
+
+    A player that is at one end everywhere would else stay there for good, and an adversary that
+    does makes the learned set too large.
+
+    Args:
+        moves, upstream: the tanh's values, and the gradient by them [B, D].
+    """
+    slope = 1 - moves.square()
+    return torch.where(moves * upstream > 0, slope.clamp(min=LEAST_SLOPE), slope)
 
 
 class TaskPlayer(Player):

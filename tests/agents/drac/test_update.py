@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import torch
 from drac_toys import RAC, RSAC, small
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from safer_gym.agents import DRAC
-from safer_gym.agents.drac.networks import squashed
+from safer_gym.agents.drac.networks import LEAST_SLOPE, leaving_slope, squashed
 from safer_gym.agents.networks.plain import slope
 from safer_gym.bounds import NotCoveredError
 from safer_gym.bounds.network import affine_layers
@@ -42,6 +44,31 @@ def test_what_a_player_learns_is_what_autograd_finds(activation: type[nn.Module]
     assert [part.shape for part in found] == [part.shape for part in own]
     for mine, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-6)
+
+
+@given(st.floats(-1, 1), st.floats(-5, 5))
+def test_the_slope_of_a_tanh_is_its_own_but_at_an_end_inwards(move: float, upstream: float) -> None:
+    pair = torch.tensor([move, upstream], dtype=torch.float64)
+    found = leaving_slope(pair[:1], pair[1:]).item()
+    assert found >= 1 - move**2 - 1e-12
+    if move * upstream <= 0 or 1 - move**2 >= LEAST_SLOPE:  # outwards, or far from an end
+        assert found == pytest.approx(1 - move**2)
+    else:
+        assert found == pytest.approx(LEAST_SLOPE)
+
+
+def test_a_player_leaves_an_end_at_which_it_was_everywhere() -> None:
+    player = learner().policy.safety_adversary
+    with torch.no_grad():
+        player.head.bias.fill_(-30.0)
+    for _ in range(600):
+        moves, learn = player.play(states())
+        for weight, found in zip(
+            player.optimizer.param_groups[0]["params"], learn(-torch.ones_like(moves)), strict=True
+        ):
+            weight.grad = found
+        player.optimizer.step()
+    assert player(states()).min() > 0.5
 
 
 @ACTIVATIONS
