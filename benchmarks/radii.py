@@ -21,7 +21,7 @@ from safer_gym.conformance.figures.theme import light
 FOLDER = Path(__file__).parent / "results"
 RATE = 0.25
 SMALLEST = 1e-4
-"""Where a radius of none is drawn."""
+"""Of the axis."""
 KINDS = (
     ("attacked", "s0", "X", "an attack succeeds"),
     ("certified", "s1", "o", "certified, without a model"),
@@ -68,7 +68,7 @@ def _given_model(task: str) -> Iterator[Line]:
 
 
 def paint(ax: Any, found: list[Line]) -> None:
-    """A row a policy, radii on a logarithmic axis; a mark at the left end: none."""
+    """A row a policy, radii on a logarithmic axis; no mark: at none of the radii tried."""
     for row, line in enumerate(found):
         for number, (name, role, marker, _) in enumerate(KINDS):
             value = getattr(line, name)
@@ -79,6 +79,8 @@ def paint(ax: Any, found: list[Line]) -> None:
         ax.plot([], [], marker, color=light(role), label=title)
     ax.set_xscale("log")
     ax.set_xlim(SMALLEST, 0.1)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.xaxis.set_minor_formatter(lambda value, _: "")
     ax.set_yticks(range(len(found)), [line.policy for line in found])
     ax.set_ylim(len(found) - 0.5, -0.5)
     ax.set_xlabel("radius")
