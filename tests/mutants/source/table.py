@@ -101,10 +101,10 @@ MUTANTS = {
         CERTIFIES + "seeds.py", '"measure": SPAN,', '"measure": 0,', (FRESH,)
     ),
     "selection: the pilot's episodes taken as benign": Mutant(
-        CERTIFIES + "seeds.py", '"benign": 2 * SPAN}', '"benign": 0}', (FRESH,)
+        CERTIFIES + "seeds.py", '"benign": 2 * SPAN,', '"benign": 0,', (FRESH,)
     ),
     "selection: benign episodes are those measured under attack": Mutant(
-        CERTIFIES + "seeds.py", '"benign": 2 * SPAN}', '"benign": SPAN}', (FRESH,)
+        CERTIFIES + "seeds.py", '"benign": 2 * SPAN,', '"benign": SPAN,', (FRESH,)
     ),
     "selection: one noise for search and measurement": Mutant(
         CERTIFIES + "seeds.py", "return start + OFFSETS[phase]\n", "return start\n", (FRESH,)
