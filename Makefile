@@ -10,9 +10,9 @@ PIP_ARGS ?=
 # Options of the commands, such as DEMO_ARGS="--no-train".
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-# A test that hangs says where, and ends the run.
 # The files of tests over the cores.
 SPREAD := -n auto --dist loadfile
+# A test that hangs says where, and ends the run.
 HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 
 VENV := .venv

@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
+from experiments.harness.packaging import numbers_of, put
 from experiments.safer.measuring import SEED, attacked
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.files import write_json
 from safer_gym.wrappers.tasks import find_task
-
-ZOO = Path(__file__).resolve().parent.parent / "safer_gym" / "zoo"
 
 
 def main() -> None:
@@ -33,22 +32,9 @@ def main() -> None:
     with Bar() as bar:
         model, task = arguments.run / "model.zip", find_task(record["task"])
         outcomes = attacked(model, task, arguments.episodes, bar, seed=arguments.seed)
-    record["evaluation"] = {
-        outcome.attack: {
-            "eps": outcome.eps,
-            "episodes": len(outcome.costs),
-            "seed": arguments.seed,
-            "reward": round(outcome.mean_return, 2),
-            "reward_std": round(float(outcome.returns.std()), 2),
-            "cost": round(outcome.mean_cost, 2),
-            "cost_std": round(float(outcome.costs.std()), 2),
-        }
-        for outcome in outcomes
-    }
-    target = ZOO / record["task"] / f"{record['algorithm']}.zip"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(arguments.run / "model.zip", target)
-    write_json(target.with_suffix(".json"), record)
+    record["evaluation"] = {o.attack: numbers_of(o, arguments.seed) for o in outcomes}
+    name = f"{record['task']}/{record['algorithm']}"
+    target = put(name, partial(shutil.copyfile, arguments.run / "model.zip"), record)
     print(f"{target}: {json.dumps(record['evaluation'])}")
 
 

@@ -19,6 +19,7 @@ from experiments.harness.reproduce import (
     parse_numbers,
     parse_tasks,
     plan_cells,
+    refuse_tables,
     told,
 )
 from safer_gym.conformance.cli.progress import Reporter
@@ -27,10 +28,7 @@ TASKS = tuple(PLANE)
 
 
 def _plan(asked: Asked, bar: Reporter) -> tuple[list[Cell], States]:
-    unknown = {"table": asked.table, "figure": asked.figure, "collect": asked.collect}
-    for name, value in unknown.items():
-        if value:
-            raise ValueError(f"--{name} belongs to --paper safer; got {value!r} with --paper drac")
+    refuse_tables(asked, "drac")
     names = [name.strip() for name in asked.methods.split(",") if name.strip()]
     for name in names:
         find_method(name)

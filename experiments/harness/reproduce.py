@@ -98,9 +98,23 @@ def run_reproduce(paper: Paper, asked: Asked, *, as_json: bool) -> None:
             with stop_flag() as stop:
                 verdicts = drive(cells, lambda: _fleet(asked), bar, stop, show)
         page = write(verdicts)
-    found = paper.findings(asked, read_records(asked.kept))
+    found = paper.findings(asked, read_records(asked.kept)) if as_json else {}
     _say(found, states, page, verdicts, as_json=as_json)
     _exit(verdicts)
+
+
+def refuse_tables(asked: Asked, paper: str) -> None:
+    """Of a paper whose page is whole.
+
+    Raises:
+        ValueError: a table, a figure or a folder to collect was asked for.
+    """
+    for name in ("table", "figure", "collect"):
+        value = getattr(asked, name)
+        if value:
+            raise ValueError(
+                f"--{name} belongs to --paper safer; got {value!r} with --paper {paper}"
+            )
 
 
 def parse_tasks(text: str, valid: Sequence[str]) -> tuple[str, ...]:

@@ -16,15 +16,14 @@ from typing import Any
 from stable_baselines3 import SAC
 
 from experiments.harness.cells import Cell
+from experiments.harness.packaging import numbers_of, put
 from experiments.skills.measuring import PROTOCOL, SEED, prior_of
 from experiments.skills.methods import find_method
 from experiments.skills.worlds import blurred, load_prior
 from safer_gym.agents.skills.network import SkillNetwork
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.evaluate.evaluation import evaluate
-from safer_gym.conformance.files import write_json
 
-ZOO = Path(__file__).resolve().parents[2] / "safer_gym" / "zoo"
 METHOD = "SkillSAFER"
 ATTACKS = ("natural", "uniform", "mad")
 
@@ -45,14 +44,8 @@ def attacked(network: SkillNetwork, task: str, episodes: int) -> dict[str, Any]:
     outcomes = evaluate(network, made.make, ATTACKS, eps=made.eps, n_episodes=episodes, seed=SEED)
     return {
         found.attack: {
-            "eps": found.eps,
-            "episodes": len(found.costs),
-            "seed": SEED,
+            **numbers_of(found, SEED),
             "success": float((found.returns > -found.lengths).mean()),
-            "reward": round(found.mean_return, 2),
-            "reward_std": round(float(found.returns.std()), 2),
-            "cost": round(found.mean_cost, 2),
-            "cost_std": round(float(found.costs.std()), 2),
         }
         for found in outcomes
     }
@@ -79,10 +72,7 @@ def main() -> None:
         "eta": network.eta,
         "evaluation": attacked(network, asked.task, asked.episodes),
     }
-    target = ZOO / asked.task / "skill-safer.zip"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    network.save(target)
-    write_json(target.with_suffix(".json"), record)
+    target = put(f"{asked.task}/skill-safer", network.save, record)
     print(f"{target}: {json.dumps(record['evaluation'])}")
 
 

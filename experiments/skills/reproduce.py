@@ -15,6 +15,7 @@ from experiments.harness.reproduce import (
     parse_numbers,
     parse_tasks,
     plan_cells,
+    refuse_tables,
     told,
 )
 from experiments.harness.work import finished
@@ -30,10 +31,7 @@ TASKS = tuple(spec.task.name for spec in OPERATIONS)
 
 
 def _plan(asked: Asked, bar: Reporter) -> tuple[list[Cell], States]:
-    unknown = {"table": asked.table, "figure": asked.figure, "collect": asked.collect}
-    for name, value in unknown.items():
-        if value:
-            raise ValueError(f"--{name} belongs to --paper safer; got {value!r} with skills")
+    refuse_tables(asked, "skills")
     names = [name.strip() for name in asked.methods.split(",") if name.strip()]
     for name in names:
         find_method(name)
