@@ -53,8 +53,7 @@ def _drawn(shown: Shown) -> dict[str, str]:
         figures = {figure_name(task): figure(shown.records, task) for task in shown.tasks}
         curves = {curves_name(task): sheet(panels(shown.records, task)) for task in shown.tasks}
         means = {
-            intervals_name(task): interval_figure(shown.runs(), shown.drawn, task)
-            for task in shown.tasks
+            intervals_name(task): interval_figure(rows) for task, rows in shown.intervals.items()
         }
     except ModuleNotFoundError:
         return {}

@@ -76,34 +76,54 @@ def improvement(
     return float(mannwhitneyu(ours, theirs).statistic) / (len(ours) * len(theirs))
 
 
-def interval_table(
+class Row(NamedTuple):
+    """A method on a task."""
+
+    method: str
+    seeds: str
+    means: tuple[Interval, ...]
+    """Its interquartile means, of the numbers `SHOWN`."""
+    better: tuple[Interval, ...]
+    """How probably it does better than `BASE` in each of them; nan without the two."""
+
+
+def interval_rows(
     records: Sequence[Record], drawn: Sequence[Sequence[Record]], task: str
-) -> Table | None:
-    """A row for each method that has run on a task; None: none has."""
+) -> list[Row]:
+    """A row for each method that has run on a task."""
     rows = []
     for method in _methods(records, task):
         runs, draws = _of(records, drawn, task, {method, BASE})
-        row = [method, seeds_of(select(runs, task, method))]
-        for attack, metric in SHOWN.values():
-            row.append(_words(interval(partial(_iqm, method, attack, metric), runs, draws)))
-        for attack, metric in SHOWN.values():
-            found = interval(partial(_better, method, attack, metric), runs, draws)
-            row.append("" if method == BASE or np.isnan(found.value) else _shares(found))
-        rows.append(tuple(row))
+        means, better = (
+            tuple(interval(partial(of, method, *number), runs, draws) for number in SHOWN.values())
+            for of in (_iqm, _better)
+        )
+        rows.append(Row(method, seeds_of(select(runs, task, method)), means, better))
+    return rows
+
+
+def interval_table(rows: Sequence[Row]) -> Table | None:
+    """The rows in words; None without any."""
     head = ("method", "seeds", *SHOWN, f"P(earns more than {BASE})", f"P(costs less than {BASE})")
-    return Table(head, rows) if rows else None
+    told = [
+        (
+            row.method,
+            row.seeds,
+            *map(_words, row.means),
+            *("" if row.method == BASE else _shares(found) for found in row.better),
+        )
+        for row in rows
+    ]
+    return Table(head, told) if rows else None
 
 
-def interval_figure(records: Sequence[Record], drawn: Sequence[Sequence[Record]], task: str) -> str:
-    """The means and their intervals as SVG, a panel for each number; "" without runs."""
-    names = _methods(records, task)
-    paints = []
-    for title, (attack, metric) in SHOWN.items():
-        found = []
-        for method in names:
-            runs, draws = _of(records, drawn, task, {method})
-            found.append(interval(partial(_iqm, method, attack, metric), runs, draws))
-        paints.append(partial(_paint, title=title, names=names, found=found))
+def interval_figure(rows: Sequence[Row]) -> str:
+    """The means and their intervals as SVG, a panel for each number; "" without rows."""
+    names = [row.method for row in rows]
+    paints = [
+        partial(_paint, title=title, names=names, found=[row.means[place] for row in rows])
+        for place, title in enumerate(SHOWN)
+    ]
     frame = Frame(420.0, 70.0 + 16.0 * len(names), left=140.0)
     return grid(paints, TITLE, len(paints), frame) if names else ""
 
@@ -150,6 +170,8 @@ def _words(found: Interval) -> str:
 
 
 def _shares(found: Interval) -> str:
+    if np.isnan(found.value):
+        return ""
     return f"{percent(found.value)} [{percent(found.low)}, {percent(found.high)}]"
 
 

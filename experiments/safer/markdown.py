@@ -10,6 +10,7 @@ from experiments.safer.claims import Claim
 from experiments.safer.figure import key
 from experiments.safer.intervals import READING as INTERVALS_READING
 from experiments.safer.intervals import TITLE as INTERVALS
+from experiments.safer.intervals import interval_table
 from experiments.safer.page import CURVES, READING, TITLES, Shown, lead
 from experiments.safer.runs import effort
 from experiments.safer.standing import Standing, standings
@@ -56,7 +57,7 @@ def _lines(shown: Shown, figures: Sequence[str]) -> Iterator[str]:
             elif blocks:
                 yield f"{title}: {NOT_RUN}.\n"
         name = TASKS[task].title
-        intervals = shown.intervals(task)
+        intervals = interval_table(shown.intervals[task])
         if intervals:
             yield f"{INTERVALS}\n\n{table(intervals)}\n\n{INTERVALS_READING}\n"
         if intervals_name(task) in figures:

@@ -16,7 +16,7 @@ from experiments.safer.curves import panels
 from experiments.safer.figure import figure, key
 from experiments.safer.intervals import READING as INTERVALS_READING
 from experiments.safer.intervals import TITLE as INTERVALS
-from experiments.safer.intervals import interval_figure, interval_table
+from experiments.safer.intervals import Row, interval_figure, interval_rows, interval_table
 from experiments.safer.paper import paper_steps
 from experiments.safer.runs import differing, effort, run_row
 from experiments.safer.standing import standings
@@ -30,7 +30,6 @@ from experiments.safer.tables import (
     cells_of,
     has_run,
 )
-from safer_gym.conformance.report.certificate.tables import Table
 from safer_gym.conformance.report.templates import fill, inserted
 from safer_gym.wrappers.tasks import COST_LIMIT, TASKS
 
@@ -85,9 +84,10 @@ class Shown:
         """Each tried on the runs and on the draws."""
         return claims(self.records, self.tasks, self.drawn)
 
-    def intervals(self, task: str) -> Table | None:
-        """Interquartile means; None without runs."""
-        return interval_table(self.runs(), self.drawn, task)
+    @cached_property
+    def intervals(self) -> dict[str, list[Row]]:
+        """Interquartile means by task."""
+        return {task: interval_rows(self.runs(), self.drawn, task) for task in self.tasks}
 
 
 def render_page(shown: Shown) -> str:
@@ -155,8 +155,8 @@ def _task(shown: Shown, task: str) -> dict[str, Any]:
         "intervals": {
             "title": INTERVALS,
             "reading": INTERVALS_READING,
-            "table": shown.intervals(task),
-            "figure": inserted(lambda: interval_figure(shown.runs(), shown.drawn, task)),
+            "table": interval_table(shown.intervals[task]),
+            "figure": inserted(lambda: interval_figure(shown.intervals[task])),
         },
         "curves": [(inserted(p.picture), _seeds(p.seeds)) for p in drawn if p.paints],
         "without_curve": f"{NOT_RUN}: {without}" if without else "" if drawn else NOT_RUN,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from experiments.harness.records import Record
 from experiments.harness.resampling import LEVEL, draws, firmly, resampled
-from experiments.safer.intervals import improvement, interval, interval_table, iqm
+from experiments.safer.intervals import improvement, interval, interval_rows, interval_table, iqm
 
 TASK = "ball-circle"
 
@@ -102,10 +102,10 @@ def test_an_interval_over_seeds_that_differ_is_wider_than_over_one() -> None:
 def test_the_table_has_a_row_for_each_method_that_ran() -> None:
     runs = [run("CVPO-vanilla", s, [500.0, 510.0], np.array([9.0, 9.0])) for s in (0, 1)]
     runs += [run("SAFER", 0, [600.0, 610.0])]
-    table = interval_table(runs, draws(runs, 20), TASK)
+    table = interval_table(interval_rows(runs, draws(runs, 20), TASK))
     assert table is not None
     rows = {row[0]: row for row in table.rows}
     assert set(rows) == {"CVPO-vanilla", "SAFER"}
     assert rows["SAFER"][4:] == ("100 % [100 %, 100 %]",) * 2
     assert rows["CVPO-vanilla"][4:] == ("", "")
-    assert interval_table(runs, draws(runs, 20), "ant-run") is None
+    assert interval_table(interval_rows(runs, draws(runs, 20), "ant-run")) is None
