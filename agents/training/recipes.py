@@ -113,9 +113,8 @@ OFFSETS = {"offset_steps": 50}
 BENIGN_MARGIN = 1.3
 # On Ball-Circle: the whole weight of the robust step at hardly more than eps, offsets that reach as
 # far as before, and rates that fall to nothing. docs/benign.md has the trials.
-CLOSER = {
+CLOSER = OFFSETS | {
     "adversarial_weight": 1.0,
-    "offset_steps": 50,
     "offset_scale": 1.24,
     "learning_rate": LinearSchedule(1e-3, 1e-5, 1.0),
     "critic_learning_rate": None,
