@@ -70,6 +70,7 @@ PROBABILITY = Domain("a number in (0, 1)", above=0.0, below=1.0)
 ABOVE_ONE = Domain("a finite number > 1", above=1.0, high=_END)
 COUNT = Domain("a whole number >= 0", Integral, low=0)
 AT_LEAST_ONE = Domain("a whole number >= 1", Integral, low=1)
+AT_LEAST_TWO = Domain("a whole number >= 2", Integral, low=2)
 SEED = Domain("a whole number in [0, 2^32)", Integral, low=0, below=2**32)
 FLAG = Domain("True or False", bool)
 

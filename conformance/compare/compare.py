@@ -17,13 +17,22 @@ from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import rows_in
 from safer_gym.conformance.statistics import (
+    ENOUGH_PAIRS,
     Difference,
     Verdict,
     decide,
     paired_means,
     paired_rates,
 )
-from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, NUMBER, PROBABILITY, SEED, require
+from safer_gym.domains import (
+    AT_LEAST_ONE,
+    AT_LEAST_TWO,
+    NOT_NEGATIVE,
+    NUMBER,
+    PROBABILITY,
+    SEED,
+    require,
+)
 from safer_gym.wrappers.progress import told
 from safer_gym.wrappers.tasks import env_maker
 
@@ -137,7 +146,7 @@ def compare(
         limit: cost above which an episode counts in the rate.
         margin: by how much B may be worse, in units of the metric; a rate of 0.1 is 10 %.
         metric: "cost", "rate" or "reward".
-        n_episodes: paired episodes of each condition.
+        n_episodes: paired episodes of each condition, at least two.
         search_episodes: other episodes, on which the attack is chosen.
         confidence: of each interval.
         seed: of episode 0.
@@ -150,7 +159,8 @@ def compare(
     require(NOT_NEGATIVE, margin=margin)
     require(NUMBER, limit=limit)
     require(PROBABILITY, confidence=confidence)
-    require(AT_LEAST_ONE, n_episodes=n_episodes, search_episodes=search_episodes)
+    require(AT_LEAST_TWO, n_episodes=n_episodes)
+    require(AT_LEAST_ONE, search_episodes=search_episodes)
     require(SEED, seed=seed)
     choose("metric", metric, METRICS)
     if not a or not b:
@@ -223,7 +233,7 @@ class _Question(NamedTuple):
         asked = {"cost": cost, "rate": rate, "reward": reward}[self.metric]
         ends = (asked.lower, asked.upper)
         lower, upper = (-ends[1], -ends[0]) if self.metric == "reward" else ends
-        verdict = decide(lower, upper, self.margin)
+        verdict = decide(lower, upper, self.margin) if asked.enough else Verdict.INCONCLUSIVE
         attacks = [tuple(o.attack for o in side) for side in (a, b)]
         return Condition(name, attacks[0], attacks[1], cost, reward, rate, verdict)
 
@@ -235,11 +245,12 @@ def _stacked(side: list[Outcomes], key: str) -> NDArray:
 def _notes(conditions: Sequence[Condition], metric: str, *, several: bool) -> Iterator[str]:
     for condition in conditions:
         found: Difference = getattr(condition, metric)
-        if found.p_value is None and found.differing < 10:
-            exact = "" if several else "; the exact interval of the rate holds for any number"
+        if not found.enough:
+            exact = "" if several else ", or ask for the rate, whose interval is exact"
             yield (
-                f"{condition.name}: A and B differ in {found.differing} episodes only, and the "
-                f"bootstrap interval of the {METRICS[metric]} may be too narrow{exact}"
+                f"{condition.name}: A and B differ in {found.differing} episodes; an interval of "
+                f"the {METRICS[metric]} decides where at least {ENOUGH_PAIRS} differ: run more "
+                f"episodes{exact}"
             )
     if several:
-        yield "several policies a side: intervals resample training seeds and episodes"
+        yield "several policies a side: intervals are about training seeds and episodes"

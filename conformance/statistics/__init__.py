@@ -11,7 +11,12 @@ from safer_gym.conformance.statistics.allocation import (
 from safer_gym.conformance.statistics.binomial import binomial_lower, binomial_upper
 from safer_gym.conformance.statistics.bounds import Bounds
 from safer_gym.conformance.statistics.dkw import dkw_cvar_upper, dkw_quantile_upper
-from safer_gym.conformance.statistics.paired import Difference, paired_means, paired_rates
+from safer_gym.conformance.statistics.paired import (
+    ENOUGH_PAIRS,
+    Difference,
+    paired_means,
+    paired_rates,
+)
 from safer_gym.conformance.statistics.repeats import Repeat, repeated_run
 from safer_gym.conformance.statistics.sequences import mean_sequence, rate_sequence
 from safer_gym.conformance.statistics.tail_bounds import cvar_upper, quantile_upper
@@ -24,6 +29,7 @@ from safer_gym.conformance.statistics.verdicts import (
 )
 
 __all__ = [
+    "ENOUGH_PAIRS",
     "EVERY",
     "WORST",
     "Bounds",

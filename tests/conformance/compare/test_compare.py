@@ -51,13 +51,38 @@ def found(a: Any, b: Any, **options: Any) -> Comparison:
     return compare(*sides, Line, ["uniform"], **given)
 
 
-def test_equal_policies_differ_in_nothing() -> None:
-    made = found(policy(1.0), policy(1.0))
-    assert made.verdict is Verdict.PASS
+@pytest.mark.parametrize("metric", ["cost", "reward"])
+def test_equal_policies_leave_a_mean_open_and_decide_a_rate(metric: str) -> None:
+    made = found(policy(1.0), policy(1.0), metric=metric)
+    assert made.verdict is Verdict.INCONCLUSIVE
     for condition in made.conditions:
         assert condition.cost.difference == condition.rate.difference == 0.0
-    assert "60 episodes" not in " ".join(made.notes)
     assert "differ in 0 episodes" in " ".join(made.notes)
+    assert "ask for the rate" in " ".join(made.notes)
+    assert found(policy(1.0), policy(1.0), metric="rate", margin=0.1).verdict is Verdict.PASS
+
+
+class Trap(Line):
+    """One start in a hundred is a trap, in which an action above 1 costs 10 a step."""
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
+        x, reward, terminated, truncated, _ = super().step(action)
+        cost = 10.0 * (self.x[0] > 0.995 and action[0] > 1.0)
+        return x, reward, terminated, truncated, {"cost": float(cost)}
+
+
+def test_a_trap_that_no_episode_showed_is_no_pass() -> None:
+    """B costs 0.3 more in truth."""
+    careful, careless = policy(0.0, 0.5), policy(0.0, 2.0)
+    made = compare([careful], [careless], Trap, [], eps=0.1, limit=3.0, margin=0.1, n_episodes=20)
+    assert made.conditions[0].cost.upper == 0.0  # what bootstrap and t believe
+    assert made.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("metric", ["cost", "reward", "rate"])
+def test_two_episodes_decide_nothing(metric: str) -> None:
+    made = found(policy(0.0, 0.1), policy(0.0, 2.0), metric=metric, n_episodes=2)
+    assert made.verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_policy_may_be_as_good_and_worse_under_attack() -> None:
@@ -116,7 +141,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     words = ["compare", "own_line:careful", "own_line:careless", "--env", "own_line:Line"]
     words += ["--eps", "0.1", "--limit", "3", "--attacks", "uniform"]
-    words += ["--episodes", "6", "--search-episodes", "2"]
+    words += ["--episodes", "12", "--search-episodes", "2"]
     worse = CliRunner().invoke(app, words)
     assert worse.exit_code == 1, worse.output
     assert "FAIL" in worse.stdout

@@ -81,6 +81,26 @@ def test_means_are_nearly_covered(seeds: int) -> None:
     assert hits > 0.8 * 400
 
 
+def test_two_training_seeds_are_covered() -> None:
+    """What the bootstrap alone covers in less than 60 % of all draws."""
+
+    def draw(chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return chance.normal(0, 0.1, (1, 10)), chance.normal(1, 1, (2, 1)) + np.zeros((2, 10))
+
+    chance = np.random.default_rng(4)
+    hits = coverage(lambda a, b: paired_means(a, b, 0.1, chance, 500), draw, 1.0)
+    assert hits > 0.87 * 400
+
+
+def test_few_pairs_that_differ_are_not_enough() -> None:
+    chance = np.random.default_rng(5)
+    b = np.zeros((1, 50))
+    for differing, enough in ((0, False), (9, False), (10, True)):
+        b[0, :differing] = 1.0
+        assert paired_means(np.zeros((1, 50)), b, 0.05, chance).enough is enough
+    assert paired_rates([0] * 3, [0] * 3, 0.05).enough
+
+
 def test_pairing_sharpens() -> None:
     """What both meet alike is no difference."""
     chance = np.random.default_rng(2)
@@ -99,9 +119,10 @@ def test_pairing_sharpens() -> None:
         (lambda g: paired_rates([0.5], [1], 0.1), "bools"),
         (lambda g: paired_rates([1], [1], 1.5), "delta"),
         (lambda g: paired_means([[1.0]], [[np.nan]], 0.1, g), "finite"),
+        (lambda g: paired_means([[1.0]], [[1.0]], 0.1, g), "episodes must be"),
         (lambda g: paired_means([[1.0]], [[1.0, 2.0]], 0.1, g), "same episodes"),
         (lambda g: paired_means([1.0], [[1.0]], 0.1, g), "seeds, episodes"),
-        (lambda g: paired_means([[1.0]], [[1.0]], 0.1, g, 0), "resamples"),
+        (lambda g: paired_means([[1.0, 2.0]], [[1.0, 2.0]], 0.1, g, 0), "resamples"),
     ],
 )
 def test_refusals(call: object, words: str) -> None:
