@@ -10,7 +10,7 @@ from safer_gym.agents.registry import register_algorithm
 from safer_gym.choices import choose
 from safer_gym.wrappers.worlds.tasks import OPERATIONS
 
-TIMESTEPS = 5_000
+TIMESTEPS = 20_000
 """Of a run; the paper has 50,000."""
 ETA = 1.0
 """Bound on latent actions: that of PARROT's code."""
