@@ -74,30 +74,6 @@ def discounted_sums(
     return result
 
 
-def n_step_returns(
-    rewards: Tensor, next_values: Tensor, done: Tensor, gamma: float, n: int
-) -> Tensor:
-    """n-step returns [T, ...]: n rewards, then the value of the state reached.
-
-    Args:
-        next_values: value of the state after step t, [T, ...].
-        done: a return never crosses an end, and an ended episode has no further value. The last
-            steps of the rollout use as many rewards as there are.
-
-    Raises:
-        ValueError: if n < 1.
-    """
-    require(SHARE, gamma=gamma)
-    require(AT_LEAST_ONE, n=n)
-    alive = 1 - done.to(rewards.dtype)
-    result = rewards + gamma * alive * next_values
-    for _ in range(n - 1):
-        # One step longer: the reward, then the shorter return of the next step.
-        longer = rewards[:-1] + gamma * alive[:-1] * result[1:]
-        result = torch.cat([longer, result[-1:]])
-    return result
-
-
 def generalised_advantages(
     rewards: Tensor,
     values: Tensor,

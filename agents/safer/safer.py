@@ -103,12 +103,7 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
         """How many environments act at other observations; none before the policy acts."""
         radius = self.adversary.radius(1.0 - self._current_progress_remaining)
         acts = self.num_timesteps >= self.learning_starts and np.max(radius) > 0
-        share = (
-            self.exploration.offset_share
-            if self.exploration.offset_steps
-            else self.exploration.attacked_share
-        )
-        return round(share * self.n_envs) if acts else 0
+        return round(self.exploration.share * self.n_envs) if acts else 0
 
     def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
         super()._update_info_buffer(infos, dones)

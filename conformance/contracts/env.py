@@ -26,7 +26,6 @@ class EnvFacts(NamedTuple):
     """Steps of the longest episode seen."""
     max_step_cost: float
     """Largest cost of a step seen; no bound of what can come."""
-    mean_episode_cost: float
     clauses: tuple[str, ...]
     """Names of the clauses that were checked."""
 
@@ -80,7 +79,6 @@ def check_cost_env(
     return EnvFacts(
         horizon=max(map(len, costs)),
         max_step_cost=max(map(max, costs)),
-        mean_episode_cost=float(np.mean([sum(c) for c in costs])),
         clauses=(*_STEP_CLAUSES, "ends", "sums agree", "nothing shared", *_REPEATS),
     )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from safer_gym.bounds.network import Affine, Layer, Layers
+from safer_gym.bounds.network import Affine, Layer
 
 
 class Enclosure(NamedTuple):
@@ -32,10 +32,3 @@ def interval_step(layer: Layer, box: Enclosure) -> Enclosure:
     centre = middle @ layer.weight.mT + layer.bias
     spread = half @ layer.weight.abs().mT
     return Enclosure(centre - spread, centre + spread)
-
-
-def interval_bounds(layers: Layers, box: Enclosure) -> Enclosure:
-    """The network's output over a box of inputs, layer by layer."""
-    for layer in layers:
-        box = interval_step(layer, box)
-    return box

@@ -91,21 +91,6 @@ def make_cmdp(
     return cmdp
 
 
-def check_policy_table(cmdp: CMDP, policy: ArrayLike) -> Floats:
-    """A policy as float64 [..., S, A].
-
-    Raises:
-        ValueError: for a wrong shape or rows that are no distribution.
-    """
-    table = _array("policy", policy)
-    if table.shape[-2:] != (cmdp.n_states, cmdp.n_actions):
-        raise ValueError(
-            f"policy must have shape [..., {cmdp.n_states}, {cmdp.n_actions}]; got {table.shape}"
-        )
-    _distributions("policy", table)
-    return table
-
-
 def unattacked(cmdp: CMDP) -> CMDP:
     """The same problem with an adversary that may only show the truth."""
     return cmdp._replace(balls=np.broadcast_to(np.eye(cmdp.n_states, dtype=bool), cmdp.balls.shape))

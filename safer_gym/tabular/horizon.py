@@ -14,7 +14,7 @@ import numpy as np
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, require
 from safer_gym.tabular.adversary import offers
 from safer_gym.tabular.cmdp import CMDP, Floats, Ints
-from safer_gym.tabular.values import expected_signal, state_kernel
+from safer_gym.tabular.values import expected_signal
 
 
 class Plan(NamedTuple):
@@ -67,17 +67,6 @@ def worst_rate(cmdp: CMDP, policy: Floats, horizon: int, limit: float) -> Plan:
     by_state = np.minimum(left[..., budget, :], 1.0)
     value = np.minimum((cmdp.start * by_state).sum(-1), 1.0)
     return Plan(value, by_state, np.stack(choices[::-1]))
-
-
-def occupancy(cmdp: CMDP, policy: Floats, horizon: int) -> Floats:
-    """P(s_t = s) without an adversary for t = 0 .. H - 1, [H, ..., S]."""
-    kernel = state_kernel(cmdp, policy)
-    now = cmdp.start
-    found = []
-    for _ in range(_checked(horizon)):
-        found.append(now)
-        now = (now[..., None, :] @ kernel)[..., 0, :]
-    return np.stack(found)
 
 
 def _after(left: Floats, level: int) -> Floats:

@@ -176,12 +176,6 @@ CORE = [
         kinds(share="gamma"),
     ),
     Border(
-        "n_step_returns",
-        returns.n_step_returns,
-        tensors(returns.n_step_returns, gamma=0.9, n=2),
-        kinds(share="gamma", at_least_one="n"),
-    ),
-    Border(
         "generalised_advantages",
         returns.generalised_advantages,
         tensors(returns.generalised_advantages, gamma=0.9, gae_lambda=0.9),

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from safer_gym.tabular.cmdp import CMDP, Floats
-from safer_gym.tabular.distances import ball_renyi, ball_variation
 from safer_gym.tabular.horizon import worst_mean, worst_rate
 from safer_gym.tabular.random_cmdps import Case, picked, random_case
 from theory.examples import attaining_case, cheap_action_case, crossroads_case
 from theory.paths import Paths, benign_paths
+from theory.tables import ball_renyi, ball_variation
 
 HORIZONS = (1, 2, 3)
 BUDGETS = (0.3, 0.7, 1.0)

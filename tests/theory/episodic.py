@@ -21,10 +21,10 @@ from safer_gym.bounds import (
     renyi_mean,
 )
 from safer_gym.tabular.cmdp import Floats, unattacked
-from safer_gym.tabular.distances import ball_renyi, ball_variation
-from safer_gym.tabular.horizon import occupancy, worst_mean, worst_rate
+from safer_gym.tabular.horizon import worst_mean, worst_rate
 from safer_gym.tabular.random_cmdps import Case
 from theory.comparison import Comparison
+from theory.tables import ball_renyi, ball_variation, occupancy
 
 Bound = Callable[..., Any]
 

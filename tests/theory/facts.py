@@ -9,9 +9,10 @@ import numpy as np
 from safer_gym.tabular.adversary import Attacked, optimal_adversary
 from safer_gym.tabular.attacks import max_cost
 from safer_gym.tabular.cmdp import Floats
-from safer_gym.tabular.distances import arrival_probability, ball_variation, total_variation
+from safer_gym.tabular.distances import total_variation
 from safer_gym.tabular.random_cmdps import Case
 from safer_gym.tabular.values import Values, policy_values
+from theory.tables import arrival_probability, ball_variation
 
 
 class Facts(NamedTuple):

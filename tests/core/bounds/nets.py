@@ -9,6 +9,7 @@ from torch import Tensor
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds import Activation, Affine, Enclosure, Layers, evaluate
+from safer_gym.bounds.interval import interval_step
 
 RELU, TANH, LEAKY = Activation("relu"), Activation("tanh"), Activation("leaky_relu", 0.2)
 ACTIVATIONS = (RELU, TANH, LEAKY)
@@ -49,3 +50,10 @@ def holds(box: Enclosure, values: Tensor) -> bool:
     """Whether values [B, n, A] lie in the boxes [B, A]."""
     lower, upper = (end.unsqueeze(1) for end in box)
     return bool(((values >= lower) & (values <= upper)).all())
+
+
+def interval_bounds(layers: Layers, box: Enclosure) -> Enclosure:
+    """The network's output over a box of inputs, layer by layer (IBP)."""
+    for layer in layers:
+        box = interval_step(layer, box)
+    return box

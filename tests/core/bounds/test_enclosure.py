@@ -7,7 +7,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from core.bounds.nets import ACTIVATIONS, LEAKY, RELU, TANH, holds, network, normal, outputs_around
+from core.bounds.nets import (
+    ACTIVATIONS,
+    LEAKY,
+    RELU,
+    TANH,
+    holds,
+    interval_bounds,
+    network,
+    normal,
+    outputs_around,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -16,7 +26,6 @@ from safer_gym.balls import NORMS, LpBall
 from safer_gym.bounds import Activation, Affine, Enclosure, Layers, crown, enclose, evaluate
 from safer_gym.bounds import cuts as cuts_module
 from safer_gym.bounds.cuts import bend
-from safer_gym.bounds.interval import interval_bounds
 from safer_gym.bounds.network import in_float64
 from safer_gym.bounds.region import region_of
 from safer_gym.bounds.relaxations import Relaxation

@@ -10,13 +10,12 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from core.bounds.nets import RELU, network, normal
+from core.bounds.nets import RELU, interval_bounds, network, normal
 from scipy.optimize import linprog
 from torch import Tensor
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds import Layers, enclose, evaluate
-from safer_gym.bounds.interval import interval_bounds
 from safer_gym.bounds.network import in_float64
 from safer_gym.bounds.region import region_of
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from safer_gym.tabular import line_balls, make_cmdp, unattacked
-from safer_gym.tabular.cmdp import check_policy_table
 
 P = np.full((2, 3, 2), 0.5)
 
@@ -42,12 +41,3 @@ def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {"transitions": P, "costs": 0.0, "gamma": 0.5}
     with pytest.raises(ValueError, match=message):
         make_cmdp(**(arguments | change))
-
-
-def test_policies_are_checked() -> None:
-    cmdp = make_cmdp(P, 0.0, gamma=0.5)
-    assert check_policy_table(cmdp, np.full((2, 3), 1 / 3)).dtype == np.float64
-    with pytest.raises(ValueError, match="policy must have shape"):
-        check_policy_table(cmdp, np.full((3, 2), 0.5))
-    with pytest.raises(ValueError, match="policy must be >= 0"):
-        check_policy_table(cmdp, np.ones((2, 3)))

@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import rel_entr
 from theory.examples import late_arrival_case
+from theory.tables import arrival_probability, ball_renyi, ball_variation
 
-from safer_gym.tabular.distances import (
-    arrival_probability,
-    ball_renyi,
-    ball_variation,
-    kl,
-    renyi,
-    total_variation,
-)
+from safer_gym.tabular.distances import kl, renyi, total_variation
 from safer_gym.tabular.random_cmdps import random_case
 
 RNG = np.random.default_rng(0)

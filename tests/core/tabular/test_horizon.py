@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from safer_gym.tabular import line_balls, make_cmdp, unattacked, worst_mean, worst_rate
-from safer_gym.tabular.horizon import occupancy
 from safer_gym.tabular.random_cmdps import picked, random_case
 
 
@@ -125,14 +124,6 @@ def test_limits_and_rates_are_monotone() -> None:
     assert (rates[-1] == 0).all()
     benign = worst_rate(unattacked(case.cmdp), case.policy, 5, 0).value
     assert (benign <= rates[0] + 1e-12).all()
-
-
-def test_occupancy_is_a_distribution() -> None:
-    case = random_case((5, 3), 50, np.random.default_rng(4))
-    visits = occupancy(case.cmdp, case.policy, 7)
-    assert visits.shape == (7, 50, 5)
-    np.testing.assert_allclose(visits.sum(-1), 1.0)
-    assert np.array_equal(visits[0], case.cmdp.start)
 
 
 def test_bad_input_is_named() -> None:

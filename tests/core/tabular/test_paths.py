@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from theory.paths import benign_paths
+from theory.tables import occupancy
 
 from safer_gym.tabular import random_cases, unattacked, worst_mean, worst_rate
-from safer_gym.tabular.horizon import occupancy
-from safer_gym.tabular.random_cmdps import picked
+from safer_gym.tabular.random_cmdps import picked, random_case
 
 
 @pytest.mark.parametrize("place", [0, 1, 4])
@@ -33,3 +33,11 @@ def test_too_many_paths_and_batches_are_refused() -> None:
         benign_paths(case.cmdp, case.policy, 2)
     with pytest.raises(ValueError, match="more than"):
         benign_paths(*picked(case, 0)[:2], 12)
+
+
+def test_occupancy_is_a_distribution() -> None:
+    case = random_case((5, 3), 50, np.random.default_rng(4))
+    visits = occupancy(case.cmdp, case.policy, 7)
+    assert visits.shape == (7, 50, 5)
+    np.testing.assert_allclose(visits.sum(-1), 1.0)
+    assert np.array_equal(visits[0], case.cmdp.start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 pytest.importorskip("pybullet")
 
@@ -20,12 +22,20 @@ from safer_gym.wrappers.worlds.operation.arm import (
     UPPER,
     Pose,
     joint_angles,
-    tip_of,
 )
 from safer_gym.wrappers.worlds.operation.collect import collect
 from safer_gym.wrappers.worlds.operation.collectors import Collector
 from safer_gym.wrappers.worlds.operation.operation import HIGH, LOW, Operation
 from safer_gym.wrappers.worlds.operation.tasks import operation_tasks
+
+
+def tip_of(angles: NDArray[np.float64]) -> Pose:
+    """The pose at joint angles whose gripper points down; the inverse of `joint_angles`."""
+    waist, shoulder, elbow, _, roll = (float(a) for a in angles)
+    out = UPPER * math.cos(shoulder) + FOREARM * math.cos(shoulder + elbow)
+    up = UPPER * math.sin(shoulder) + FOREARM * math.sin(shoulder + elbow)
+    x, y = out * math.cos(waist), out * math.sin(waist)
+    return Pose(x, y, up + SHOULDER - HAND, roll + waist)
 
 
 @given(*(st.floats(float(a), float(b)) for a, b in zip(LOW, HIGH, strict=True)), st.floats(-3, 3))

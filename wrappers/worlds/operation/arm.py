@@ -49,15 +49,6 @@ def joint_angles(pose: Pose) -> NDArray[np.float64]:
     return np.array([waist, shoulder, elbow, -math.pi / 2 - shoulder - elbow, pose.yaw - waist])
 
 
-def tip_of(angles: NDArray[np.float64]) -> Pose:
-    """The pose at joint angles whose gripper points down; the inverse of `joint_angles`."""
-    waist, shoulder, elbow, _, roll = (float(a) for a in angles)
-    out = UPPER * math.cos(shoulder) + FOREARM * math.cos(shoulder + elbow)
-    up = UPPER * math.sin(shoulder) + FOREARM * math.sin(shoulder + elbow)
-    x, y = out * math.cos(waist), out * math.sin(waist)
-    return Pose(x, y, up + SHOULDER - HAND, roll + waist)
-
-
 def _cut(cosine: float) -> float:
     return min(max(cosine, -1.0), 1.0)
 
