@@ -10,11 +10,12 @@ from typing_extensions import Unpack
 
 from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.action_rows import moved_actions
-from safer_gym.wrappers.adversary import peek, victim_of
+from safer_gym.wrappers.adversary import victim_of
 from safer_gym.wrappers.disturbances import disturbance_space
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
 from safer_gym.wrappers.obs_layout import batch_of, pick
 from safer_gym.wrappers.options import AdversaryOptions, complete
+from safer_gym.wrappers.streams import peek
 
 
 class ActingAdversary(gym.Wrapper, RecordConstructorArgs):

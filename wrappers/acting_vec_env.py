@@ -10,9 +10,10 @@ from typing_extensions import Unpack
 
 from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.action_rows import moved_actions
-from safer_gym.wrappers.adversary import peek, victim_of
+from safer_gym.wrappers.adversary import victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
 from safer_gym.wrappers.options import AdversaryOptions, complete
+from safer_gym.wrappers.streams import peek_vec_env
 
 
 class VecActingAdversary(VecEnvWrapper):
@@ -44,7 +45,7 @@ class VecActingAdversary(VecEnvWrapper):
         obs = self.venv.reset()
         self.reset_infos = self.venv.reset_infos
         for row in range(self.num_envs):
-            self.engine.start(row, seeds[row], lambda row=row: self._draw(row))  # type: ignore[misc]
+            self._start(row, seeds[row])
         self._last = obs, list(self.reset_infos)
         return obs
 
@@ -64,7 +65,7 @@ class VecActingAdversary(VecEnvWrapper):
             {**info, INFO_KEY: record} for info, record in zip(infos, self._records, strict=True)
         ]
         for row in np.flatnonzero(dones).tolist():
-            self.engine.start(row, None, lambda row=row: self._draw(row))  # type: ignore[misc]
+            self._start(row, None)
         self.reset_infos = self.venv.reset_infos
         asked = [self.reset_infos[row] if dones[row] else info for row, info in enumerate(infos)]
         self._last = obs, asked
@@ -82,11 +83,8 @@ class VecActingAdversary(VecEnvWrapper):
         raw = unwrap_vec_normalize(self.venv) is None
         return victim_of(policy, self.observation_space, self.action_space, raw=raw)
 
-    def _draw(self, row: int) -> int | None:
-        try:
-            return peek(self.venv.get_attr("np_random", row)[0])
-        except AttributeError:
-            return None
+    def _start(self, row: int, seed: int | None) -> None:
+        self.engine.start(row, seed, lambda: peek_vec_env(self.venv, row))
 
     def _space(self) -> Any:
         """The space of what is moved in one environment."""

@@ -12,11 +12,12 @@ from typing_extensions import Unpack
 
 from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.action_rows import moved_actions
-from safer_gym.wrappers.adversary import peek, victim_of
+from safer_gym.wrappers.adversary import victim_of
 from safer_gym.wrappers.disturbances import disturbance_space
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
 from safer_gym.wrappers.obs_layout import pick, replace
 from safer_gym.wrappers.options import AdversaryOptions, complete
+from safer_gym.wrappers.streams import peek_vector
 from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info, seeds_of
 
 
@@ -101,13 +102,7 @@ class VectorActingAdversary(VectorWrapper, RecordConstructorArgs):
         return (actions if moved is clean else self._act(actions, rows, moved)), records
 
     def _start(self, row: int, seed: int | None) -> None:
-        self.engine.start(row, seed, lambda: self._draw(row))
-
-    def _draw(self, row: int) -> int | None:
-        generators = getattr(self.env.unwrapped, "np_random", None)
-        if isinstance(generators, (tuple, list)):
-            return peek(generators[row])
-        return None if generators is None else peek(generators) + row
+        self.engine.start(row, seed, lambda: peek_vector(self.env, row))
 
     def _space(self) -> Any:
         """The space of what is moved in one environment."""

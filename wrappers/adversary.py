@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from typing_extensions import Unpack
 
@@ -16,6 +14,7 @@ from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.obs_layout import batch_of, pick
 from safer_gym.wrappers.options import AdversaryOptions, complete
+from safer_gym.wrappers.streams import peek
 
 
 class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
@@ -135,11 +134,6 @@ def victim_of(
     chosen = None if raw else False
     view = admit(policy, observation_space, action_space, vec_normalize=chosen, live=True)
     return view.victim().mapped(_plain)
-
-
-def peek(generator: np.random.Generator) -> int:
-    """The number that `generator` would draw next, without drawing it."""
-    return int(copy.deepcopy(generator).integers(2**63))
 
 
 def _plain(function: Any) -> Any:

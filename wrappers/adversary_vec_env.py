@@ -9,10 +9,11 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, unwrap_vec_n
 from typing_extensions import Unpack
 
 from safer_gym.types import Attack
-from safer_gym.wrappers.adversary import peek, victim_of
+from safer_gym.wrappers.adversary import victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.obs_layout import pick, stack
 from safer_gym.wrappers.options import AdversaryOptions, complete
+from safer_gym.wrappers.streams import peek_vec_env
 
 
 class VecObservationAdversary(VecEnvWrapper):
@@ -90,13 +91,7 @@ class VecObservationAdversary(VecEnvWrapper):
         return victim_of(policy, self.venv.observation_space, self.action_space, raw=raw)
 
     def _start(self, row: int, seed: int | None) -> None:
-        self.engine.start(row, seed, lambda: self._draw(row))
-
-    def _draw(self, row: int) -> int | None:
-        try:
-            return peek(self.venv.get_attr("np_random", row)[0])
-        except AttributeError:
-            return None
+        self.engine.start(row, seed, lambda: peek_vec_env(self.venv, row))
 
     def _perturb_final(self, rows: list[int], infos: list[dict[str, Any]]) -> None:
         batch = stack([infos[row]["terminal_observation"] for row in rows])

@@ -11,10 +11,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from typing_extensions import Unpack
 
 from safer_gym.types import Attack
-from safer_gym.wrappers.adversary import peek, victim_of
+from safer_gym.wrappers.adversary import victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.obs_layout import pick, replace, stack
 from safer_gym.wrappers.options import AdversaryOptions, complete
+from safer_gym.wrappers.streams import peek_vector
 from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info, seeds_of
 
 
@@ -93,13 +94,7 @@ class VectorObservationAdversary(VectorWrapper, RecordConstructorArgs):
         self.engine.set_victim(victim_of(policy, *spaces))
 
     def _start(self, row: int, seed: int | None) -> None:
-        self.engine.start(row, seed, lambda: self._draw(row))
-
-    def _draw(self, row: int) -> int | None:
-        generators = getattr(self.env.unwrapped, "np_random", None)
-        if isinstance(generators, (tuple, list)):
-            return peek(generators[row])
-        return None if generators is None else peek(generators) + row
+        self.engine.start(row, seed, lambda: peek_vector(self.env, row))
 
     def _perturb(
         self, rows: Sequence[int], obs: Any, infos: dict[str, Any]

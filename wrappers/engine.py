@@ -1,13 +1,13 @@
 """One batched engine behind every form of the adversary, on every channel.
 
-It owns what the attack itself must not: the random streams, the step counters, the radius at this
-moment, and the check that no perturbation ever leaves its ball. Row = one environment.
+It owns what the attack itself must not: the radius at this moment, the check that no perturbation
+ever leaves its ball, and the random streams (`streams.py`). Row = one environment.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,13 +31,11 @@ from safer_gym.wrappers.gate.finite import check_finite
 from safer_gym.wrappers.obs_layout import ObsBatch, ObsLayout, pick, replace
 from safer_gym.wrappers.options import AdversaryOptions
 from safer_gym.wrappers.policies.victims import through
+from safer_gym.wrappers.streams import Draw, Streams
 from safer_gym.wrappers.units import make_ball, radius, unit_of
 
 INFO_KEY = "adversary"
 """The one key of `info` that belongs to the adversary."""
-
-_STREAM = 0x5AFE
-
 
 _WORD = {"observation": "obs", "action": "action", "disturbance": "disturbance"}
 
@@ -88,14 +86,9 @@ class AdversaryEngine:
         require(AT_LEAST_ONE.or_none, total_steps=options["total_steps"])
         require(SEED.or_none, seed=options["seed"])
         self.every, self.total_steps = options["every"], options["total_steps"]
-        seed = options["seed"]
-        self.mask, self.seed = options["mask"], None if seed is None else int(seed)
+        self.mask, self.streams = options["mask"], Streams(n_envs, options["seed"])
         self.steps_taken, self.n_envs = 0, n_envs
         self.progress = 0.0
-        self.step_of_row = [0] * n_envs
-        self.episode_of_row = [-1] * n_envs
-        self.generators: list[torch.Generator | None] = [None] * n_envs
-        self.starts: list[Tensor | None] = [None] * n_envs
         self.set_victim(victim)
 
     def set_victim(self, victim: Victim | None) -> None:
@@ -124,31 +117,10 @@ class AdversaryEngine:
         """Every environment has taken one step."""
         self.steps_taken += self.n_envs
 
-    def start(self, row: int, seed: int | None, draw: Callable[[], int | None]) -> None:
-        """An episode begins in `row`. With a seed, or at the first episode, so does its stream.
-
-        Args:
-            seed: the seed of this reset, if one was given.
-            draw: a number from the environment's own generator, asked only if nothing else says
-                where the stream begins.
-        """
-        self.step_of_row[row] = 0
+    def start(self, row: int, seed: int | None, draw: Draw) -> None:
+        """An episode begins in `row`: without a memory, and with a stream as of `Streams.start`."""
         self._held[row] = self.memory.begin(1)[0]
-        self.episode_of_row[row] += 1
-        generator = self.generators[row]
-        if seed is not None or generator is None:
-            generator = self.generators[row] = self._stream_of(row, seed, draw)
-        self.starts[row] = generator.get_state()
-
-    def _stream_of(
-        self, row: int, seed: int | None, draw: Callable[[], int | None]
-    ) -> torch.Generator:
-        own = 0 if self.seed is None else self.seed
-        if seed is None:
-            seed = row if self.seed is not None else draw()
-        entropy = None if seed is None else [_STREAM, own, seed]
-        word = int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
-        return torch.Generator().manual_seed(word >> 1)
+        self.streams.start(row, seed, draw)
 
     def check_actions(self, actions: Any) -> None:
         """Refuse policies' actions [E, *A] that are NaN or infinite.
@@ -157,7 +129,7 @@ class AdversaryEngine:
             ValueError: names the environment, its episode and the step.
         """
         for row, action in enumerate(actions):
-            episode, step = self.episode_of_row[row], self.step_of_row[row] - 1
+            episode, step = self.streams.episodes[row], self.streams.steps[row] - 1
             check_finite(action, f" in environment {row}, episode {episode}, step {step}")
 
     def untouched(self, actions: Any) -> Any:
@@ -214,7 +186,7 @@ class AdversaryEngine:
         obs = batch if situation is None else situation.obs
         chosen = [k for k, row in enumerate(rows) if self._attacked(row, pick(obs, k), infos[k])]
         for row in rows:
-            self.step_of_row[row] += 1
+            self.streams.steps[row] += 1
         records = [self._record(pick(batch, k), fraction) for k in range(len(rows))]
         if not chosen or fraction * self.largest == 0:
             return batch, records
@@ -237,7 +209,7 @@ class AdversaryEngine:
         return fraction
 
     def _attacked(self, row: int, obs: Any, info: dict[str, Any]) -> bool:
-        step = self.step_of_row[row]
+        step = self.streams.steps[row]
         return step % self.every == 0 and (self.mask is None or bool(self.mask(step, obs, info)))
 
     def _remember(self, rows: Sequence[int], shown: ObsBatch) -> None:
@@ -294,19 +266,14 @@ class AdversaryEngine:
         traits = traits_of(self.attack)
         if traits.held:
             for row in rows:
-                self._rewind(row)
+                self.streams.rewind(row)
         if len(rows) == 1 or (traits.per_row_noise is False and not traits.held):
-            return self.attack(self.victim, packed, ball, self.generators[rows[0]])
+            return self.attack(self.victim, packed, ball, self.streams.generator(rows[0]))
         parts = [
-            self.attack(self.victim, packed[k : k + 1], ball, self.generators[row])
+            self.attack(self.victim, packed[k : k + 1], ball, self.streams.generator(row))
             for k, row in enumerate(rows)
         ]
         return AttackResult(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
-
-    def _rewind(self, row: int) -> None:
-        generator, start = self.generators[row], self.starts[row]
-        if generator is not None and start is not None:
-            generator.set_state(start)
 
     def _record(self, clean: Any, fraction: float) -> dict[str, Any]:
         word, after = _WORD[self.channel], {}
