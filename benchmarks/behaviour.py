@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 
 import safer_gym.wrappers  # noqa: F401  (registers the tasks)
 from benchmarks.short_trainings import TRAININGS, Training
-from safer_gym.attacks import ATTACKS
+from safer_gym.attacks import ATTACKS, make_attack, traits_of
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.evaluate import evaluate
@@ -52,6 +52,8 @@ POLICIES = (
     "drone-run/safer-attacked",
     "ant-run/safer-attacked",
 )
+SEEN = (None, "observation")
+"""What an attack on observations says of its channel."""
 CERTIFICATES: dict[str, dict[str, Any]] = {
     "ball-circle/safer-attacked": {"eps": (0.001, 0.05), "modes": ("deterministic", "stochastic")},
     "drone-run/safer-attacked": {"eps": (0.001, 0.025), "action_noise": 0.3},
@@ -73,14 +75,17 @@ def main() -> None:
     parser.add_argument("--only", choices=list(PARTS), action="append", help="these parts alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = {name: PARTS[name]() for name in options.only or PARTS}
-    if options.out is not None:
-        options.out.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
-    if options.against is None:
-        return
-    known = {name: json.loads(options.against.read_text())[name] for name in found}
-    differences = list(differing(known, json.loads(json.dumps(found))))
-    print("\n".join(differences) or "no difference")
+    known = {} if options.against is None else json.loads(options.against.read_text())
+    found: dict[str, Any] = {}
+    differences: list[str] = []
+    for name in options.only or PARTS:
+        found[name] = json.loads(json.dumps(PARTS[name]()))
+        if options.out is not None:
+            options.out.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+        if known:
+            new = list(differing(known[name], found[name], f"/{name}"))
+            print("\n".join(new) or f"{name}: no difference", flush=True)
+            differences += new
     sys.exit(bool(differences))
 
 
@@ -125,7 +130,7 @@ def evaluations() -> dict[str, Any]:
         outcomes = evaluate(
             load_policy(name).policy,
             _maker(name),
-            list(ATTACKS),
+            [name for name in ATTACKS if traits_of(make_attack(name)).channel in SEEN],
             eps=0.05,
             n_episodes=2,
             max_steps=40,

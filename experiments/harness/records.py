@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-METHOD_OF = {"cvpo": "CVPO-vanilla", "safer": "SAFER", "safer-attacked": "SAFER-attacked"}
-"""What a record of `safer-gym train`, which names no method, stands for."""
 NEEDED = {"task", "algorithm", "seed", "evaluation"}
 EVALUATIONS = {"best": "evaluation", "last": "evaluation_last"}
 STRONGEST = "strongest"
@@ -34,9 +32,8 @@ class Record(NamedTuple):
 
     @property
     def method(self) -> str:
-        """Name of the paper's tables."""
-        algorithm = str(self.data["algorithm"])
-        return str(self.data.get("method") or METHOD_OF.get(algorithm, algorithm))
+        """Name of the paper's tables; the algorithm's where a record has none."""
+        return str(self.data.get("method") or self.data["algorithm"])
 
     @property
     def names(self) -> set[str]:
