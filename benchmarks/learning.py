@@ -1,6 +1,6 @@
 """Learning curves on Ball-Circle: what a policy is worth against the time that it took to train.
 
-A run keeps policies on the way and meets each with attacks when training is over, so that both
+A run keeps policies on the way and evaluates each under attack when training is over, so that both
 clocks count the training and nothing else.
 """
 
@@ -49,7 +49,7 @@ class Case(NamedTuple):
     options: dict[str, Any] = {}
     attacks: tuple[str, ...] = ("natural", "mc", "mr")
     shares: tuple[float, ...] = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-    """Of the training, where its policy is met by the attacks."""
+    """Of the training, where its policy is evaluated under attack."""
     episodes: int = 20
     """Of each attack and policy."""
     n_envs: int = 0
@@ -59,7 +59,7 @@ class Case(NamedTuple):
 
 
 TRAINING = ("algorithm", "recipe", "timesteps", "options", "n_envs", "overlap")
-"""What the policies depend on; the other fields say how they are met."""
+"""What the policies depend on; the other fields say how they are evaluated."""
 
 TINY = Case(
     "tiny",

@@ -45,9 +45,9 @@ def table(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """One row: when the goal was first met, and the policy that the choice would keep."""
+    """One row: when the goal was first reached, and the policy that the choice would keep."""
     points = run["points"]
-    met = [p for p in points if p["reward"] >= REWARD and p["worst_cost"] <= COST]
+    reached = [p for p in points if p["reward"] >= REWARD and p["worst_cost"] <= COST]
     late = [p for p in points if p["timesteps"] >= FIRST_SHARE * points[-1]["timesteps"]]
     chosen = max(late, key=lambda p: (p["choosing_score"], p["timesteps"]))
     return {
@@ -56,7 +56,7 @@ def summary(run: Run) -> dict[str, Any]:
         "steps": points[-1]["timesteps"],
         "CPU s": points[-1]["cpu_s"],
         "wall s": points[-1]["wall_s"],
-        "first robust after, CPU s": met[0]["cpu_s"] if met else "never",
+        "first robust after, CPU s": reached[0]["cpu_s"] if reached else "never",
         "reward": chosen["reward"],
         "MC cost": chosen["costs"]["mc"],
         "MR cost": chosen["costs"]["mr"],

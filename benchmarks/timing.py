@@ -2,7 +2,7 @@
 
 Two clocks are kept. Wall time is what a user waits for; it grows when others compute. CPU time is
 what this process used; it is the one to compare on a busy machine. Variants are run in turns
-(A B A B), so that both meet the same company, and only ratios from one run are worth quoting.
+(A B A B), so that both run beside the same load, and only ratios from one run are worth quoting.
 """
 
 from __future__ import annotations

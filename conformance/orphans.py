@@ -11,8 +11,8 @@ from threading import Thread
 def end_with_parent() -> None:
     """Watch, from now on, for the end of the parent of this `multiprocessing` process.
 
-    A parent that is killed, or ended by SIGTERM, cleans nothing up. Its end closes a pipe that
-    nobody writes to; so this holds on every system, for forked and for spawned processes.
+    A parent that is killed, or ended by SIGTERM, cleans nothing up. Its end closes a pipe to
+    which nothing is written; so this holds on every system, for forked and for spawned processes.
     """
     Thread(target=_wait, name="end_with_parent", daemon=True).start()
 

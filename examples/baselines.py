@@ -1,4 +1,4 @@
-"""Learn the baselines with a cost limit on Ball-Circle, and meet each with the same attacks.
+"""Learn the baselines with a cost limit on Ball-Circle, and evaluate each under the same attacks.
 
 python examples/baselines.py                    # some twenty minutes
 python examples/baselines.py --timesteps 600    # a look at how it works
@@ -54,7 +54,7 @@ def sac_lagrangian() -> SACLagrangian:
     )
 
 
-RIVALS: dict[str, Callable[[], Any]] = {
+BASELINES: dict[str, Callable[[], Any]] = {
     "PPO-Lagrangian": ppol,
     "SA-PPO-Lagrangian(MC)": lambda: ppol(regulariser="mc"),
     "ADV-PPO-Lagrangian": lambda: ppol(collection_attack="mc"),
@@ -68,12 +68,12 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=10)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for name, make in RIVALS.items():
+    for name, make in BASELINES.items():
         model = make().learn(arguments.timesteps)
         attacks, episodes = ("natural", "mc", "mr"), arguments.episodes
-        for met in evaluate(model, lambda: gym.make(TASK), attacks, eps=EPS, n_episodes=episodes):
+        for run in evaluate(model, lambda: gym.make(TASK), attacks, eps=EPS, n_episodes=episodes):
             print(
-                f"{name:22} {met.attack:8} reward {met.mean_return:7.1f}  cost {met.mean_cost:6.2f}"
+                f"{name:22} {run.attack:8} reward {run.mean_return:7.1f}  cost {run.mean_cost:6.2f}"
             )
 
 

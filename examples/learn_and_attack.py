@@ -1,4 +1,4 @@
-"""Learn SAFER on Ball-Circle, then meet it with the attacks.
+"""Learn SAFER on Ball-Circle, then attack it.
 
 python examples/learn_and_attack.py                    # ten minutes
 python examples/learn_and_attack.py --timesteps 600    # a look at how it works

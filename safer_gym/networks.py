@@ -100,7 +100,7 @@ class Chain:
         return upstream, by_parameter[::-1]
 
     def _by_weight(self, layer: int, below: Tensor, upstream: Tensor) -> Tensor:
-        """below^T upstream, laid out as the weight is, so that nobody needs to turn it."""
+        """below^T upstream, laid out as the weight is, so that it need not be transposed."""
         if self.weights[layer].stride(-2) == 1:
             return self.product(upstream.mT, below).mT
         return self.product(below.mT, upstream)
@@ -171,7 +171,7 @@ class MlpAction:
         return self.function(obs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MlpAction:
-        """Itself, as of any function: the policy behind it is nobody's to copy."""
+        """Returns self: a copy of the function must not copy the policy behind it."""
         return self
 
     @cached_property

@@ -68,7 +68,7 @@ class Disturbance(gym.Wrapper, RecordConstructorArgs):
         self._next = given
 
     def reset(self, **given: Any) -> tuple[Any, dict[str, Any]]:
-        """Reset; a disturbance that was not met is dropped."""
+        """Reset; a disturbance that no step has used is dropped."""
         self._next = None
         return self.env.reset(**given)
 

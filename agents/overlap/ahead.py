@@ -25,7 +25,7 @@ class AheadVecEnv(VecEnv):
     For CVPO, SAFER and SACLagrangian. A second process, with one thread, holds the environments and
     a copy of the agent. While the agent updates, the copy gathers the next rollout (`train_freq`
     steps in each environment, attacks during collection included) by the weights from before these
-    updates: the data are one round of updates older than without. The agent then meets the recorded
+    updates: the data are one round of updates older than without. The agent then takes the recorded
     steps as if they happened now. The same seed gives the same training, however long either side
     takes.
 
@@ -41,7 +41,7 @@ class AheadVecEnv(VecEnv):
 
     def __init__(self, env_fns: Sequence[Callable[[], gym.Env]]) -> None:
         self._collector = Remote(Collector)
-        self._steps: deque[Step] = deque()  # gathered and not yet met
+        self._steps: deque[Step] = deque()  # gathered and not yet taken
         self._now: Step | None = None  # acted, and not yet stepped
         self._gathering = False
         self._has_copy_of: Callable[[], Any] = lambda: None
@@ -77,7 +77,7 @@ class AheadVecEnv(VecEnv):
     # ------------------------------------------------------------------ as a VecEnv
 
     def reset(self) -> Any:
-        """Begin new episodes; what was gathered and not yet met is dropped."""
+        """Begin new episodes; what was gathered and not yet taken is dropped."""
         self._settle()
         self._steps.clear()
         obs, self.reset_infos = self._ask("reset", self._seeds, self._options)

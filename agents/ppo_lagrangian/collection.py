@@ -1,4 +1,4 @@
-"""The environments as an on-policy learner meets them: attacked, and remembered for the critics."""
+"""The environments as an on-policy learner sees them: attacked, and remembered for the critics."""
 
 from __future__ import annotations
 

@@ -91,10 +91,10 @@ PAPER_SIZE = {
     "policy_kwargs": _networks(0.05, 0.45, 0.6, width=256),
 }
 
-# Learn the task first (the radius stays 0), meet the growing attack, then the whole of it and a
-# tenth more: the policy ends on the limit, and should end on the safe side of it. The policy may
-# react to small changes (no KL to the attacked state, a light likelihood there), since the cost
-# critic of the attacked policy makes it keep a margin.
+# Learn the task first (the radius stays 0), then train under the growing attack, then under the
+# whole of it and a tenth more: the policy ends on the limit, and should end on the safe side of it.
+# The policy may react to small changes (no KL to the attacked state, a light likelihood there),
+# since the cost critic of the attacked policy makes it keep a margin.
 MARGIN = 1.1
 DEMO_MARGIN = 1.05  # it may cost a little under attack, and earns more
 PAIR_MARGIN = 1.2

@@ -1,6 +1,6 @@
 """Simulated gates: do bounds keep their promise when many attacks race and the gate stops early?
 
-A gate meets K attacks, all with the same number of episodes, and after each round asks a `Rule`
+A gate runs K attacks, all with the same number of episodes, and after each round asks a `Rule`
 for bounds of the worst attack's rate. It stops at the first verdict. True rates are known here,
 so every miss and every false verdict can be counted. The rules to try are `anytime_rule` and those
 of `baselines`: a check must also be seen to reject a bad rule.

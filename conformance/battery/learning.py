@@ -19,7 +19,7 @@ from safer_gym.types import Attack, QFn, Victim
 from safer_gym.wrappers.fitted_critics.critics import fit_critics
 
 LEARNING_SEED = 3_000_000
-"""Where the seeds of learning begin: no episode of a certificate meets them."""
+"""Where the seeds of learning begin: no episode of a certificate uses them."""
 
 
 class Lessons(NamedTuple):

@@ -74,7 +74,7 @@ def mean_ends(costs: Floats, high: float | None, cap: float, lower: float, upper
     """Bounds of the mean cost.
 
     Args:
-        high: largest cost of an episode; None where nobody knows it: there is no upper bound, and
+        high: largest cost of an episode; None where it is unknown: there is no upper bound, and
             the lower one is that of min(cost, cap), which is never above the cost.
         cap: a number chosen before these episodes.
         lower, upper: the deltas.

@@ -52,7 +52,7 @@ def spent_budgets(
         policy: whose actions were drawn.
         episodes: the observations of each episode's steps, [T_i, *O].
         balls: what the adversary may do to each observation.
-        horizon: length of the longest episode; None: nobody knows, `TV_LEFT` is infinite.
+        horizon: length of the longest episode; None: unknown, `TV_LEFT` is infinite.
     """
     # The policy reads float32, and that is what an adversary would replace.
     obs = torch.as_tensor(np.concatenate(list(episodes)).astype(np.float32))

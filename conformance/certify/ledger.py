@@ -48,7 +48,7 @@ class Ledger:
     Args:
         plan: what is asked.
         attacks: labels of the battery.
-        high: largest cost of an episode; None where nobody knows it.
+        high: largest cost of an episode; None where it is unknown.
         shares: the allocation of delta.
         directed: labels of the attacks that seek cost.
         unlearned: labels of those that there was no time to learn.
@@ -74,7 +74,7 @@ class Ledger:
         self.promises: dict[tuple[float, Metric], dict[str, float]] = {}
         """What search episodes made each method seem to give."""
         self.caps: dict[Key, float] = {}
-        """By cell: the largest cost met while searching."""
+        """By cell: the largest cost seen while searching."""
         self.search_means: dict[Key, float] = {}
         """By cell: mean cost while searching."""
         self._deltas = {(s.mode, s.eps, s.attack, s.metric, s.side): s.delta for s in shares}

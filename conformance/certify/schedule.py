@@ -9,9 +9,9 @@ from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.stopping import (
-    cell_settled,
-    every_settled,
     hopeless,
+    is_cell_decided,
+    is_every_decided,
     refuted,
 )
 from safer_gym.conformance.certify.world import Job
@@ -36,7 +36,7 @@ def next_jobs(
 ) -> list[Job]:
     """The next jobs, the most telling first; empty when all is settled or spent.
 
-    In the first round each row meets its most promising attack alone: where that one refutes the
+    In the first round each row runs its most promising attack alone: where that one refutes the
     row, the others need no episodes. Nor do they where the bound over every adversary settles it;
     so they wait as long as it may.
 
@@ -69,7 +69,7 @@ def _row_jobs(
             continue  # the benign episodes are its own
         if attack == first and n == 0:
             jobs.append(_job(key, 0, caps))
-        elif only_first or n >= caps.attack or cell_settled(ledger, mode, attack, eps):
+        elif only_first or n >= caps.attack or is_cell_decided(ledger, mode, attack, eps):
             continue
         else:
             jobs.append(_job(key, n, caps))
@@ -96,8 +96,8 @@ def _benign_jobs(ledger: Ledger, radii: tuple[float, ...], caps: Caps) -> list[J
     if "stochastic" not in ledger.plan.modes:
         return []
     n = ledger.cell(BENIGN).n
-    null_settled = cell_settled(ledger, "stochastic", NULL, 0.0)
-    if n >= caps.benign or (n > 0 and not radii and (null_settled or n >= caps.attack)):
+    is_null_decided = is_cell_decided(ledger, "stochastic", NULL, 0.0)
+    if n >= caps.benign or (n > 0 and not radii and (is_null_decided or n >= caps.attack)):
         return []
     blocks = caps.benign_blocks if n else 1
     most = caps.benign if n >= caps.attack else min(caps.attack, caps.benign)
@@ -110,7 +110,7 @@ def _benign_jobs(ledger: Ledger, radii: tuple[float, ...], caps: Caps) -> list[J
 
 def _is_worth(ledger: Ledger, eps: float, n: int, caps: Caps) -> bool:
     """A bound gets the episodes of an attack; more only where they may decide something."""
-    if every_settled(ledger, eps):
+    if is_every_decided(ledger, eps):
         return False
     return n < caps.attack or not hopeless(ledger, eps, caps.benign)
 

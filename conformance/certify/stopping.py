@@ -27,7 +27,7 @@ def refuted(ledger: Ledger, mode: Mode, eps: float, target: Target) -> bool:
     )
 
 
-def cell_settled(ledger: Ledger, mode: Mode, attack: str, eps: float) -> bool:
+def is_cell_decided(ledger: Ledger, mode: Mode, attack: str, eps: float) -> bool:
     """More episodes of this attack would decide nothing: the bounds of the attack, or those over
     every adversary, already say on which side of each target it is."""
     radii = ledger.plan.eps if attack == NULL else (eps,)
@@ -79,7 +79,7 @@ def _within_reach(ledger: Ledger, eps: float, target: Target, most: int) -> bool
     return ledger.scale(metric) * chosen.bound(mean) <= target.bound
 
 
-def every_settled(ledger: Ledger, eps: float) -> bool:
+def is_every_decided(ledger: Ledger, eps: float) -> bool:
     """The bound over every adversary is below all targets, or cannot be."""
     return all(
         refuted(ledger, "stochastic", eps, target)

@@ -1,4 +1,4 @@
-"""Contract kits for your own policies, attacks and environments.
+"""Contracts for your own policies, attacks and environments.
 
     from safer_gym.conformance.contracts import check_attack, check_cost_env, check_policy
 

@@ -108,14 +108,14 @@ def train_adversary(
     options = options or PpoOptions()
     gain, wanted = GOALS[choose("goal", goal, GOALS)].gain, GOALS[goal]
 
-    def meets(ball: LpBall, gain: Gain) -> AdversaryEnv:
+    def world(ball: LpBall, gain: Gain) -> AdversaryEnv:
         return AdversaryEnv(make_env, victim, ball, gain, seat, draw)
 
     if wanted.tempted:
-        size = _reward_size(meets(LpBall.of("linf", 0.0), lambda reward, cost, info: reward), seed)
+        size = _reward_size(world(LpBall.of("linf", 0.0), lambda reward, cost, info: reward), seed)
         gain = _tempted(gain, options.temptation / size if size > 0.0 else 0.0)
     with torch.random.fork_rng(), global_seeds(seed):
-        venv: Any = DummyVecEnv([lambda: meets(ball, gain)] * options.n_envs)
+        venv: Any = DummyVecEnv([lambda: world(ball, gain)] * options.n_envs)
         venv.seed(seed)
         venv = VecNormalize(venv, gamma=options.gamma)
         model = PPO(

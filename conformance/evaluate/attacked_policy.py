@@ -55,17 +55,17 @@ class Actor(Protocol):
 
 
 class AttackedPolicy:
-    """A policy that meets an attack at every step.
+    """A policy under attack at every step.
 
     Args:
-        victim: who is attacked.
+        victim: the policy under attack.
         attack: what moves the rows of the channel inside `ball`; each result is checked.
         ball: of rows.
         seed: of the attack's and of the policy's random numbers.
         draw: the stochastic policy; None lets the victim act by its deterministic action.
         fixed: the attack's random numbers at a step are the same in every block. With an attack
             whose draws the rows of a batch share this makes it one fixed adversary, and the
-            episodes that meet it independent of each other.
+            episodes under it independent of each other.
         seat: where the adversary sits; by default it moves observations.
     """
 

@@ -76,7 +76,7 @@ def evaluate(
     channels they move actions or disturb the world.
 
     Episode i of every attack is a new environment with `reset(seed=seed + i)`, so all attacks
-    meet the same starts. Up to `n_envs` environments step together and share one call of the
+    begin from the same starts. Up to `n_envs` environments step together and share one call of the
     attack and one of the policy a step; their number changes the speed and nothing else.
 
     Args:

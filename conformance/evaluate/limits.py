@@ -18,7 +18,7 @@ from safer_gym.domains import POSITIVE, require
 
 
 class Limits(NamedTuple):
-    """Limits of every episode; None where nobody says one."""
+    """Limits of every episode; None where none is stated."""
 
     horizon: int | None = None
     """Most steps."""
@@ -56,7 +56,7 @@ class Limits(NamedTuple):
         return cls(environment.horizon, environment.max_step_cost)
 
     def largest_cost(self, length: int | None = None) -> float | None:
-        """Most that an episode costs, of this length or of any; None where nobody says.
+        """Most that an episode costs, of this length or of any; None where no limit is stated.
 
         Summed step by step as costs are, so that rounding takes no episode above it.
         """

@@ -33,7 +33,7 @@ def worst(subject: Subject) -> Outcomes:
 
 
 def attacks_run(subject: Subject) -> str:
-    """Which attacks a policy met, and up to which radius."""
+    """Which attacks were run, and up to which radius."""
     names = dict.fromkeys(o.attack for o in subject.outcomes if o.attack not in NATURAL)
     if not names:
         return "without an attack"

@@ -3,7 +3,7 @@
 `make_attack("mc")` is the usual way in. Every attack is a frozen dataclass with no state between
 calls: `attack(victim, obs, ball, generator) -> AttackResult`. What holds for all of them:
 
-- the best point met is returned, row by row, and is never worse than the clean observation;
+- the best point found is returned, row by row, and is never worse than the clean observation;
 - the result lies in the ball on the observation's own dtype, and eps = 0 changes nothing;
 - without a generator a call is deterministic; the global generators are never used;
 - gradients are taken with respect to the observation alone: parameters, their `.grad` and the

@@ -90,7 +90,7 @@ class WithCritics:
 
     @property
     def cost_directed(self) -> bool:
-        """Whether the attack seeks cost, by a critic that has met some."""
+        """Whether the attack seeks cost, by a critic that has seen some."""
         return traits_of(self.attack).cost_directed and not getattr(self.q_cost, "is_flat", False)
 
     def __call__(

@@ -44,7 +44,7 @@ def maximise(
     restarts: int = 1,
     random_start: bool = False,
 ) -> Found:
-    """The best points that walks from the centre met, the centre included.
+    """The best points that walks from the centre visit, the centre included.
 
     Args:
         score: what is to be made large.
@@ -97,7 +97,7 @@ class _Walkers(NamedTuple):
     project: Callable[[Tensor], Tensor]
     here: _Place
     improved: Tensor
-    """Whether `here` beats everything that the row met before, bool [b]."""
+    """Whether `here` beats everything that the row visited before, bool [b]."""
     state: Any = None
     """Of the step rule."""
     settled: Tensor | None = None

@@ -31,7 +31,7 @@ class Traits(NamedTuple):
     without such an attack says nothing of the worst case."""
     per_row_noise: bool | None = None
     """Whether the rows of a batch draw noise of their own. Otherwise they share the attack's draws:
-    with fixed draws it is one adversary, and episodes that meet it are independent. Of an attack
+    with fixed draws it is one adversary, and episodes under it are independent. Of an attack
     that does not say (None), wrappers ask for one row at a time, and certificates take False."""
     held: bool = False
     """Whether the draws of an episode's first step are those of all its steps."""

@@ -1,6 +1,6 @@
 """Cutting a large region in halves: each half has straighter lines, and their boxes are joined.
 
-Worth its price only where units bend inside the region; `bend` says how much they do.
+Worth its time only where units bend inside the region; `bend` says how much they do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Critics for a policy that has none: fitted Q evaluation from rollouts.
 
-With them MC and MR attack a plain PPO, and any agent can be met by critics that it did not train.
+With them MC and MR attack a plain PPO, and any agent by critics that it did not train.
 """
 
 from __future__ import annotations

@@ -229,7 +229,7 @@ def _under_every(certificate: Data, mode: str, limit: str) -> Iterator[str]:
 
 
 def _undeployed(certificate: Data) -> Iterator[str]:
-    """A bound on drawn actions is void where nobody draws them."""
+    """A bound on drawn actions is void where actions are not drawn."""
     if "stochastic" in modes_of(certificate):
         yield (
             f"What is said of {policy_in(certificate, 'stochastic')} holds where it is deployed "

@@ -22,7 +22,7 @@ from safer_gym.conformance.certify.rows import make_row
 from safer_gym.conformance.certify.schedule import Caps, next_jobs
 from safer_gym.conformance.certify.search import Found, choose_compositions, rank
 from safer_gym.conformance.certify.shares import split
-from safer_gym.conformance.certify.stopping import cell_settled, hopeless, refuted
+from safer_gym.conformance.certify.stopping import hopeless, is_cell_decided, refuted
 from safer_gym.conformance.certify.world import Job, Result
 from safer_gym.conformance.statistics import EVERY, WORST, mean_sequence, rate_sequence
 
@@ -242,7 +242,7 @@ def test_what_holds_in_a_small_ball_settles_nothing_in_a_large_one() -> None:
     book = ledger()
     benign(book, [0.0] * 400, np.zeros((3, 400, 4)))
     book.compositions[RADII[1], "rate"] = make_composition("gaussian", "rate", 0, 1e-6)
-    told = [cell_settled(book, "stochastic", "b", eps) for eps in RADII]
+    told = [is_cell_decided(book, "stochastic", "b", eps) for eps in RADII]
     assert told == [True, True, False]
 
 
