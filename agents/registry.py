@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from safer_gym.agents.drac.recipes import GENERAL as DRAC_GENERAL
 from safer_gym.agents.drac.recipes import recipes_of
 from safer_gym.agents.training.recipes import GENERAL, RECIPES, Recipe
 from safer_gym.choices import choose
@@ -44,6 +45,7 @@ def register_algorithm(
     algorithm: type | str,
     *,
     recipes: Mapping[str, Recipe] | None = None,
+    general: Recipe | None = None,
     chosen_by: Sequence[str] = NATURAL,
 ) -> None:
     """Make an algorithm known by name to every command, to loading and to the experiments.
@@ -53,6 +55,7 @@ def register_algorithm(
         algorithm: its class, or "module:Class". A saved model that names this class is built from
             data where its policy class is among the class's `policy_aliases`.
         recipes: how it is trained, by task: `total_timesteps`, `n_envs` and constructor `kwargs`.
+        general: the same where a task has no recipes of its own, such as a user's environment.
         chosen_by: the attacks on whose episodes `train` chooses the policy that it keeps.
 
     Raises:
@@ -66,6 +69,8 @@ def register_algorithm(
     ALGORITHMS[name] = Algorithm(name, place, tuple(chosen_by))
     for task, recipe in (recipes or {}).items():
         RECIPES.setdefault(task, {})[name] = recipe
+    if general is not None:
+        GENERAL[name] = general
 
 
 def find_algorithm(name: str) -> Algorithm:
@@ -118,4 +123,6 @@ for _name, _place, _chosen_by in (
     register_algorithm(_name, _place, chosen_by=_chosen_by)
 
 for _name in ("drac", "rsac", "rac"):
-    register_algorithm(_name, "safer_gym.agents:DRAC", recipes=recipes_of(_name))
+    register_algorithm(
+        _name, "safer_gym.agents:DRAC", recipes=recipes_of(_name), general=DRAC_GENERAL[_name]
+    )

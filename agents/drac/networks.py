@@ -144,6 +144,7 @@ class TaskPlayer(Player):
             self.n_moves,
             scale=ExpStd(*LOG_STD),
             describe="the stochastic task policy",
+            tanh_follows=True,
         )
 
 

@@ -51,6 +51,8 @@ WORLDS: dict[str, dict[str, Recipe]] = {
     "walker2d": _family(100_000, 100_000, 128, gradient_steps=32),
 }
 """By task and algorithm; those of the car and the walker are first guesses."""
+GENERAL = _family(50_000, 50_000, 128)
+"""By algorithm, for any other environment; a guess."""
 
 
 def recipes_of(algorithm: str) -> dict[str, Recipe]:

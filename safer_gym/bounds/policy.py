@@ -44,6 +44,8 @@ class PolicyLayers:
             [B, A, A]; every entry non-decreasing in every input. Or the constant deviations
             themselves. None: a deterministic policy.
         describe: which policy this is, in words.
+        tanh_follows: whether what is drawn goes through tanh, as in SAC. It knows nothing of the
+            observation, and so never raises a divergence.
     """
 
     layers: Layers
@@ -51,6 +53,7 @@ class PolicyLayers:
     squash: str = "identity"
     scale: ScaleHead | Tensor | None = None
     describe: str = "the policy"
+    tanh_follows: bool = False
 
     def __post_init__(self) -> None:
         choose("squash", self.squash, SQUASHES)

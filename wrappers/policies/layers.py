@@ -199,9 +199,9 @@ def _squashed_gaussian(actor: Any, name: str) -> PolicyLayers:
     )
     joined = Affine(torch.cat([mean.weight, log_std.weight]), torch.cat([mean.bias, log_std.bias]))
     head = ExpStd(LOG_STD_MIN, LOG_STD_MAX)
-    return PolicyLayers(
-        [*trunk, joined], len(mean.bias), scale=head, describe=f"the stochastic {name}"
-    )
+    words = f"the stochastic {name}"
+    layers = [*trunk, joined]
+    return PolicyLayers(layers, len(mean.bias), scale=head, describe=words, tanh_follows=True)
 
 
 def _check_spaces(policy: BaseModel, name: str) -> None:

@@ -190,7 +190,7 @@ def stochastic_policy(
             f"a policy of type {type(model).__name__}",
             "what follows its draw is not known; pass a StochasticPolicy",
         )
-    return StochasticPolicy(layers, _finish(model))
+    return StochasticPolicy(layers, _finish(model, layers))
 
 
 def noisy_policy(
@@ -234,8 +234,9 @@ def noisy_policy(
     layers = with_constant_noise(layers, deviations / half)
     if isinstance(model, ActorCriticPolicy):
         layers = replace(layers, layers=_in_units(layers.layers, middle, half))
-    squash = "tanh" if layers.squash == "tanh" or _draws_before_tanh(model) else "clip"
-    return StochasticPolicy(replace(layers, squash=squash), Unscaled(low, high), True)
+    squash = "tanh" if layers.squash == "tanh" or layers.tanh_follows else "clip"
+    layers = replace(layers, squash=squash, tanh_follows=False)
+    return StochasticPolicy(layers, Unscaled(low, high), True)
 
 
 def softmax_policy(
@@ -296,12 +297,12 @@ def _scores(policy: Any, vec_normalize: VecNormalize | Normaliser | None) -> Opt
     return layers
 
 
-def _finish(policy: BaseModel) -> Finish:
+def _finish(policy: BaseModel, layers: PolicyLayers) -> Finish:
     low, high = _box(policy)
     if isinstance(policy, ActorCriticPolicy):
         return Clipped(low, high)
     finish = Unscaled(low, high)
-    if _draws_before_tanh(policy):
+    if layers.tanh_follows:
         return lambda drawn: finish(torch.tanh(drawn))
     return finish
 
@@ -311,11 +312,6 @@ def _box(policy: BaseModel) -> tuple[Tensor, Tensor]:
     assert isinstance(box, spaces.Box)
     low, high = (torch.as_tensor(bound).flatten().float() for bound in (box.low, box.high))
     return low, high
-
-
-def _draws_before_tanh(policy: BaseModel) -> bool:
-    """SAC and TQC."""
-    return hasattr(getattr(policy, "actor", policy), "latent_pi")
 
 
 def _in_units(layers: Layers, middle: Tensor, half: Tensor) -> Layers:
