@@ -79,6 +79,14 @@ Units = Annotated[
     typer.Option(help="What eps counts: raw, or normalised (deviations of MODEL's VecNormalize)."),
 ]
 
+Scale = Annotated[
+    str,
+    typer.Option(
+        help="Radius at eps = 1 of each entry of what is moved, or of each key of Dict "
+        "observations as in image=2,pos=0.1; all alike: 1."
+    ),
+]
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("runs/demo"),
@@ -203,6 +211,7 @@ def attack(
     env_arg: EnvArg = None,
     cache: AttackCache = "",
     learning_steps: LearningSteps = None,
+    scale: Scale = "",
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
     asked = f"natural,{attacks}"
@@ -226,6 +235,7 @@ def attack(
         env_arg=env_arg,
         cache=cache,
         learning_steps=learning_steps,
+        scale=scale,
     )
 
 
@@ -253,6 +263,7 @@ def evaluate(
     env_arg: EnvArg = None,
     cache: AttackCache = "",
     learning_steps: LearningSteps = None,
+    scale: Scale = "",
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
     from safer_gym.conformance.cli.measure import run_measure
@@ -274,6 +285,7 @@ def evaluate(
         channel=channel,
         cache=cache,
         learning_steps=learning_steps,
+        scale=scale,
     )
 
 
@@ -304,13 +316,7 @@ def certify(
     eps: Annotated[str, typer.Option(help="Radii, e.g. 0.01,0.05.")] = "",
     limit: Annotated[float | None, typer.Option(help="Cost above which an episode fails.")] = None,
     norm: Norm = "linf",
-    scale: Annotated[
-        str,
-        typer.Option(
-            help="Radius at eps = 1 of each entry of what is moved, or of each key of Dict "
-            "observations as in image=2,pos=0.1; all alike: 1."
-        ),
-    ] = "",
+    scale: Scale = "",
     modes: Annotated[str, typer.Option(help="deterministic, stochastic or both.")] = "",
     action_noise: Annotated[
         str, typer.Option(help="Certify the mean action plus this Gaussian noise, e.g. 0.3.")

@@ -39,6 +39,7 @@ class Plan(NamedTuple):
     cache: str = ""
     """Folder of the adversaries that are learned."""
     learning_steps: int | None = None
+    scale: tuple[float, ...] | dict[str, float] | None = None
 
     def jobs(self) -> Iterator[tuple[str, float]]:
         """Pairs of attack and radius."""
@@ -65,6 +66,7 @@ def run_measure(
     channel: str = "observation",
     cache: str = "",
     learning_steps: int | None = None,
+    scale: str = "",
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
 
@@ -90,6 +92,7 @@ def run_measure(
         channel=moved,
         cache=cache,
         learning_steps=learning_steps,
+        scale=parse_scale(scale),
     )
     with Bar() as bar:
         outcomes = measure(file, found, plan, bar)
@@ -166,6 +169,8 @@ def parse_scale(text: str) -> tuple[float, ...] | dict[str, float] | None:
         return parse_numbers("--scale", text) or None
     pairs = [part.partition("=") for part in text.split(",")]
     radii = {key.strip(): parse_numbers(f"--scale {key}", value) for key, _, value in pairs}
+    if len(radii) < len(pairs):
+        raise ValueError(f"--scale must name each key once, got {text!r}")
     if wrong := [key for key, value in radii.items() if len(value) != 1]:
         raise ValueError(f"--scale must give each key one number, as in image=2,pos=0.1; {wrong}")
     return {key: value[0] for key, value in radii.items()}
@@ -215,6 +220,7 @@ def _run(
         channel=plan.channel,
         cache=plan.cache or None,
         learning_steps=plan.learning_steps,
+        scale=plan.scale,
     )[0]
 
 
@@ -251,6 +257,7 @@ def _inputs(file: ModelFile, task: Task, plan: Plan, attack: str, eps: float) ->
         "version": __version__,
         **({} if plan.channel == "observation" else {"channel": plan.channel}),
         **({} if plan.learning_steps is None else {"learning_steps": plan.learning_steps}),
+        **({} if plan.scale is None else {"scale": plan.scale}),
     }
 
 

@@ -185,6 +185,13 @@ def test_the_shell(tmp_path: Path) -> None:
             app, ["evaluate", str(tmp_path / "model.zip"), "--task", "Seen-v0", "--attacks", "mad",
                   "--eps", "0.1", "--episodes", "2"],
         )  # fmt: skip
+        scaled = [
+            CliRunner().invoke(
+                app, [command, str(tmp_path / "model.zip"), "--env", "Seen-v0", "--attacks", "mad",
+                      "--eps", "0.1", "--episodes", "2", "--scale", "x=1"],
+            )
+            for command in ("evaluate", "attack")
+        ]  # fmt: skip
         judged = CliRunner().invoke(
             app, ["certify", str(tmp_path / "model.zip"), "--env", "Seen-v0", "--eps", "0.1",
                   "--limit", "6", "--episodes", "3", "--battery", "quick", "--budget", "5s",
@@ -192,9 +199,11 @@ def test_the_shell(tmp_path: Path) -> None:
         )  # fmt: skip
     finally:
         del gym.registry["Seen-v0"]
-    for found in (shown, judged):
+    for found in (shown, judged, *scaled):
         assert found.exit_code == 0, found.output
-        assert "'mode' (Discrete(3))" in " ".join(found.output.split())
+        words = " ".join(found.output.split())
+        assert "'mode' (Discrete(3))" in words
+        assert ("'v' (Box" in words) == (found in scaled)
 
 
 def test_a_normaliser_of_some_keys_goes_before_the_policy() -> None:

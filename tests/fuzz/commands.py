@@ -24,6 +24,11 @@ MEASURE = {
     "--task": "name",
     "--attacks": "name",
     "--algorithm": "name",
+    "--scale": "radii",
+    "--cost": "name",
+    "--max-steps": "at_least_one",
+    "--env-arg": "name",
+    "--learning-steps": "at_least_one",
 }
 OPTIONS: dict[str, tuple[list[str], dict[str, str]]] = {
     "evaluate": (
@@ -33,7 +38,16 @@ OPTIONS: dict[str, tuple[list[str], dict[str, str]]] = {
     "attack": (["attack", MODEL, "--episodes", "1", "--attacks", "uniform"], MEASURE),
     "train": (
         ["train", "ball-circle", "--timesteps", "1"],
-        {"--algorithm": "name", "--timesteps": "count", "--seed": "seed"},
+        {
+            "--algorithm": "name",
+            "--timesteps": "count",
+            "--seed": "seed",
+            "--eps": "not_negative",
+            "--cost-limit": "not_negative",
+            "--max-steps": "at_least_one",
+            "--env-arg": "name",
+            "--cost": "name",
+        },
     ),
     "certify": (
         [
@@ -74,7 +88,28 @@ OPTIONS: dict[str, tuple[list[str], dict[str, str]]] = {
         ["demo", "--no-train", "--episodes", "1"],
         {"--episodes": "at_least_one", "--seed": "seed"},
     ),
+    "compare": (
+        ["compare", MODEL, MODEL, "--episodes", "1", "--search-episodes", "1", "--attacks", "uniform"],
+        {
+            "--margin": "not_negative",
+            "--metric": "name",
+            "--eps": "radii",
+            "--norm": "name",
+            "--limit": "number",
+            "--episodes": "at_least_one",
+            "--search-episodes": "at_least_one",
+            "--confidence": "positive",
+            "--seed": "seed",
+            "--channel": "name",
+        },
+    ),
+    "prior": (
+        ["prior", "/no/such/file.npz", "--out", "/no/such/folder"],
+        {"--updates": "at_least_one", "--seed": "seed", "--labels": "name", "--flow": "name"},
+    ),
     "selfcheck": (["selfcheck"], {"--areas": "name"}),
+    "card": (["card"], {"": "path"}),
+    "leaderboard": (["leaderboard"], {"": "path"}),
     "verify": (["verify"], {"": "path"}),
     "diff": (["diff", "/no/such/file"], {"": "path"}),
     "report": (["report"], {"": "path"}),
