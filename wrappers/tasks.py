@@ -77,10 +77,12 @@ class Task:
         """Make the environment; `options` go to `gymnasium.make`.
 
         Raises:
-            TypeError: what was named makes no environment.
+            TypeError: what was named makes no environment, or an attribute is of another type.
+            ValueError: an attribute is out of range.
         """
         import gymnasium
 
+        _check(self)
         if self.max_steps is not None:
             options = {"max_episode_steps": self.max_steps, **options}
         env = gymnasium.make(self._made_from(), **{**self.env_args, **options})
@@ -153,19 +155,31 @@ def find_task(
 
     Raises:
         ValueError: none of these; names the nearest task. Or a number of steps below 1.
+        TypeError: an argument of another type.
         ImportError: there is no such module, or it fails while it is imported.
     """
-    if max_steps is not None and max_steps < 1:
-        raise ValueError(f"max_steps must be at least 1, got {max_steps!r}")
-    changed: dict[str, Any] = {
-        "cost": cost,
-        "max_steps": max_steps,
-        "env_args": dict(env_args or {}),
-    }
+    env_args = {} if env_args is None else env_args
+    _check(Task(name, name, cost=cost, max_steps=max_steps, env_args=env_args))
     if cost and is_named(cost):
         load_named(cost)
-    changes: Any = {key: value for key, value in changed.items() if value}
+    told = {"cost": cost, "max_steps": max_steps, "env_args": dict(env_args)}
+    changes: Any = {key: value for key, value in told.items() if value}
     return replace(_named_task(name), **changes) if changes else _named_task(name)
+
+
+def _check(task: Task) -> None:
+    """Refuse what no task may have; not in the constructor, since `--help` does without numpy."""
+    from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, NUMBER, require, shown
+
+    for word in ("name", "env_id", "title", "cost"):
+        if not isinstance(getattr(task, word), str):
+            raise TypeError(f"{word} must be a str; got {shown(getattr(task, word))}")
+    if not isinstance(task.env_args, Mapping):
+        raise TypeError(f"env_args must be a mapping; got {shown(task.env_args)}")
+    require(NOT_NEGATIVE, eps=task.eps)
+    require(NUMBER, cost_limit=task.cost_limit)
+    steps = {"horizon": task.horizon, "max_steps": task.max_steps}
+    require(AT_LEAST_ONE.or_none, **steps, obs_size=task.obs_size, action_size=task.action_size)
 
 
 def env_maker(env: Any) -> Callable[[], gymnasium.Env]:

@@ -15,6 +15,7 @@ import torch
 
 from fuzz.borders import BORDERS
 from fuzz.commands import command_inputs
+from fuzz.newer import NEWER
 from fuzz.outcome import outcome_of
 
 KINDS = ("clear", "vague", "raw", "hang", "accepted", "fine", "refused")
@@ -29,7 +30,7 @@ def main() -> None:
     arguments = options.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        inputs = [i for border in BORDERS for i in border.inputs()]
+        inputs = [i for border in [*BORDERS, *NEWER] for i in border.inputs()]
         inputs += command_inputs(Path(folder))
         inputs = [i for i in inputs if i.border.startswith(arguments.only)]
         random.Random(arguments.seed).shuffle(inputs)

@@ -71,6 +71,7 @@ class Border(NamedTuple):
 
 WORDS = {
     ("make_task", "name"): ("task",),
+    ("find_task", "name"): ("name", "task"),
     ("make_attack", "name"): ("attack",),
     ("make_schedule", "name"): ("schedule",),
 }

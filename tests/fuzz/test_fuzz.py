@@ -11,6 +11,7 @@ import pytest
 
 from fuzz.borders import BORDERS, Border
 from fuzz.commands import command_inputs
+from fuzz.newer import NEWER
 from fuzz.outcome import Input, outcome_of
 
 SEED = 0
@@ -23,7 +24,7 @@ def wrong(inputs: list[Input]) -> list[str]:
 
 
 def test_python_refuses_what_makes_no_sense_and_says_what() -> None:
-    inputs = [given for border in BORDERS for given in border.inputs()]
+    inputs = [given for border in [*BORDERS, *NEWER] for given in border.inputs()]
     assert wrong(random.Random(SEED).sample(inputs, PYTHON)) == []
 
 

@@ -75,7 +75,7 @@ def test_every_door_takes_a_function_a_task_or_a_name() -> None:
     assert env_maker("ball-circle") == TASKS["ball-circle"].make
     with pytest.raises(TypeError, match="function that makes an environment"):
         env_maker(task.make())
-    with pytest.raises(ValueError, match="max_steps must be at least 1"):
+    with pytest.raises(ValueError, match="max_steps must be a whole number >= 1"):
         find_task(f"{NAME}:make", max_steps=0)
 
 

@@ -31,6 +31,7 @@ from safer_gym.bounds import (
     tv_shift,
     with_constant_noise,
 )
+from safer_gym.domains import POSITIVE, require
 from safer_gym.types import Victim
 from safer_gym.wrappers.policies.choosing import ChoosingPolicy
 from safer_gym.wrappers.policies.layers import policy_layers
@@ -257,15 +258,14 @@ def softmax_policy(
         vec_normalize: as `stochastic_policy`.
 
     Raises:
-        ValueError: a temperature that is not positive.
+        ValueError, TypeError: a temperature that is not a positive number.
         NotCoveredError: continuous actions, and whatever `policy_layers` refuses.
     """
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature must be finite and > 0; got {temperature!r}")
+    require(POSITIVE, temperature=temperature)
     layers = _scores(policy, vec_normalize)
     *first, last = layers.layers
     assert isinstance(last, Affine)
-    scaled = Affine(last.weight / temperature, last.bias / temperature)
+    scaled = Affine(last.weight / float(temperature), last.bias / float(temperature))
     describe = f"{layers.describe}, drawn at temperature {temperature:g}"
     return ChoosingPolicy(replace(layers, layers=(*first, scaled), draws=True, describe=describe))
 

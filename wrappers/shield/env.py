@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from gymnasium.utils import RecordConstructorArgs
 
+from safer_gym.domains import NOT_NEGATIVE, require
 from safer_gym.wrappers.shield.shield import Shield
 
 INFO_KEY = "shield"
@@ -32,6 +33,7 @@ class ShieldedEnv(gym.Wrapper, RecordConstructorArgs):
     """
 
     def __init__(self, env: gym.Env, shield: Shield, penalty: float = 0.0) -> None:
+        require(NOT_NEGATIVE, penalty=penalty)
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, shield=shield, penalty=penalty)
         gym.Wrapper.__init__(self, env)
         if not isinstance(env.action_space, gym.spaces.Box):

@@ -178,7 +178,7 @@ def test_greedy_policies_draw_on_request_alone() -> None:
         warm.layers.distribution(obs).probabilities, scores.softmax(-1), atol=1e-5, rtol=1e-5
     )
     assert stochastic_policy(warm) is warm
-    with pytest.raises(ValueError, match="temperature must be finite and > 0; got 0"):
+    with pytest.raises(ValueError, match="temperature must be a finite number > 0; got 0"):
         softmax_policy(model, temperature=0)
     steps = warm.steps(obs, LpBall(2, 0.01))
     assert bool((steps.tv > 0).all() and (steps.tv < 0.1).all())
