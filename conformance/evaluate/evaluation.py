@@ -275,7 +275,7 @@ def _met(
     env = make_env()
     try:
         space, actions, stack = env.observation_space, env.action_space, frame_stack(env)
-        obs = first_observation(env, seed)
+        obs = first_observation(env, int(seed))  # environments refuse numpy's
     finally:
         env.close()
     policy, given = as_policy(policy, vec_normalize)

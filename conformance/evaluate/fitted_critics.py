@@ -38,7 +38,7 @@ class CriticFitter:
         say: Callable[[str], None],
         rows: ChannelRows = OBSERVATION.rows,
     ) -> None:
-        self._policy, self._make_env, self._seed, self._say = policy, make_env, seed, say
+        self._policy, self._make_env, self._seed, self._say = policy, make_env, int(seed), say
         self._rows, self._victim = rows, rows.view(view_of(policy).victim())
         self._fitted: FittedCritics | None = None
 

@@ -89,7 +89,17 @@ OPTIONS: dict[str, tuple[list[str], dict[str, str]]] = {
         {"--episodes": "at_least_one", "--seed": "seed"},
     ),
     "compare": (
-        ["compare", MODEL, MODEL, "--episodes", "1", "--search-episodes", "1", "--attacks", "uniform"],
+        [
+            "compare",
+            MODEL,
+            MODEL,
+            "--episodes",
+            "1",
+            "--search-episodes",
+            "1",
+            "--attacks",
+            "uniform",
+        ],
         {
             "--margin": "not_negative",
             "--metric": "name",
