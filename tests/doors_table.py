@@ -151,7 +151,8 @@ def shell_replay(row: Row) -> None:
 
 
 def python_train(row: Row) -> None:
-    from safer_gym.agents.training.run import planned, train
+    from safer_gym.agents.training.plan import planned
+    from safer_gym.agents.training.run import train
 
     with tempfile.TemporaryDirectory() as folder:
         train(planned(row.task, row.policy, Path(folder), _steps(row)), say=lambda text: None)

@@ -81,3 +81,10 @@ def read_curve(path: Path) -> list[CurvePoint]:
             )
             for row in csv.DictReader(file)
         ]
+
+
+def last_means(curve: list[CurvePoint]) -> dict[str, float]:
+    """Reward and cost of the latest episodes; nothing of an empty curve."""
+    if not curve:
+        return {}
+    return {key: round(value, 3) for key, value in curve[-1]._asdict().items() if "mean" in key}

@@ -9,14 +9,11 @@ from __future__ import annotations
 import copy
 import json
 import os
-import shlex
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from importlib.metadata import PackageNotFoundError, version
-from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -27,9 +24,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from safer_gym.agents.finite import NotFiniteError
 from safer_gym.agents.model_file import replacing
-from safer_gym.agents.off_policy import OffPolicy
 from safer_gym.agents.overlap.ahead import AheadVecEnv
-from safer_gym.agents.registry import find_algorithm, find_recipe
+from safer_gym.agents.registry import find_algorithm
 from safer_gym.agents.training.averaging import average_actor
 from safer_gym.agents.training.checkpoint import (
     CheckpointCallback,
@@ -37,41 +33,15 @@ from safer_gym.agents.training.checkpoint import (
     load_checkpoint,
 )
 from safer_gym.agents.training.claim import CHECKPOINTS, POLICIES, claimed
-from safer_gym.agents.training.curve import CurvePoint, read_curve, write_curve
+from safer_gym.agents.training.curve import CurvePoint, last_means, read_curve, write_curve
+from safer_gym.agents.training.plan import ENVIRONMENT, Run
 from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
-from safer_gym.domains import FLAG, SEED, Domain, require
 
 CURVE = "curve.csv"
-ENVIRONMENT = "environment"
-"""Of a record and of a folder's settings: what the environment was told beside its name."""
 LAST = "last.zip"
 FIRST_SHARE = 0.6
 """From this share of a training on, its policies are candidates."""
 CANDIDATES = 10
-STEPS = Domain("a whole number in [0, 10^12]", Integral, low=0, high=10**12)
-
-
-class Task(Protocol):
-    """What a training needs of a task; `safer_gym.wrappers.tasks.Task` is one."""
-
-    @property
-    def name(self) -> str:
-        """Of its recipes."""
-
-    @property
-    def env_id(self) -> str:
-        """Of its environment."""
-
-    @property
-    def changes(self) -> dict[str, Any]:
-        """What its environment was told beside the id, as JSON has it."""
-
-    @property
-    def words(self) -> list[str]:
-        """How the command `train` names it."""
-
-    def make(self) -> Any:
-        """An environment."""
 
 
 class Choice(NamedTuple):
@@ -84,85 +54,6 @@ class Choice(NamedTuple):
 def keep_last(candidates: list[Path], run: Run) -> Choice:
     """The learner's last policy, which needs no episodes to be chosen."""
     return Choice(candidates[-1], [])
-
-
-class Run(NamedTuple):
-    """One training, and its folder."""
-
-    task: Task
-    algorithm: str
-    timesteps: int
-    n_envs: int
-    kwargs: dict[str, Any]
-    seed: int
-    out: Path
-    command: str = ""
-    """What makes the same policy again; "" is the command `train`."""
-    asked: tuple[tuple[str, float], ...] = ()
-    """Arguments of the constructor that were asked for instead of the recipe's."""
-    overlap: bool = False
-    """Collect in a second process during the updates."""
-    average: int = 0
-    """Of how many of its last kept policies the final one is the mean; 0: it is the learner's."""
-
-    def settings(self) -> dict[str, Any]:
-        """What must be equal for a run to be resumed."""
-        settings = {**self._asdict(), "task": self.task.env_id, "out": None, "timesteps": None}
-        settings["version"] = _version()
-        del settings["command"], settings["average"], settings["asked"]  # training is the same
-        settings |= {ENVIRONMENT: self.task.changes} if self.task.changes else {}
-        if not self.overlap:
-            del settings["overlap"]  # as in the folders of runs from before there was a choice
-        return json.loads(json.dumps(settings, default=repr))
-
-    @property
-    def model(self) -> Path:
-        """Where the finished policy goes."""
-        return self.out / "model.zip"
-
-
-def planned(
-    task: Task,
-    algorithm: str,
-    out: Path,
-    timesteps: int = 0,
-    seed: int = 0,
-    recipe: str = "",
-    *,
-    overlap: bool = False,
-    asked: Mapping[str, float] | None = None,
-) -> Run:
-    """A run of the task's recipe for `algorithm`, or of the one called `recipe`.
-
-    Args:
-        timesteps: Environment steps; 0 is the recipe's own number.
-        overlap: Collect during the updates; for off-policy algorithms.
-        asked: Arguments of the constructor instead of the recipe's, such as `cost_limit`.
-
-    Raises:
-        ValueError: no recipe for the task or for the algorithm; or it cannot overlap.
-    """
-    require(STEPS, timesteps=timesteps)
-    require(SEED, seed=seed)
-    require(FLAG, overlap=overlap)
-    found, asked = find_recipe(task.name, recipe or algorithm), dict(asked or {})
-    if overlap and not issubclass(find_algorithm(algorithm).load(), OffPolicy):
-        raise ValueError(
-            f"overlap needs an off-policy algorithm of this package (safer, cvpo, sac-lagrangian) "
-            f"that another process can collect for; {algorithm} is none."
-        )
-    return Run(
-        task=task,
-        algorithm=algorithm,
-        timesteps=timesteps or found["total_timesteps"],
-        n_envs=found["n_envs"],
-        kwargs={**found["kwargs"], **asked},
-        seed=seed,
-        out=out,
-        overlap=overlap,
-        average=found.get("average", 0),
-        asked=tuple(asked.items()),
-    )
 
 
 @contextmanager
@@ -328,37 +219,14 @@ def _finish(
         "chosen": choice.path.stem,
         "candidates": choice.table,
         **about(),
-        "command": run.command or _command(run),
+        "command": run.full_command,
     }
     _write_json(run.model.with_suffix(".json"), record)
-
-
-def _command(run: Run) -> str:
-    """The command that trains the same policy again, whatever folder it went to."""
-    words = ["safer-gym", "train", *run.task.words, "--algorithm", run.algorithm]
-    words += ["--timesteps", str(run.timesteps), "--seed", str(run.seed)]
-    for name, value in run.asked:
-        words += [f"--{name.replace('_', '-')}", f"{value:g}"]
-    return shlex.join([*words, *(["--overlap"] if run.overlap else [])])
-
-
-def _version() -> str:
-    try:
-        return version("safer-gym")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _note(callback: CheckpointCallback) -> str:
     latest = callback.curve[-1:]
     return "".join(f"reward {p.ep_rew_mean:.0f}, cost {p.ep_cost_mean:.1f}" for p in latest)
-
-
-def last_means(curve: list[CurvePoint]) -> dict[str, float]:
-    """Reward and cost of the latest episodes; nothing of an empty curve."""
-    if not curve:
-        return {}
-    return {key: round(value, 3) for key, value in curve[-1]._asdict().items() if "mean" in key}
 
 
 def _write_json(path: Path, value: Any) -> None:

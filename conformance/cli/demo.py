@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from safer_gym.agents.training.curve import CurvePoint
-from safer_gym.agents.training.run import planned
+from safer_gym.agents.training.plan import planned
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import ModelFile, find_model

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safer_gym.agents.training.run import ENVIRONMENT
+from safer_gym.agents.training.plan import ENVIRONMENT
 from safer_gym.conformance.cli.named_before import was_named
 from safer_gym.conformance.loading.zoo import packaged_policies, packaged_record
 from safer_gym.conformance.untrusted import read_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safer_gym.agents.training.run import ENVIRONMENT
+from safer_gym.agents.training.plan import ENVIRONMENT
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.cli.environments import EnvWords, environment_of, sidecar
 from safer_gym.conformance.cli.output import print_json

@@ -11,8 +11,9 @@ from typing import Any
 
 import typer
 
-from safer_gym.agents.training.curve import CurvePoint
-from safer_gym.agents.training.run import Choice, Run, last_means, planned, train
+from safer_gym.agents.training.curve import CurvePoint, last_means
+from safer_gym.agents.training.plan import Run, planned
+from safer_gym.agents.training.run import Choice, train
 from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.named_before import remember

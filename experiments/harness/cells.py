@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from experiments.harness.method import Method
 from experiments.harness.records import Record, file_name
+from safer_gym.agents.training.plan import Run, planned
 from safer_gym.agents.training.recipes import RECIPES
-from safer_gym.agents.training.run import Choice, Run, planned
+from safer_gym.agents.training.run import Choice
 from safer_gym.conformance.cli.progress import Reporter
 from safer_gym.wrappers.tasks import Task, find_task
 

@@ -20,8 +20,8 @@ from safer_gym.agents.training.averaging import average_actor
 from safer_gym.agents.training.checkpoint import latest_checkpoint
 from safer_gym.agents.training.claim import POLICIES
 from safer_gym.agents.training.curve import read_curve
+from safer_gym.agents.training.plan import Run, planned
 from safer_gym.agents.training.recipes import RECIPES
-from safer_gym.agents.training.run import Run, planned
 from safer_gym.agents.training.snapshots import snapshots
 from safer_gym.choices import choose
 from safer_gym.conformance import provenance

@@ -18,7 +18,8 @@ from kills import changes, emptied, killed, moments
 from safer_gym.agents import CVPO
 from safer_gym.agents.training.checkpoint import CheckpointCallback, latest_checkpoint
 from safer_gym.agents.training.claim import OWNER, claimed, differences
-from safer_gym.agents.training.run import Run, train
+from safer_gym.agents.training.plan import Run
+from safer_gym.agents.training.run import train
 from safer_gym.wrappers.tasks import Task
 
 KWARGS = {key: value for key, value in TINY.items() if key not in ("seed", "device")}

@@ -12,7 +12,8 @@ from agent_envs import TINY, Timed
 
 from safer_gym.agents import CVPO
 from safer_gym.agents.training import recipes
-from safer_gym.agents.training.run import Choice, Run, planned, train
+from safer_gym.agents.training.plan import Run, planned
+from safer_gym.agents.training.run import Choice, train
 
 KWARGS = {key: value for key, value in TINY.items() if key not in ("seed", "device")}
 

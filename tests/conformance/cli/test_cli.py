@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from safer_gym.agents import CVPO, SAFER, PPOLagrangian
 from safer_gym.agents.training.checkpoint import CheckpointCallback, latest_checkpoint
-from safer_gym.agents.training.run import Run
+from safer_gym.agents.training.plan import Run
 from safer_gym.conformance.cli import demo as demo_module
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.measure import parse_radii

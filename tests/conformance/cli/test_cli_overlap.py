@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from safer_gym.agents.overlap import ahead
 from safer_gym.agents.training.checkpoint import CheckpointCallback
-from safer_gym.agents.training.run import Choice, Run
+from safer_gym.agents.training.plan import Run
+from safer_gym.agents.training.run import Choice
 from safer_gym.conformance.cli import train as train_module
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.progress import Bar
