@@ -26,6 +26,7 @@ from safer_gym.conformance.cli.commands import (
 from safer_gym.conformance.cli.publishing_commands import card, compare, export, leaderboard
 from safer_gym.conformance.cli.quiet import with_quiet
 from safer_gym.conformance.cli.refusals import RefusingGroup
+from safer_gym.conformance.cli.registered import NamingCommand
 
 EXIT_CODES = (
     "Exit codes: 0 done or PASS, 1 FAIL or a gate such as --max-cost refused, 2 INCONCLUSIVE, "
@@ -59,7 +60,7 @@ for command in (
     selfcheck,
     doctor,
 ):
-    app.command()(with_quiet(command))
+    app.command(cls=NamingCommand)(with_quiet(command))
 
 
 def main() -> None:

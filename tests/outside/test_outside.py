@@ -67,6 +67,14 @@ def test_the_task_is_listed(home: Path) -> None:
     assert tasks["swing"]["eps"] == 0.1
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("train", "swinger"), ("attack", "corner"), ("evaluate", "corner"), ("report", "word")],
+)
+def test_help_names_what_was_registered(home: Path, command: str, name: str) -> None:
+    assert f"{name}." in run(home, command, "--help")
+
+
 @pytest.mark.slow
 def test_the_algorithm_trains_the_task_and_its_file_is_data(home: Path, trained: Path) -> None:
     record = json.loads(trained.with_suffix(".json").read_text())
