@@ -12,7 +12,7 @@ from experiments.harness.reproduce import Asked, run_reproduce
 from experiments.safer.reproduce import PAPER as SAFER
 from experiments.skills.reproduce import PAPER as SKILLS
 from safer_gym.choices import choose
-from safer_gym.conformance.cli.commands import Episodes, Json
+from safer_gym.conformance.cli.options import Episodes, Json
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
 PAPERS = {"safer": SAFER, "drac": DRAC, "skills": SKILLS}

@@ -8,25 +8,14 @@ from __future__ import annotations
 
 import typer
 
-from safer_gym.conformance.cli.commands import (
-    attack,
-    certify,
-    demo,
-    diff,
-    doctor,
-    evaluate,
-    prior,
-    replay,
-    report,
-    selfcheck,
-    tasks,
-    train,
-    verify,
-)
+from safer_gym.conformance.cli.certificate_commands import certify, diff, replay, report, verify
+from safer_gym.conformance.cli.installation_commands import doctor, selfcheck
+from safer_gym.conformance.cli.measuring_commands import attack, evaluate, tasks
 from safer_gym.conformance.cli.publishing_commands import card, compare, export, leaderboard
 from safer_gym.conformance.cli.quiet import with_quiet
 from safer_gym.conformance.cli.refusals import RefusingGroup
 from safer_gym.conformance.cli.registered import NamingCommand
+from safer_gym.conformance.cli.training_commands import demo, prior, train
 
 EXIT_CODES = (
     "Exit codes: 0 done or PASS, 1 FAIL or a gate such as --max-cost refused, 2 INCONCLUSIVE, "

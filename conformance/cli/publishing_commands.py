@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from safer_gym.conformance.cli.commands import (
+from safer_gym.conformance.cli.options import (
     CertificatePath,
     Channel,
     CostOption,
