@@ -28,6 +28,7 @@ SMOKE ?= tests/core tests/wrappers tests/agents/test_estep.py tests/agents/test_
 TEST_TOOLS := "pytest>=8" "hypothesis>=6.100"
 # pybullet, of the extra bullet, has no wheel beyond Python 3.11.
 NEWEST_EXTRAS ?= contrib,report,tensorboard,onnx,sign,skills,mujoco
+OLDEST_EXTRAS ?= bullet,contrib,report,tensorboard,onnx,sign,skills
 
 .PHONY: demo test lint types imports tests doctests example package picture setup clean help
 .PHONY: docs test-wheel test-oldest test-newest
@@ -75,10 +76,9 @@ test-wheel: ## The built wheel without extras in a fresh environment, as a new u
 
 test-oldest: ## The smoke tests with the oldest versions that are allowed (Python 3.10)
 	rm -rf .venv-oldest && $(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet "pip>=25" "setuptools>=77" packaging "tomli; python_version < '3.11'" $(PIP_ARGS)
-	.venv-oldest/bin/python .ci/bounds.py > .venv-oldest/oldest.txt
-	.venv-oldest/bin/python -m pip install --quiet --requirement .venv-oldest/oldest.txt $(TEST_TOOLS) $(PIP_ARGS)
-	.venv-oldest/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . $(PIP_ARGS)
+	.venv-oldest/bin/python -m pip install --quiet "uv>=0.5" $(PIP_ARGS)
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest --resolution lowest-direct \
+		--editable ".[$(OLDEST_EXTRAS)]" $(TEST_TOOLS) $(PIP_ARGS)
 	.venv-oldest/bin/python -m pytest -q $(SMOKE) $(PYTEST_ARGS)
 
 test-newest: ## The smoke tests with the newest versions that are allowed

@@ -7,7 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-TUTORIALS = ("your-environment", "discrete-actions", "observations")
+TUTORIALS = (
+    "your-environment",
+    "discrete-actions",
+    "observations",
+    "disturbances",
+    "behind-a-shield",
+    "skills-from-data",
+)
 FENCE = re.compile(r"```(python file=(?P<file>\S+)|sh|python)\n(?P<code>.*?)```\n?", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)(?P<page>[^)]+)\)")
 

@@ -15,7 +15,14 @@ from test_layout import ROOT
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
-TUTORIALS = ("your-environment", "discrete-actions", "observations")
+TUTORIALS = (
+    "your-environment",
+    "discrete-actions",
+    "observations",
+    "disturbances",
+    "behind-a-shield",
+    "skills-from-data",
+)
 BUILT = {"reference/commands.md", *(f"notebooks/{name}.ipynb" for name in TUTORIALS)}
 """Written when the site is built."""
 
