@@ -150,7 +150,12 @@ def as_cost(value: Any, name: str) -> float:
         ValueError: it is not finite, too large for float32 arithmetic, or below 0.
     """
     try:
-        cost = float(value if np.ndim(value) == 0 else np.reshape(value, ()))
+        one = value if np.ndim(value) == 0 else np.reshape(value, ())
+        if isinstance(one, (str, bytes)) or (
+            isinstance(one, np.ndarray) and one.dtype.kind in "SU"
+        ):
+            raise TypeError("text is no number")
+        cost = float(one)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a single number; got {value!r}.") from error
     if not math.isfinite(cost):

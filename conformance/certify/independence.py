@@ -19,6 +19,7 @@ from safer_gym.conformance.certificate.record import Flag
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.search import Found
 from safer_gym.conformance.certify.world import Job, Result, World, run_job
+from safer_gym.conformance.orphans import end_with_parent
 from safer_gym.conformance.statistics import repeated_run
 
 PATIENCE = 60.0
@@ -96,5 +97,6 @@ def _in_another_process(world: World, job: Job) -> Result | None:
 
 
 def _answer(there: Any, world: World, job: Job) -> None:
+    end_with_parent()
     torch.set_num_threads(1)
     there.send(run_job(world, job))

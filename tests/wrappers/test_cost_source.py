@@ -83,6 +83,8 @@ def test_not_strict_counts_zero_and_warns_once():
         (math.inf, ValueError, "finite; got inf"),
         (-0.1, ValueError, "at least 0; got -0.1"),
         ("high", TypeError, "single number; got 'high'"),
+        ("0.5", TypeError, "single number; got '0.5'"),
+        (np.array(["0.5"]), TypeError, "single number; got array"),
         (None, TypeError, "single number; got None"),
         (np.zeros((2, 2)), TypeError, "single number"),
         ({"a": 1.0, "b": -1.0}, ValueError, r"cost\['b'\] must be at least 0"),

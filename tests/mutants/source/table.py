@@ -1065,6 +1065,9 @@ MUTANTS = {
     "pool: workers outlive their parent": Mutant(
         CERTIFIES + "pool.py", "    end_with_parent()\n", "", (POOL,)
     ),
+    "independence: an episode run again outlives its parent": Mutant(
+        CERTIFIES + "independence.py", "    end_with_parent()\n", "", (POOL,)
+    ),
     "loading: a number less a network is the network less it": Mutant(
         LOADING + "chain.py",
         'return right.then(elementwise("multiply", -1.0), elementwise("add", left))',
