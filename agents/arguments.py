@@ -24,7 +24,7 @@ from safer_gym.domains import (
 
 
 class UnsupportedSpaceError(ValueError, AssertionError):
-    """Actions that an algorithm cannot take; Stable-Baselines3 raises an AssertionError there."""
+    """Spaces that an algorithm cannot take; Stable-Baselines3 raises an AssertionError there."""
 
 
 def require_box(action_space: spaces.Space) -> None:
@@ -47,6 +47,24 @@ def require_box(action_space: spaces.Space) -> None:
             f"{first} lies between {low[first]} and {high[first]}. A rescaling wrapper such as "
             "gymnasium.wrappers.RescaleAction changes bounds."
         )
+
+
+def require_axes(observation_space: spaces.Space) -> None:
+    """Refuse observations without an axis, which Stable-Baselines3's networks cannot flatten.
+
+    Raises:
+        UnsupportedSpaceError: a Box of shape (), also as an entry of a Dict.
+    """
+    parts = {"": observation_space}
+    if isinstance(observation_space, spaces.Dict):
+        parts = dict(observation_space.items())
+    for key, space in parts.items():
+        if isinstance(space, spaces.Box) and space.shape == ():
+            where = f" (key {key!r})" if key else ""
+            raise UnsupportedSpaceError(
+                "the environment's observation_space must have at least one axis, as shape (1,) "
+                f"has; got {space}{where}. gymnasium.wrappers.ReshapeObservation changes shapes."
+            )
 
 
 def require_known(argument: str, names: Iterable[str], *makers: Callable[..., Any]) -> None:

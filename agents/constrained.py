@@ -16,7 +16,7 @@ from stable_baselines3.common.utils import update_learning_rate
 from torch.optim import Optimizer
 from typing_extensions import Self
 
-from safer_gym.agents.arguments import require_box, sb3_arguments
+from safer_gym.agents.arguments import require_axes, require_box, sb3_arguments
 from safer_gym.agents.cost_monitor import CostMonitor
 from safer_gym.agents.data.buffers import CostStorage
 from safer_gym.agents.finite import (
@@ -67,6 +67,7 @@ class Constrained(_Base):
     def __init__(self, policy: Any, env: GymEnv | str | None, *args: Any, **kwargs: Any) -> None:
         if env is not None:
             env = maybe_make_env(env, kwargs.get("verbose", 0))
+            require_axes(env.observation_space)
             self._require_actions(env.action_space)
         given = sb3_arguments(super().__init__, policy, env, *args, **kwargs)
         super().__init__(*given.args, **given.kwargs)

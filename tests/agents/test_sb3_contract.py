@@ -115,6 +115,24 @@ def test_discrete_actions_are_refused() -> None:
         small_agent(env=Discrete())
 
 
+@pytest.mark.parametrize("algorithm", [PPOLagrangian, SACLagrangian, CVPO, SAFER])
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(-1, 1, ()),
+        spaces.Dict(level=spaces.Box(-1, 1, ()), place=spaces.Box(-1, 1, (2,))),
+    ],
+    ids=["box", "dict"],
+)
+def test_observations_without_an_axis_are_refused(algorithm: type[Any], space: Any) -> None:
+    class Scalar(Timed):
+        observation_space = space
+
+    policy = "MultiInputPolicy" if isinstance(space, spaces.Dict) else "MlpPolicy"
+    with pytest.raises(ValueError, match="observation_space must have at least one axis"):
+        algorithm(policy, Scalar(), device="cpu")
+
+
 def test_an_environment_without_a_time_limit_asks_for_the_episode_length() -> None:
     class Endless(Timed):
         def __init__(self) -> None:
