@@ -125,12 +125,11 @@ def test_discrete_actions_are_refused() -> None:
     ids=["box", "dict"],
 )
 def test_observations_without_an_axis_are_refused(algorithm: type[Any], space: Any) -> None:
-    class Scalar(Timed):
-        observation_space = space
-
+    env = Timed()
+    env.observation_space = space
     policy = "MultiInputPolicy" if isinstance(space, spaces.Dict) else "MlpPolicy"
     with pytest.raises(ValueError, match="observation_space must have at least one axis"):
-        algorithm(policy, Scalar(), device="cpu")
+        algorithm(policy, env, device="cpu")
 
 
 def test_an_environment_without_a_time_limit_asks_for_the_episode_length() -> None:
