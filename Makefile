@@ -79,7 +79,7 @@ test-oldest: ## The smoke tests with the oldest versions that are allowed (Pytho
 	.venv-oldest/bin/python -m pip install --quiet "uv>=0.5" $(PIP_ARGS)
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest --resolution lowest-direct \
 		--editable ".[$(OLDEST_EXTRAS)]" $(TEST_TOOLS) $(PIP_ARGS)
-	.venv-oldest/bin/python -m pytest -q $(SMOKE) $(PYTEST_ARGS)
+	.venv-oldest/bin/python -m pytest -q -W ignore::DeprecationWarning $(SMOKE) $(PYTEST_ARGS)
 
 test-newest: ## The smoke tests with the newest versions that are allowed
 	rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest

@@ -16,10 +16,16 @@ from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.evaluate.cache import OutcomesCache
-from safer_gym.conformance.evaluate.evaluation import NATURAL, admitted, evaluate, named_attacks
+from safer_gym.conformance.evaluate.evaluation import (
+    NATURAL,
+    admitted,
+    check_attacks,
+    evaluate,
+    named_attacks,
+)
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.conformance.evaluate.seat import moved_space, rows_in
+from safer_gym.conformance.evaluate.seat import moved_space, seat_for
 from safer_gym.domains import NOT_NEGATIVE, NUMBER, SEED, require, require_array
 from safer_gym.types import CHANNELS, Channel
 from safer_gym.wrappers.tasks import Task
@@ -120,7 +126,8 @@ def measure(
         if known is None:
             if fitter is None:
                 policy = admitted(load_model(file), task.make, None, plan.seed)
-                rows = rows_in(task.make, plan.channel, policy.victim().memory)
+                check_attacks(named, policy, task.make, plan.channel)
+                rows = seat_for(task.make, plan.channel, policy.victim().memory).rows
                 fitter = CriticFitter(policy, task.make, plan.seed, bar.say, rows)
             met = fitter.led({attack: named[attack]})
             known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))

@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 from safer_gym.attacks import make_attack
 from safer_gym.choices import choose
 from safer_gym.conformance.evaluate import evaluate
-from safer_gym.conformance.evaluate.evaluation import NATURAL, admitted, named_attacks
+from safer_gym.conformance.evaluate.evaluation import (
+    NATURAL,
+    admitted,
+    check_attacks,
+    named_attacks,
+)
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.conformance.evaluate.seat import rows_in
+from safer_gym.conformance.evaluate.seat import seat_for
 from safer_gym.conformance.statistics import (
     ENOUGH_PAIRS,
     Difference,
@@ -91,11 +96,13 @@ class _Plan:
     def worst(self, policy: Any, natural: Outcomes) -> Outcomes:
         """Fresh episodes under the attack that cost most on others; no attack is one of them."""
         view = admitted(policy, self.make_env, None, self.seed)
-        memory = view.victim().memory
-        rows = rows_in(self.make_env, self.options.get("channel", "observation"), memory)
+        named = named_attacks([NATURAL, *self.attacks])
+        channel = self.options.get("channel", "observation")
+        check_attacks(named, view, self.make_env, channel)
+        rows = seat_for(self.make_env, channel, view.victim().memory).rows
         said = lambda words: self.progress(words, 0.0)  # noqa: E731
         fitter = CriticFitter(view, self.make_env, self.seed, said, rows)
-        attacks = fitter.led(named_attacks([NATURAL, *self.attacks]))
+        attacks = fitter.led(named)
         searched = self._run(policy, attacks, self.search_episodes, self.seed + SEARCH_SEED)
         name = max(searched, key=lambda o: o.mean_cost).attack
         if name == NATURAL:

@@ -24,7 +24,7 @@ from safer_gym.conformance.evaluate.episodes import Episode, run_episodes, worst
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
-from safer_gym.conformance.evaluate.seat import Seat, seat_and_ball
+from safer_gym.conformance.evaluate.seat import Seat, seat_and_ball, seat_for
 from safer_gym.conformance.loading import as_policy
 from safer_gym.conformance.statistics import repeated_run
 from safer_gym.domains import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SEED, require, require_array
@@ -219,6 +219,19 @@ def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, At
         return dict(attacks)
     names = [choose("attacks", name, (NATURAL, *ATTACKS, *LEARNED)) for name in attacks]
     return {name: name if name in LEARNED else _made(name) for name in names}
+
+
+def check_attacks(
+    named: Mapping[str, Attack | str], view: PolicyView, make_env: MakeEnv, channel: Channel
+) -> None:
+    """Refuse, before critics are learned, attacks by name that cannot meet the policy.
+
+    Raises:
+        ValueError: says what an attack needs, or that it moves something else.
+    """
+    view, make_env = in_numbers(view, make_env)
+    seat = seat_for(make_env, channel, view.victim().memory)
+    _check_runnable(named, view, seat, by_name=True)
 
 
 def _check_runnable(

@@ -112,11 +112,11 @@ def moved_space(env: Any, channel: Channel) -> gym.spaces.Box:
     return disturbance_space(env)
 
 
-def rows_in(make_env: Callable[[], gym.Env], channel: Channel, memory: Memory) -> ChannelRows:
-    """How rows are read on a channel of an environment that is made for the question."""
+def seat_for(make_env: Callable[[], gym.Env], channel: Channel, memory: Memory) -> Seat:
+    """As `seat_in`, of an environment that is made for the question."""
     env = make_env()
     try:
-        return seat_in(env, channel, memory).rows
+        return seat_in(env, channel, memory)
     finally:
         env.close()
 

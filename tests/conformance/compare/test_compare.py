@@ -130,6 +130,29 @@ def test_refusals(wrong: dict[str, Any]) -> None:
         found([], policy(1.0))
 
 
+def test_what_cannot_attack_is_refused_before_critics_are_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learned(*_: Any, **__: Any) -> None:
+        raise AssertionError("minutes of learning, for nothing")
+
+    monkeypatch.setattr("safer_gym.conformance.evaluate.fitted_critics.fit_critics", learned)
+    still = [lambda obs: 0.0 * obs]
+    for attacks in (["random_search", "iterated_mc"], ["random_search", "bang_bang"]):
+        with pytest.raises(ValueError, match=attacks[1]):
+            compare(still, still, Line, attacks, eps=0.1, limit=3.0, n_episodes=2)
+    (tmp_path / "own_still_line.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_compare import Line\n"
+        "def still(obs):\n    return 0.0 * obs\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", "own_still_line:still", "--env", "own_still_line:Line", "--eps", "0.1"]
+    said = CliRunner().invoke(app, [*words, "--attacks", "random_search,iterated_mc"])
+    assert said.exit_code == 3
+    assert "gradient" in said.stderr
+
+
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_line.py").write_text(
         "import sys\n"
