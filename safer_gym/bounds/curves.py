@@ -1,95 +1,19 @@
-"""Elementwise functions that are neither ReLU nor tanh, described by where they are concave."""
+"""Elementwise functions that are neither ReLU nor tanh, each as a curve."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from safer_gym.bounds.curve import Curve, Function
 from safer_gym.bounds.errors import NotCoveredError
-from safer_gym.bounds.supports import line_above
 
-ULPS = 4.0
-"""Errors of elementary functions, in units of round-off; libraries promise one or two."""
-Function = Callable[[Tensor], Tensor]
 _FAR = 60.0
 """Beyond it the slopes of SiLU, GELU and Mish are those of their asymptotes in float64."""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """An elementwise function, convex and concave in turns.
-
-    Args:
-        name: in words.
-        function: its values.
-        slope: its derivative; at a kink a slope between those on both sides, at an inflection the
-            larger one.
-        inflections: where convex and concave pieces meet, ascending.
-        concave_first: whether the piece on the left is concave.
-        lowest: where it is least, if it falls before it rises; None for one that never falls.
-        level: a size of its values near zero, where its round-off is absolute.
-        slack: how far what torch computes may lie from it beside round-off.
-    """
-
-    name: str
-    function: Function
-    slope: Function
-    inflections: tuple[float, ...] = ()
-    concave_first: bool = False
-    lowest: float | None = None
-    level: float = 1.0
-    slack: float = 0.0
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.function(x)
-
-    @property
-    def pieces(self) -> list[tuple[float, float, bool]]:
-        """From, to, and whether it is concave there."""
-        ends = (-math.inf, *self.inflections, math.inf)
-        return [
-            (start, end, self.concave_first ^ bool(i % 2))
-            for i, (start, end) in enumerate(pairwise(ends))
-        ]
-
-    def image(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        """The ends of its values over boxes: the largest value is at an end."""
-        at_low, at_high = self(low), self(high)
-        least, most = torch.minimum(at_low, at_high), torch.maximum(at_low, at_high)
-        if self.lowest is None:
-            return least, most
-        at = torch.full_like(low, self.lowest)
-        return torch.where((low < at) & (at < high), self(at), least), most
-
-    def above(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        """Slopes and offsets of lines over it."""
-        return line_above(self, low, high)
-
-    def below(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-        """Slopes and offsets of lines under it."""
-        slope, offset = line_above(self.negated(), low, high)
-        return -slope, -offset
-
-    def error(self, low: Tensor, high: Tensor, unit: float) -> Tensor:
-        """|computed - exact|: no slope is above 2, and no value at zero above its level."""
-        size = torch.maximum(low.abs(), high.abs())
-        return 2 * ULPS * unit * (size + self.level) + self.slack
-
-    def negated(self) -> Curve:
-        """x -> -f(x): its lines above are those below, and it is concave where f is convex."""
-        return replace(
-            self,
-            function=lambda x: -self.function(x),
-            slope=lambda x: -self.slope(x),
-            concave_first=not self.concave_first,
-        )
 
 
 def elu(alpha: float = 1.0) -> Curve:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from safer_gym.bounds.curves import ULPS, Curve
+from safer_gym.bounds.curve import ULPS, Curve
 from safer_gym.bounds.standardise import Standardise
 from safer_gym.choices import choose
 

@@ -5,7 +5,7 @@ On [lower, upper] each function f satisfies
 ReLU and its leaky form: the chord above; below, any line through zero between the two pieces,
 first the better piece. Tanh is convex left
 of zero and concave right of it: a chord, or of the tangents on the right side the one that leaves
-the smallest area. Other curves: see `supports`.
+the smallest area. Other curves: see `curve`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from safer_gym.bounds.curves import Curve
+from safer_gym.bounds.curve import Curve
 from safer_gym.bounds.interval import Enclosure
 from safer_gym.bounds.network import Activation
 from safer_gym.bounds.standardise import Standardise

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from safer_gym.bounds.curves import Curve
+from safer_gym.bounds.curve import Curve
 
 _PAD = 1e-14
 

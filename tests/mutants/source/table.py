@@ -641,7 +641,7 @@ MUTANTS = {
         ),
     ),
     "enclosure: round-off of tanh is left out": Mutant(
-        BOUNDS + "curves.py",
+        BOUNDS + "curve.py",
         "ULPS = 4.0",
         "ULPS = 0.0",
         (
@@ -728,13 +728,13 @@ MUTANTS = {
         (RELAXATIONS,),
     ),
     "curves: the dip is forgotten": Mutant(
-        BOUNDS + "curves.py",
+        BOUNDS + "curve.py",
         "return torch.where((low < at) & (at < high), self(at), least), most",
         "return least, most",
         (CURVES,),
     ),
-    "supports: a tangent ends where it touches": Mutant(
-        BOUNDS + "supports.py",
+    "curve: a tangent ends where it touches": Mutant(
+        BOUNDS + "curve.py",
         "[tangent(left, a), tangent(left, right), tangent(right, right), tangent(right, b)]",
         "[tangent(left, left), tangent(right, right)]",
         (CURVES,),

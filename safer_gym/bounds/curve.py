@@ -1,8 +1,9 @@
-"""The line that lies above a curve over an interval and leaves the smallest area.
+"""A curve, described by where it is concave, and the lines that hold it over an interval.
 
-For a given slope s the least line above has the offset max (f(x) - s x). On a convex piece the
-maximum is at an end; on a concave one any two tangents bound it, wherever they touch. So every
-slope gives a line that is above, and the search for a good slope cannot make it wrong.
+The line above it is the one that leaves the smallest area. For a given slope s the least line above
+has the offset max (f(x) - s x). On a convex piece the maximum is at an end; on a concave one any
+two tangents bound it, wherever they touch. So every slope gives a line that is above, and the
+search for a good slope cannot make it wrong.
 
 The line of smallest area is lowest at the middle of the interval: there it supports the concave
 hull of f. The search holds one point of the curve on each side of the middle; the slope between
@@ -11,21 +12,94 @@ them gives a line, which touches the curve in a point that replaces one of the t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from safer_gym.bounds.curves import Curve
-
+ULPS = 4.0
+"""Errors of elementary functions, in units of round-off; libraries promise one or two."""
+Function = Callable[[Tensor], Tensor]
 _ROUNDS = 4
 _BISECTIONS = 10
 _PAD = 1e-14
 """Offsets move outward by this much: over the errors of the functions in float64."""
 
 
-def line_above(curve: Curve, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class Curve:
+    """An elementwise function, convex and concave in turns.
+
+    Args:
+        name: in words.
+        function: its values.
+        slope: its derivative; at a kink a slope between those on both sides, at an inflection the
+            larger one.
+        inflections: where convex and concave pieces meet, ascending.
+        concave_first: whether the piece on the left is concave.
+        lowest: where it is least, if it falls before it rises; None for one that never falls.
+        level: a size of its values near zero, where its round-off is absolute.
+        slack: how far what torch computes may lie from it beside round-off.
+    """
+
+    name: str
+    function: Function
+    slope: Function
+    inflections: tuple[float, ...] = ()
+    concave_first: bool = False
+    lowest: float | None = None
+    level: float = 1.0
+    slack: float = 0.0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+    @property
+    def pieces(self) -> list[tuple[float, float, bool]]:
+        """From, to, and whether it is concave there."""
+        ends = (-math.inf, *self.inflections, math.inf)
+        return [
+            (start, end, self.concave_first ^ bool(i % 2))
+            for i, (start, end) in enumerate(pairwise(ends))
+        ]
+
+    def image(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """The ends of its values over boxes: the largest value is at an end."""
+        at_low, at_high = self(low), self(high)
+        least, most = torch.minimum(at_low, at_high), torch.maximum(at_low, at_high)
+        if self.lowest is None:
+            return least, most
+        at = torch.full_like(low, self.lowest)
+        return torch.where((low < at) & (at < high), self(at), least), most
+
+    def above(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """Slopes and offsets of lines over it."""
+        return _line_above(self, low, high)
+
+    def below(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """Slopes and offsets of lines under it."""
+        slope, offset = _line_above(self.negated(), low, high)
+        return -slope, -offset
+
+    def error(self, low: Tensor, high: Tensor, unit: float) -> Tensor:
+        """|computed - exact|: no slope is above 2, and no value at zero above its level."""
+        size = torch.maximum(low.abs(), high.abs())
+        return 2 * ULPS * unit * (size + self.level) + self.slack
+
+    def negated(self) -> Curve:
+        """x -> -f(x): its lines above are those below, and it is concave where f is convex."""
+        return replace(
+            self,
+            function=lambda x: -self.function(x),
+            slope=lambda x: -self.slope(x),
+            concave_first=not self.concave_first,
+        )
+
+
+def _line_above(curve: Curve, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     """Slope and offset of a line over `curve` on [low, high]."""
     slope, offset = (_searched if curve.inflections else _at_once)(curve, low, high)
     return slope, offset + _PAD * (curve.level + low.abs() + high.abs())
