@@ -26,7 +26,8 @@ from safer_gym.agents.finite import (
     require_finite_weights,
 )
 from safer_gym.agents.frozen import FrozenAgent
-from safer_gym.agents.model_file import LAYOUT, FilePath, algorithm_of, read_data, replacing
+from safer_gym.agents.marks import marked
+from safer_gym.agents.model_file import LAYOUT, FilePath, read_data, replacing
 from safer_gym.agents.options import grouped
 from safer_gym.agents.victim import make_victim
 from safer_gym.types import Victim
@@ -130,15 +131,16 @@ class Constrained(_Base):
         Raises:
             ValueError: the file is not a model, another algorithm's, or of another layout.
         """
-        wrote = algorithm_of(path)
+        data = read_data(path)
+        wrote = data.get("algorithm") or (marked(data) or "").rpartition(":")[2]
         own = [base.__name__ for base in cls.__mro__ if issubclass(base, Constrained)]
-        if wrote is not None and wrote not in own:
+        if wrote and wrote not in own:
             raise ValueError(
                 f"{path} holds a {wrote} model; {cls.__name__}.load reads only {cls.__name__} "
                 f"models. Use {wrote}.load."
             )
-        layout = read_data(path).get("layout", 1)
-        if wrote is not None and layout != cls.LAYOUT:
+        layout = data.get("layout", 1)
+        if wrote and layout != cls.LAYOUT:
             raise ValueError(
                 f"{path} was written by another version of safer-gym (layout {layout}; this one "
                 f"reads layout {cls.LAYOUT}): its training cannot go on here. Its policy can still "

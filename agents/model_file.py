@@ -17,28 +17,13 @@ LAYOUT = 3
 FilePath = str | Path | io.BufferedIOBase
 
 
-def algorithm_of(path: FilePath) -> str | None:
-    """Name of the algorithm whose model a file holds; None if the file does not tell.
-
-    Models of Stable-Baselines3 itself are recognised by their policy and options.
+def read_data(path: FilePath) -> dict[str, Any]:
+    """What a saved model says of itself.
 
     Raises:
         ValueError: the file is not a model.
         FileNotFoundError: there is no such file, with or without ".zip".
     """
-    data = read_data(path)
-    if "algorithm" in data:
-        return str(data["algorithm"])
-    policy = data.get("policy_class", {})
-    parts = str(policy.get("__module__", "") if isinstance(policy, dict) else "").split(".")
-    if parts[0] not in ("stable_baselines3", "sb3_contrib"):
-        return None
-    if parts[1] != "common":
-        return parts[1].upper()
-    return "PPO" if "clip_range" in data else "A2C"
-
-
-def read_data(path: FilePath) -> dict[str, Any]:
     file = path
     if not isinstance(file, io.BufferedIOBase):
         file = Path(file)

@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecCheckNan, VecNorm
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from safer_gym.agents import DRAC
-from safer_gym.agents.model_file import algorithm_of
+from safer_gym.agents.model_file import read_data
 from safer_gym.agents.overlap.ahead import AheadVecEnv
 from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
 from safer_gym.agents.training.random_state import load_random_state
@@ -202,7 +202,7 @@ def test_a_file_keeps_the_shield_and_the_learned_set(tmp_path: Path) -> None:
     agent = small(shield=True, shield_margin=1e6).learn(40)
     obs = np.random.default_rng(0).uniform(-5, 5, (20, 2)).astype(np.float32)
     agent.save(tmp_path / "model")
-    assert algorithm_of(tmp_path / "model") == "DRAC"
+    assert read_data(tmp_path / "model")["algorithm"] == "DRAC"
     loaded = DRAC.load(tmp_path / "model")
     opened: Any = load_policy(str(tmp_path / "model.zip")).policy
     assert loaded.shield

@@ -15,7 +15,7 @@ from agent_envs import Timed, small_agent, small_ppol, vectorised
 from stable_baselines3 import PPO
 
 from safer_gym.agents import SAFER, PPOLagrangian
-from safer_gym.agents.model_file import algorithm_of
+from safer_gym.agents.model_file import read_data
 from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
 from safer_gym.agents.training.random_state import load_random_state
 from safer_gym.conformance.loading.load import load_policy
@@ -155,7 +155,7 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds a SAFER model"):
         PPOLagrangian.load(tmp_path / "safer")
     trained().save(tmp_path / "ppol")
-    assert algorithm_of(tmp_path / "ppol") == "PPOLagrangian"
+    assert read_data(tmp_path / "ppol")["algorithm"] == "PPOLagrangian"
     with pytest.raises(ValueError, match="holds a PPOLagrangian model"):
         SAFER.load(tmp_path / "ppol")
 
