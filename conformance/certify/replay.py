@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 
 from safer_gym.choices import choose
 from safer_gym.conformance.battery import BATTERIES, NULL
@@ -17,12 +15,11 @@ from safer_gym.conformance.certificate.record import Certificate, EpisodeOfNote
 from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify.noise import NONE, Noise
 from safer_gym.conformance.certify.notes import replayed
-from safer_gym.conformance.certify.plan import Plan
-from safer_gym.conformance.certify.run import Certification, Settings
+from safer_gym.conformance.certify.preparation import prepared, world_of
 from safer_gym.conformance.certify.seeds import Phase, seed_of, start_in
 from safer_gym.conformance.certify.subject import Subject, make_subject
 from safer_gym.conformance.certify.world import Job
-from safer_gym.conformance.evaluate.attacked_policy import ROWS
+from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.loading import as_policy
 from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.types import Attack
@@ -60,35 +57,21 @@ def replay(
     policy, vec_normalize = as_policy(policy, vec_normalize)
     subject = _same_subject(certificate, policy, make_env, vec_normalize)
     battery = battery if battery is not None else choose("battery", certificate.battery, BATTERIES)
-    plan = Plan(
-        tuple(sorted({row.eps for row in certificate.rows})),
-        tuple(h.mode for h in reversed(certificate.headlines)),
-        certificate.limit,
-        certificate.delta,
-        (),
-        certificate.channel,
-    )
-    settings = Settings(
-        battery=battery,
-        seconds=np.inf,
-        attack_episodes=1,
-        n_envs=ROWS,
-        workers=1,
-        seed=certificate.seed,
-        start=start_in(certificate),
-        cache=None if cache is None else Path(cache),
+    start = start_in(certificate)
+    _, ready = prepared(
+        subject,
+        battery,
+        sorted({row.eps for row in certificate.rows}),
+        start=start,
         norm=certificate.norm,
         scale=certificate.scale,
-        device="cpu",
-        benign_episodes=1,
+        cache=None if cache is None else Path(cache),
     )
-    run = Certification(plan, settings, subject, None, time.monotonic())
-    _, ready = run.prepare()
     if note.attack not in ready.members:
         raise ValueError(f"the battery has no attack {note.attack!r}: {list(ready.members)}")
-    job = _job(note)
-    with run.env_pool:
-        return replayed(run.world(ready.members), [job], note.replay)[0]
+    with EnvPool(subject.make_env) as env_pool:
+        world = world_of(subject, env_pool, ready.members, start=start)
+        return replayed(world, [_job(note)], note.replay)[0]
 
 
 def replay_options(policy: Any, env: Any, vec_normalize: Any = None) -> list[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safer_gym.attacks import has_gradient
-from safer_gym.conformance.battery import Battery, make_battery
+from safer_gym.conformance.battery import Battery
 from safer_gym.conformance.battery.build import check_battery
-from safer_gym.conformance.battery.learning import Lessons, TrainingContext
+from safer_gym.conformance.battery.learning import Lessons
 from safer_gym.conformance.battery.members import NONE, Member
 from safer_gym.conformance.certificate.record import Certificate, Flag
 from safer_gym.conformance.certificate.requirement import Mode
@@ -21,6 +21,7 @@ from safer_gym.conformance.certify.model_tests import model_evidence
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
 from safer_gym.conformance.certify.plan import Plan
 from safer_gym.conformance.certify.pool import Pool
+from safer_gym.conformance.certify.preparation import prepared, world_of
 from safer_gym.conformance.certify.schedule import Caps, next_jobs
 from safer_gym.conformance.certify.search import (
     CHOSEN,
@@ -33,11 +34,8 @@ from safer_gym.conformance.certify.search import (
 )
 from safer_gym.conformance.certify.shares import split
 from safer_gym.conformance.certify.subject import UNDECLARED, Subject
-from safer_gym.conformance.certify.train_battery import learn
 from safer_gym.conformance.certify.world import Job, Result, World, run_job
 from safer_gym.conformance.evaluate.env_pool import EnvPool
-from safer_gym.conformance.evaluate.learned_attacks import own_adversaries
-from safer_gym.conformance.evaluate.store import Store
 from safer_gym.types import Attack
 
 RESERVE = 0.05
@@ -92,10 +90,8 @@ class Certification:
         self.say = progress or (lambda what, share: None)
         self.started = started
         self.deadline = started + settings.seconds * (1 - RESERVE)
-        self.climbs = has_gradient(subject.target, subject.probe)
-        check_battery(
-            settings.battery, subject.target, has_gradient=self.climbs, channel=plan.channel
-        )
+        climbs = has_gradient(subject.target, subject.probe)
+        check_battery(settings.battery, subject.target, has_gradient=climbs, channel=plan.channel)
 
     def run(self) -> Certificate:
         """All steps."""
@@ -121,35 +117,30 @@ class Certification:
         """Learn what the battery wants, and put it together."""
         self.say("learning", 0.0)
         settings = self.settings
-        lessons = learn(
+        lessons, battery = prepared(
+            self.subject,
             settings.battery,
-            self._training_context(),
-            budget=settings.seconds,
+            self.plan.eps,
+            start=settings.start,
+            norm=settings.norm,
+            scale=settings.scale,
+            cache=settings.cache,
+            seconds=settings.seconds,
             workers=settings.workers,
         )
         self.say("learning", 1.0)
-        battery = make_battery(
-            self.settings.battery,
-            self.subject.target,
-            lessons,
-            has_gradient=self.climbs,
-            channel=self.plan.channel,
-        )
         return lessons, battery
 
     def world(self, members: Mapping[str, Member]) -> World:
         """What all jobs share."""
-        return World(
-            self.subject.victim,
-            self.subject.stochastic,
+        settings = self.settings
+        return world_of(
+            self.subject,
             self.env_pool,
             members,
-            self.subject.ball,
-            self.settings.start,
-            self.settings.n_envs,
-            self.settings.device,
-            self.subject.limits,
-            self.subject.seat,
+            start=settings.start,
+            n_envs=settings.n_envs,
+            device=settings.device,
         )
 
     def _pilot(self) -> list[Found]:
@@ -171,33 +162,6 @@ class Certification:
         if open_to_bounds and stacks_frames(seen):
             why = UNDECLARED.format(stack="the observation")
             self.subject = self.subject._replace(why_no_bound=why)
-
-    def _training_context(self) -> TrainingContext:
-        subject, settings = self.subject, self.settings
-        key = {
-            "policy": subject.policy.digest,
-            "environment": subject.environment.digest,
-            "eps": self.plan.eps,
-            "norm": settings.norm,
-            "scale": settings.scale,
-            "seed": settings.start,
-        }
-        if self.plan.channel != "observation":
-            key["channel"] = self.plan.channel
-        radii = [eps for eps in self.plan.eps if eps > 0] or [0.0]
-        return TrainingContext(
-            subject.victim,
-            subject.make_env,
-            subject.ball.scaled(radii[-1]),
-            subject.ball.scaled(radii[len(radii) // 2]),
-            settings.norm,
-            settings.start,
-            Store(settings.cache, key),
-            self.climbs,
-            subject.stochastic.draw if subject.stochastic and subject.why_stochastic else None,
-            subject.seat,
-            own_adversaries(subject.view, subject.make_env, self.plan.channel),
-        )
 
     def _search(self, pool: Pool[Job, Result], battery: Battery) -> list[Found]:
         jobs, found = search_jobs(self.plan, tuple(battery.members)), []
