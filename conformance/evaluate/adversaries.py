@@ -13,6 +13,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import Tensor, nn
 
+from safer_gym.attacks.noise import without_objective
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
 from safer_gym.conformance.evaluate.adversary_env import AdversaryEnv, moved
@@ -74,9 +75,7 @@ class LearnedAttack:
         generator: torch.Generator | None = None,
     ) -> AttackResult:
         seen = ((obs.float() - self.mean) / self.scale).clamp(-10.0, 10.0).flatten(1)
-        shown = moved(ball, obs, self.net(seen)) if not ball.is_point else obs
-        nothing = obs.new_zeros(len(obs))
-        return AttackResult(shown, nothing, nothing)
+        return without_objective(obs if ball.is_point else moved(ball, obs, self.net(seen)))
 
 
 def train_adversary(

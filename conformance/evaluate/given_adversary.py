@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.attacks.channels import ChannelRows
+from safer_gym.attacks.noise import without_objective
 from safer_gym.balls import LpBall
 from safer_gym.conformance.evaluate.seat import seat_in
 from safer_gym.types import ActionFn, AttackResult, Channel, Victim
@@ -56,9 +57,7 @@ class GivenAdversary:
                 f"the adversary's policy must return {size} numbers, one row for each observation; "
                 f"got {tuple(wanted.shape)}"
             )
-        moved = ball.project(obs, self.rows.replaced(obs, wanted))
-        nothing = obs.new_zeros(len(obs))
-        return AttackResult(moved, nothing, nothing)
+        return without_objective(ball.project(obs, self.rows.replaced(obs, wanted)))
 
 
 def adversary_from(

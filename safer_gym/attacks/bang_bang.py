@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from safer_gym.attacks.inputs import prepare, quiet_generator
+from safer_gym.attacks.inputs import prepare, quiet_generator, uniform
 from safer_gym.attacks.noise import without_objective
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
@@ -59,7 +59,4 @@ class BangBang:
     def _signs(self, obs: Tensor, generator: torch.Generator) -> Tensor:
         if self.corner != "random":
             return torch.full_like(obs, 1.0 if self.corner == "high" else -1.0)
-        draws = torch.rand(
-            obs.shape, dtype=torch.float64, generator=generator, device=generator.device
-        )
-        return (draws < 0.5).to(obs) * 2 - 1
+        return (uniform(obs.shape, generator) < 0.5).to(obs) * 2 - 1

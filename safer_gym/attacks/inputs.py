@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -51,6 +52,13 @@ def checked_scores(score: Score, obs: Tensor) -> Score:
 def quiet_generator(generator: torch.Generator | None) -> torch.Generator:
     """The caller's generator, or a fresh one with a fixed seed; never the global one."""
     return generator if generator is not None else torch.Generator().manual_seed(0)
+
+
+def uniform(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Draws in [0, 1), the same for every dtype of what they are added to."""
+    return torch.rand(
+        tuple(shape), dtype=torch.float64, generator=generator, device=generator.device
+    )
 
 
 def draw_seed(generator: torch.Generator | None) -> int:

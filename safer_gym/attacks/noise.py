@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from safer_gym.attacks.inputs import prepare, quiet_generator
+from safer_gym.attacks.inputs import prepare, quiet_generator, uniform
 from safer_gym.balls import LpBall
 from safer_gym.domains import POSITIVE, require
 from safer_gym.types import AttackResult, Victim
@@ -81,10 +81,7 @@ class GaussianNoise:
         generator: torch.Generator | None = None,
     ) -> AttackResult:
         obs = prepare(obs)
-        generator = quiet_generator(generator)
-        draws = torch.rand(
-            obs.shape, dtype=torch.float64, generator=generator, device=generator.device
-        )
+        draws = uniform(obs.shape, quiet_generator(generator))
         normal = torch.special.ndtri(draws.clamp(min=1e-16)).to(obs)
         noise = self.relative_std * ball.eps.to(obs) * normal
         return without_objective(ball.project(obs, obs + noise))

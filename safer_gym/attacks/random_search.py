@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from safer_gym.attacks.inputs import as_rows, checked_scores, prepare, quiet_generator
+from safer_gym.attacks.inputs import as_rows, checked_scores, prepare, quiet_generator, uniform
 from safer_gym.attacks.objectives import MaxCost, Objective, Score
 from safer_gym.balls import LpBall
 from safer_gym.domains import AT_LEAST_ONE, require
@@ -73,15 +73,10 @@ class RandomSearch:
         """Proposed moves [P, *O]; `left` falls from 1 to 0 over the rounds."""
         shape = (self.population, *obs.shape[1:])
 
-        def rand() -> Tensor:
-            return torch.rand(
-                shape, dtype=torch.float64, generator=generator, device=generator.device
-            )
-
         live = ball.live(obs).flatten()
-        chosen = (rand() < left**2).flatten(1)
-        always = (rand().flatten(1) * live).argmax(1, keepdim=True)
-        slopes = (2 * rand() - 1) * chosen.scatter(1, always, True).view(shape)
+        chosen = (uniform(shape, generator) < left**2).flatten(1)
+        always = (uniform(shape, generator).flatten(1) * live).argmax(1, keepdim=True)
+        slopes = (2 * uniform(shape, generator) - 1) * chosen.scatter(1, always, True).view(shape)
         # The diameter first, so that a move can cross to the far side of the ball.
         return 2 * left * ball.ascent_direction(slopes.to(obs))
 
