@@ -21,7 +21,7 @@ from safer_gym.agents.drac.options import (
     SafetyOptions,
     UpdateOptions,
 )
-from safer_gym.agents.training.run import planned
+from safer_gym.agents.training.plan import planned
 from safer_gym.bounds import Affine, OptionLayers
 from safer_gym.conformance.compare import compare
 from safer_gym.conformance.evaluate import evaluate
