@@ -120,10 +120,9 @@ def _sweet_spot(records: Sequence[Record], task: str) -> tuple[bool, str]:
     the other."""
     names = {r.method for r in records if r.task == task and bound_of(r.method) is not None}
     swept = sorted((bound_of(name) or 0.0, name) for name in names)
-    if len(swept) < 2:
+    if len(swept) < 3:
         raise KeyError("no sweep of eta")
-    bounds = [*swept, (1.0, SAFER)]
-    found = {eta: mean_of(numbers(records, task, name)) for eta, name in sorted(bounds)}
+    found = {eta: mean_of(numbers(records, task, name)) for eta, name in swept}
     inner = list(found)[1:-1]
     low, high = found[min(found)], found[max(found)]
     best = max(inner, key=lambda eta: (found[eta].success, -found[eta].violations))

@@ -30,12 +30,21 @@ def prior_of(cell: Cell) -> Path:
     return PriorFiles(cell.work, cell.records).prior(find_method(cell.method).prior, cell.seed)
 
 
+def latent_bound(cell: Cell) -> float:
+    """eta of a cell's method, or that of its prior."""
+    method = find_method(cell.method)
+    if method.eta is not None:
+        return method.eta
+    record = PriorFiles(cell.work, cell.records).record(method.prior, cell.seed)
+    return float(json.loads(record.read_text())["eta_exact"]["0.0"])
+
+
 def environment(cell: Cell) -> Task:
     """The task in the latent space of the method's prior, explored by it, or as it is."""
     method = find_method(cell.method)
     args: dict[str, Any] = {"task": cell.task, "prior": str(prior_of(cell))}
     if method.world == "latent":
-        args["eta"] = method.eta
+        args["eta"] = latent_bound(cell)
     return Task(cell.task, f"experiments.skills.worlds:{method.world}", env_args=args)
 
 
@@ -48,7 +57,7 @@ def deployed(cell: Cell) -> tuple[Any, Task]:
     env = task.make()
     spaces: Any = env.observation_space, env.action_space
     env.close()
-    return SkillPolicy(model, load_prior(str(prior_of(cell))), method.eta, *spaces), task
+    return SkillPolicy(model, load_prior(str(prior_of(cell))), latent_bound(cell), *spaces), task
 
 
 def measure_run(cell: Cell, bar: Reporter) -> dict[str, Any]:
@@ -56,7 +65,9 @@ def measure_run(cell: Cell, bar: Reporter) -> dict[str, Any]:
     record: dict[str, Any] = json.loads((cell.folder / "model.json").read_text())
     method = find_method(cell.method)
     bar.update("measuring", 0.0, cell.name)
-    record |= {"environment": blurred(cell.task).changes, "prior": method.prior, "eta": method.eta}
+    record |= {"environment": blurred(cell.task).changes, "prior": method.prior}
+    if method.world == "latent":
+        record["eta"] = latent_bound(cell)
     policy, task = deployed(cell)
     still = {"natural": make_attack("null")}
     (found,) = evaluate(policy, task.make, still, eps=0.0, n_episodes=cell.episodes, seed=SEED)

@@ -13,7 +13,7 @@ from safer_gym.wrappers.worlds.tasks import OPERATIONS
 TIMESTEPS = 20_000
 """Of a run; the paper has 50,000."""
 ETA = 1.0
-"""Bound on latent actions: that of PARROT's code."""
+"""Bound on latent actions of PARROT's code."""
 
 
 class PriorKind(NamedTuple):
@@ -49,7 +49,9 @@ class SkillMethod(NamedTuple):
     world: str = "latent"
     """How SAC meets the task, a function of `experiments.skills.worlds`: in the prior's "latent"
     space, "explored" by the prior, or "raw", where only the data's mean and deviation count."""
-    eta: float = ETA
+    eta: float | None = ETA
+    """Bound on latent actions; None: Algorithm 3's for the run's own prior, by its exact form, with
+    no unsafe step of the held-out data within it."""
 
 
 SAC = Method("sac")
@@ -58,12 +60,12 @@ METHODS: dict[str, SkillMethod] = {
     "PARROT": SkillMethod(SAC, "PARROT"),
     "Context-PARROT": SkillMethod(SAC, "Context-PARROT"),
     "Prior-Explore": SkillMethod(Method("prior-explore"), "SkillSAFER", "explored"),
-    "SkillSAFER": SkillMethod(SAC, "SkillSAFER"),
+    "SkillSAFER": SkillMethod(SAC, "SkillSAFER", eta=None),
 }
 """Of Table 1, in its order."""
 ABLATIONS: dict[str, SkillMethod] = {
-    "SkillSAFER(onset)": SkillMethod(SAC, "SkillSAFER-onset"),
-    "SkillSAFER(no c)": SkillMethod(SAC, "SkillSAFER-no-c"),
+    "SkillSAFER(onset)": SkillMethod(SAC, "SkillSAFER-onset", eta=None),
+    "SkillSAFER(no c)": SkillMethod(SAC, "SkillSAFER-no-c", eta=None),
     "PARROT(unsafe data)": SkillMethod(SAC, "PARROT-unsafe"),
 }
 _BOUND = re.compile(r"SkillSAFER\(eta=(\d+(?:\.\d+)?)\)")

@@ -17,7 +17,7 @@ from stable_baselines3 import SAC
 
 from experiments.harness.cells import Cell
 from experiments.harness.packaging import numbers_of, put
-from experiments.skills.measuring import PROTOCOL, SEED, prior_of
+from experiments.skills.measuring import PROTOCOL, SEED, latent_bound, prior_of
 from experiments.skills.methods import find_method
 from experiments.skills.worlds import blurred, load_prior
 from safer_gym.agents.skills.network import SkillNetwork
@@ -35,7 +35,7 @@ def network_of(cell: Cell) -> SkillNetwork:
     env.close()
     model = SAC.load(cell.folder / "model.zip", device="cpu")
     prior = load_prior(str(prior_of(cell)))
-    return SkillNetwork.of(model, prior, find_method(cell.method).eta, *spaces)
+    return SkillNetwork.of(model, prior, latent_bound(cell), *spaces)
 
 
 def attacked(network: SkillNetwork, task: str, episodes: int) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def main() -> None:
     asked = options.parse_args()
     one_thread()
     work = (asked.out / "runs").resolve()
-    training = find_method(METHOD).training
+    training, records = find_method(METHOD).training, work.parent / "records"
     cell = Cell(
-        asked.task, METHOD, training, asked.seed, 0, asked.episodes, "none", work, work, PROTOCOL
+        asked.task, METHOD, training, asked.seed, 0, asked.episodes, "none", work, records, PROTOCOL
     )
     record = json.loads((cell.folder / "model.json").read_text())
     network = network_of(cell)

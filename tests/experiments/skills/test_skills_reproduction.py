@@ -13,9 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from experiments.__main__ import app
+from experiments.harness.cells import Cell
 from experiments.harness.records import Record, read_records
 from experiments.skills.calibration import truncated, uniform
 from experiments.skills.claims import PRIOR_CLAIMS, RUN_CLAIMS, claims
+from experiments.skills.measuring import PROTOCOL, latent_bound
 from experiments.skills.methods import ABLATIONS, METHODS, PRIORS, find_method
 from experiments.skills.numbers import mean_of, numbers, published
 from experiments.skills.page import write_page
@@ -28,7 +30,8 @@ TASK = TASKS[0]
 AS_CLAIMED = {
     "SAC": (0, 200), "PARROT": (1, 300), "Context-PARROT": (1, 280), "Prior-Explore": (0, 250),
     "SkillSAFER": (2, 40), "SkillSAFER(onset)": (2, 30), "SkillSAFER(no c)": (1, 90),
-    "PARROT(unsafe data)": (1, 400), "SkillSAFER(eta=0.25)": (1, 10), "SkillSAFER(eta=2)": (2, 200),
+    "PARROT(unsafe data)": (1, 400), "SkillSAFER(eta=0.25)": (1, 10), "SkillSAFER(eta=1)": (2, 40),
+    "SkillSAFER(eta=2)": (2, 200),
 }  # fmt: skip
 
 
@@ -51,7 +54,7 @@ def write_prior(folder: Path, kind: str, auc: float, likely: float, unsafe: floa
     rolled = {"0.15": {"eta": 1.0, "unsafe": [unsafe, 0.0], "success": 0.5}, "0.0": None}
     data = {
         "prior": kind, "seed": 0, "auc": auc, "auc_onset": auc, "eta": 1.0, "cpu_seconds": 60.0,
-        "eta_exact": {"0.15": 1.2},
+        "eta_exact": {"0.0": 0.4, "0.15": 1.2},
         "unsafe_among_likely": {"0.1": likely, "0.5": likely, "1.0": 0.2},
         "calibration": {"truncated": rolled, "uniform": rolled},
     }  # fmt: skip
@@ -93,7 +96,7 @@ def test_each_claim_on_runs_can_fail(folder: Path, method: str) -> None:
     write_run(folder, method, *SPOILED[method])
     failed = {text for text, verdict in verdicts(folder).items() if verdict == "does not hold"}
     expected = {
-        "SkillSAFER": {t for t in RUN_CLAIMS if t.startswith(("Table 1", "Figure 5", "Figure 8"))},
+        "SkillSAFER": {t for t in RUN_CLAIMS if t.startswith(("Table 1", "Figure 8"))},
         "SkillSAFER(onset)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(onset)")},
         "PARROT(unsafe data)": {t for t in RUN_CLAIMS if t.startswith("Figure 9")},
         "SkillSAFER(no c)": {t for t in RUN_CLAIMS if "there are more violations" in t},
@@ -140,6 +143,16 @@ def test_methods_by_name() -> None:
         assert find_recipe(task, "sac") == find_recipe(task, "prior-explore")
     with pytest.raises(ValueError, match="Did you mean 'SkillSAFER'"):
         find_method("SkillSAFR")
+
+
+def test_the_bound_of_skillsafer_is_that_of_its_own_prior(folder: Path) -> None:
+    def bound(method: str) -> float:
+        found = find_method(method).training
+        return latent_bound(Cell(TASK, method, found, 0, 0, 1, "none", folder, folder, PROTOCOL))
+
+    assert bound("SkillSAFER") == 0.4
+    assert bound("SkillSAFER(eta=0.5)") == 0.5
+    assert bound("PARROT") == bound("Context-PARROT") == 1.0
 
 
 @pytest.mark.parametrize("draw", [truncated, uniform])
