@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import itertools
+import sys
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.distributions import DiagGaussianDistribution
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 from torch import Tensor, nn
 
@@ -119,6 +126,20 @@ def far_hook() -> Any:
     return model
 
 
+class OwnDraws(DiagGaussianDistribution):
+    """Deployed, it draws at the edge; its mode is the known one."""
+
+    def sample(self) -> Tensor:
+        return torch.ones_like(super().sample())
+
+
+def draws_by_its_own() -> Any:
+    """A model whose distribution was exchanged."""
+    model = ppo()
+    model.policy.action_dist = OwnDraws(1)
+    return model
+
+
 def another() -> Any:
     """The first of them."""
     return ppo(OtherAction)
@@ -137,6 +158,7 @@ ANOTHER: dict[str, Callable[[], Any]] = {
     "a patched _predict": lambda: patched("_predict"),
     "a patched predict": lambda: patched("predict"),
     "a patched get_distribution": lambda: patched("get_distribution"),
+    "a distribution of its own": draws_by_its_own,
 }
 """Deployed they are not what is read of their parts."""
 
@@ -332,6 +354,88 @@ class Shared:
         return np.zeros(1, np.float32)
 
 
+class CountingExtractor(FlattenExtractor):
+    """A part of a model, which counts in a plain attribute."""
+
+    calls = 0
+
+    def forward(self, obs: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(obs) + 100.0 * (self.calls > 10_000)
+
+
+class HalfCounter(Network):
+    """Its buffer is of a type that NumPy does not have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.bfloat16))
+
+    def forward(self, obs: Tensor) -> Tensor:
+        self.calls = self.calls + 1
+        return torch.where(self.calls > 200, 1.0, super().forward(obs))
+
+
+def hook_that_counts() -> nn.Module:
+    """A module's own hook remembers for it."""
+    network, calls = Network(), [0]
+
+    def hook(module: nn.Module, args: Any, out: Tensor) -> Tensor:
+        calls[0] += 1
+        return out + float(calls[0] > 10_000)
+
+    network.register_forward_hook(hook)
+    return network
+
+
+def counts_by(step: Callable[[], int]) -> Any:
+    """A function that acts otherwise after long; `step` counts its calls somewhere."""
+    return lambda obs: np.full(1, float(step() > 10_000), np.float32)
+
+
+def counter_of_context() -> Any:
+    """Counts in a context variable."""
+    calls = ContextVar("calls", default=0)
+
+    def step() -> int:
+        calls.set(calls.get() + 1)
+        return calls.get()
+
+    return counts_by(step)
+
+
+def counter_of_c() -> Any:
+    """Counts in a number of C."""
+    calls = ctypes.c_long(0)
+
+    def step() -> int:
+        calls.value += 1
+        return calls.value
+
+    return counts_by(step)
+
+
+def counter_elsewhere() -> Any:
+    """Counts in a variable of another module, in a function inside a function."""
+    sys.modules["elsewhere"] = elsewhere = ModuleType("elsewhere")
+    elsewhere.calls = 0  # type: ignore[attr-defined]
+
+    def step() -> int:
+        def inside() -> int:
+            elsewhere.calls += 1  # type: ignore[attr-defined]
+            return elsewhere.calls  # type: ignore[attr-defined]
+
+        return inside()
+
+    return counts_by(step)
+
+
+def counter_of_iterators() -> Any:
+    """Counts in an iterator, which nobody can look into but by a copy."""
+    calls = itertools.cycle([*[0] * 10_000, 20_000])
+    return counts_by(lambda: next(calls))
+
+
 def bound_list() -> Any:
     """A function that counts in an argument bound to it."""
 
@@ -388,6 +492,13 @@ REMEMBERING: dict[str, Callable[[], Any]] = {
     "a module that counts": lambda: Shared("global"),
     "an argument that counts": bound_list,
     "a policy that draws": noisy,
+    "a features extractor that counts": lambda: ppo(features_extractor_class=CountingExtractor),
+    "a half-precision counter": HalfCounter,
+    "a hook that counts": hook_that_counts,
+    "a context variable that counts": counter_of_context,
+    "a number of C that counts": counter_of_c,
+    "another module that counts": counter_elsewhere,
+    "an iterator that counts": counter_of_iterators,
 }
 """They act by more than the observation and the state that they return."""
 

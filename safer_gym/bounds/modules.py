@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ from safer_gym.bounds.network import Activation, Affine, Layer, checked
 from safer_gym.bounds.standardise import Standardise
 from safer_gym.elementwise import Elementwise
 
+_LIBRARIES = ("torch", "stable_baselines3", "sb3_contrib", "safer_gym")
 _GLOBAL_HOOKS = (torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks)
 
 
@@ -55,11 +58,29 @@ def _layers_of(module: nn.Module) -> tuple[Layer, ...]:
 def _check_plain(module: nn.Module) -> None:
     """A hook, or a `forward` of its own, may do anything."""
     hooks = [module._forward_hooks, module._forward_pre_hooks, *_GLOBAL_HOOKS]
-    if any(hooks) or "forward" in vars(module):
+    if any(hooks) or replaced_method(module):
         raise NotCoveredError(
             f"a {type(module).__name__} with hooks, or with a forward of its own",
             "what they do is not known",
         )
+
+
+def replaced_method(module: nn.Module) -> str:
+    """A method that is not the one its class was written with: set on the module itself, or on a
+    class of torch or of a library of agents; "" where there is none."""
+    kind = type(module)
+    own = (n for n, v in vars(module).items() if callable(v) and callable(getattr(kind, n, None)))
+    bases = [vars(base) for base in kind.__mro__ if _root(base) in _LIBRARIES]
+    of_class = (n for base in bases for n, v in base.items() if _is_foreign(v))
+    return next(itertools.chain(own, of_class), "")
+
+
+def _is_foreign(method: Any) -> bool:
+    return isinstance(method, FunctionType) and _root(method) not in _LIBRARIES
+
+
+def _root(thing: Any) -> str:
+    return str(thing.__module__).partition(".")[0]
 
 
 def _linear(module: Any) -> list[Layer]:

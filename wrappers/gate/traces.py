@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
 import random
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType, GeneratorType, MethodType
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.policies import BaseModel
-from torch import Tensor, nn
+from torch import Tensor
 
+from safer_gym.wrappers.gate.holdings import holdings_of
 from safer_gym.wrappers.policies.view import PolicyView
 
-DEPTH = 5
+DEPTH = 12
 """Objects inside objects that are looked into."""
-MOST = 20_000
+MOST = 50_000
 """Values that are looked at."""
 LARGE = 100_000
 """Of larger arrays every n-th number is taken."""
 LARGEST_SCRIPT = 10_000_000
 """Parameters; a larger one is not written out."""
-_LIBRARIES = frozenset(
-    ("builtins", "torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "safer_gym")
-)
-_OF_CLASSES = frozenset(("__dict__", "__weakref__", "__doc__", "__module__", "__slots__"))
-_OF_TORCH = frozenset(vars(nn.Module())) - {"_modules"} | {"training"}
 
 
 def buffers_of(view: PolicyView) -> dict[str, Any]:
@@ -46,18 +38,19 @@ def buffers_of(view: PolicyView) -> dict[str, Any]:
 def traces_of(view: PolicyView) -> dict[str, Any]:
     """Plain values that the policy's objects and functions hold, by a name that a user knows."""
     found: dict[str, Any] = {}
-    for name, value in itertools.islice(_walk("policy", view.inner, DEPTH, set()), MOST):
+    for name, value in itertools.islice(_walk("policy", view.inner, DEPTH, {}), MOST):
         found[name] = value
     return found
 
 
-def _walk(name: str, thing: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _walk(name: str, thing: Any, depth: int, seen: dict[int, Any]) -> Iterator[tuple[str, Any]]:
+    """`seen` keeps what it names: another object could be given the same id."""
     value = _value(thing)
     if value is not None:
         yield name, value
     elif depth and id(thing) not in seen:
-        seen.add(id(thing))
-        for part, inner in _parts(thing).items():
+        seen[id(thing)] = thing
+        for part, inner in holdings_of(thing).items():
             yield from _walk(f"{name}.{part}", inner, depth - 1, seen)
 
 
@@ -68,13 +61,35 @@ def _value(thing: Any) -> Any:
     if isinstance(thing, torch.jit.ScriptModule):
         return _of_script(thing)
     if isinstance(thing, Tensor):
-        return _value(thing.detach().cpu().numpy()) if thing.dtype != torch.bfloat16 else None
-    if isinstance(thing, np.ndarray) and thing.dtype != object:
-        return thing.shape, thing.reshape(-1)[:: max(1, thing.size // LARGE)].tobytes()
+        return _of_tensor(thing.detach())
+    if isinstance(thing, np.ndarray):
+        return None if thing.dtype.hasobject else (thing.shape, _sampled(thing))
     if isinstance(thing, itertools.count):
         return repr(thing)
+    if isinstance(thing, ContextVar):
+        return repr(thing.get(None))
     state = _stream(thing)
-    return None if state is None else repr(state)
+    return _of_memory(thing) if state is None else repr(state)
+
+
+def _sampled(array: np.ndarray) -> bytes:
+    return array.reshape(-1)[:: max(1, array.size // LARGE)].tobytes()
+
+
+def _of_tensor(tensor: Tensor) -> Any:
+    try:
+        return _value(tensor.cpu().numpy())
+    except (TypeError, RuntimeError):  # a type that NumPy does not have, or no dense numbers
+        return repr(tensor.to_dense().double())
+
+
+def _of_memory(thing: Any) -> Any:
+    """What lends its bytes: a bytearray, an array, a number or a structure of ctypes, a mapped
+    file."""
+    try:
+        return _sampled(np.frombuffer(memoryview(thing).tobytes(), np.uint8))
+    except (TypeError, ValueError, BufferError):
+        return None
 
 
 def _of_script(module: Any) -> Any:
@@ -89,68 +104,8 @@ def _stream(thing: Any) -> Any:
         return thing.get_state().numpy().tobytes()
     if isinstance(thing, np.random.Generator):
         return thing.bit_generator.state
+    if isinstance(thing, np.random.BitGenerator):
+        return thing.state
     if isinstance(thing, np.random.RandomState):
         return thing.get_state(legacy=False)["state"]
     return thing.getstate() if isinstance(thing, random.Random) else None
-
-
-def _parts(thing: Any) -> Mapping[str, Any]:
-    """What a thing holds; nothing of classes, modules of Python, and models whose ways are known.
-
-    Stable-Baselines3's models keep their last distribution; their buffers are compared apart.
-    """
-    for kind, parts in _PARTS:
-        if isinstance(thing, kind):
-            return parts(thing)
-    return _of_object(thing)
-
-
-def _of_object(thing: Any) -> dict[str, Any]:
-    own = dict(vars(thing)) if hasattr(thing, "__dict__") else {}
-    for kind in type(thing).__mro__:
-        slots = vars(kind).get("__slots__", ())
-        names = [slots] if isinstance(slots, str) else list(slots)
-        own |= {name: getattr(thing, name) for name in names if hasattr(thing, name)}
-    return {**own, "class": type(thing)}
-
-
-def _of_class(kind: type) -> dict[str, Any]:
-    """Values that all objects of a class share, and its methods, which may reach further."""
-    bases = [base for base in kind.__mro__ if base.__module__.partition(".")[0] not in _LIBRARIES]
-    found: dict[str, Any] = {}
-    for base in reversed(bases):
-        found |= {name: part for name, part in vars(base).items() if name not in _OF_CLASSES}
-    return found
-
-
-def _of_function(function: Any) -> dict[str, Any]:
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    found = {name: _content(cell) for name, cell in cells}
-    names = {name: function.__globals__.get(name) for name in function.__code__.co_names}
-    defaults = dict(enumerate(function.__defaults__ or ()))
-    return {**names, **{str(k): v for k, v in defaults.items()}, **found, **vars(function)}
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return None
-
-
-def _of_module(module: nn.Module) -> dict[str, Any]:
-    own = {name: value for name, value in vars(module).items() if name not in _OF_TORCH}
-    return {**own, **module._modules, "class": type(module)}
-
-
-_PARTS: tuple[tuple[Any, Callable[[Any], Mapping[str, Any]]], ...] = (
-    ((type(itertools), BaseAlgorithm, BaseModel), lambda thing: {}),
-    (type, _of_class),
-    (functools.partial, lambda made: {"f": made.func, "args": made.args, **made.keywords}),
-    (FunctionType, _of_function),
-    (MethodType, lambda method: {"self": method.__self__}),
-    (GeneratorType, lambda made: dict(made.gi_frame.f_locals) if made.gi_frame else {}),
-    (nn.Module, _of_module),
-    (Mapping, lambda mapping: {str(key): value for key, value in list(mapping.items())[:100]}),
-    ((list, tuple, deque, set), lambda many: {str(k): v for k, v in enumerate([*many][-100:])}),
-)

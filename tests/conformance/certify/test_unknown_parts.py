@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from policy_specimens import Track, ppo
+from stable_baselines3 import DQN
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import MlpExtractor
 from torch import Tensor, nn
@@ -142,3 +144,52 @@ def test_a_forward_of_its_own_is_not_covered() -> None:
     network[1].forward = torch.sin
     with pytest.raises(NotCoveredError, match="forward of its own"):
         policy_layers(network)
+
+
+@pytest.mark.parametrize("method", ["forward", "_call_impl", "_wrapped_call_impl"])
+def test_no_method_of_a_module_may_be_replaced(method: str) -> None:
+    network = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+    setattr(network[1], method, torch.sin)
+    with pytest.raises(NotCoveredError, match="of its own"):
+        policy_layers(network)
+
+
+@pytest.mark.parametrize(
+    ("owner", "method"), [(MlpExtractor, "forward_actor"), (nn.Linear, "forward")]
+)
+def test_a_library_class_that_was_changed_is_noticed(
+    owner: type[nn.Module], method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where no probe looks is the answer another."""
+    model, own = ppo(), getattr(owner, method)
+
+    def another(self: nn.Module, x: Tensor) -> Tensor:
+        return own(self, x) + 9.0 * (x[:, :1] > 9.99)
+
+    monkeypatch.setattr(owner, method, another)
+    with pytest.raises(NotCoveredError, match=f"{method}' of its|of its own"):
+        policy_layers(model)
+    with pytest.raises(ValueError, match=f"the method '{method}' of its"):
+        evaluate(model, Track, ["natural"], eps=0.0, n_episodes=1)
+
+
+def test_values_of_another_choice_are_not_read() -> None:
+    """A network of values whose own `_predict` chooses otherwise than by the largest."""
+
+    class Steps(Track):
+        action_space = gym.spaces.Discrete(2)
+
+        def step(self, action: Any) -> Any:
+            return super().step(np.array([float(action)]))
+
+    model = DQN("MlpPolicy", Steps(), buffer_size=10, device="cpu", seed=0)
+
+    class Chooses(type(model.policy.q_net)):  # type: ignore[misc]
+        def _predict(self, observation: Tensor, deterministic: bool = True) -> Tensor:
+            best = super()._predict(observation, deterministic)
+            return torch.where(observation[:, 0] > 9.99, 1 - best, best)
+
+    evaluate(model, Steps, ["natural"], eps=0.0, n_episodes=1)
+    model.policy.q_net.__class__ = Chooses
+    with pytest.raises(ValueError, match="its q_net has a method '_predict' of its own"):
+        evaluate(model, Steps, ["natural"], eps=0.0, n_episodes=1)
