@@ -98,11 +98,7 @@ def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
                 "note",
             )
         ]
-    obs = torch.as_tensor(np.concatenate([t.attacked for t in traces]).astype(np.float32))
-    clean = torch.as_tensor(np.concatenate([t.clean for t in traces]).astype(np.float32))
-    clean = victim.memory.at_start(clean)
-    with torch.no_grad():
-        values = victim.q_cost(clean, victim.action(obs)).double().numpy()
+    values = _judged(victim, traces)
     rank = 0.0 if np.ptp(values) == 0 else float(spearmanr(values, follows).statistic)
     if rank >= 0.2:
         return []
@@ -114,6 +110,26 @@ def critic_flags(victim: Victim, traces: Sequence[Trace]) -> list[Flag]:
             "warning",
         )
     ]
+
+
+def is_flat(victim: Victim, traces: Sequence[Trace]) -> bool:
+    """Whether the policy's own cost critic says one number of all that was visited: nobody who
+    climbs it seeks cost."""
+    if victim.q_cost is None or not traces:
+        return False
+    return float(np.ptp(_judged(victim, traces))) == 0.0
+
+
+def _judged(victim: Victim, traces: Sequence[Trace]) -> np.ndarray:
+    """The cost critic's values of the true states with what was done there."""
+    shown, clean = (
+        torch.as_tensor(np.concatenate(parts).astype(np.float32))
+        for parts in ([t.attacked for t in traces], [t.clean for t in traces])
+    )
+    assert victim.q_cost is not None
+    with torch.no_grad():
+        actions = victim.action(victim.memory.at_start(shown))
+        return victim.q_cost(victim.memory.at_start(clean), actions).double().cpu().numpy()
 
 
 def battery_flags(rows: Sequence[Row], climbers: Collection[str]) -> list[Flag]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safer_gym.attacks import has_gradient
+from safer_gym.attacks.traits import climbs_cost_critic
 from safer_gym.conformance.battery import Battery
 from safer_gym.conformance.battery.build import check_battery
 from safer_gym.conformance.battery.learning import Lessons
@@ -16,6 +17,7 @@ from safer_gym.conformance.certificate.requirement import Mode
 from safer_gym.conformance.certify import assemble
 from safer_gym.conformance.certify.frames import stacks_frames
 from safer_gym.conformance.certify.independence import repeat_flags
+from safer_gym.conformance.certify.inspect import is_flat
 from safer_gym.conformance.certify.ledger import Ledger
 from safer_gym.conformance.certify.model_tests import model_evidence
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
@@ -37,6 +39,7 @@ from safer_gym.conformance.certify.subject import UNDECLARED, Subject
 from safer_gym.conformance.certify.world import Job, Result, World, run_job
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.types import Attack
+from safer_gym.wrappers.gate.attack import check_row_noise, gated
 
 RESERVE = 0.05
 """Share of the budget kept for what follows the measurement."""
@@ -102,6 +105,7 @@ class Certification:
         pilot = self._pilot()
         self._declared(pilot)
         lessons, battery = self.prepare()
+        self._check_noise(battery)
         world = self.world(battery.members)
         with Pool(run_job, world, self.settings.workers) as pool:
             found = [*pilot, *self._search(pool, battery)]
@@ -112,6 +116,14 @@ class Certification:
             self._measure(pool, ledger, ranking)
         notes = replayed(world, worst_jobs(ledger), "CERTIFICATE.json")
         return assemble.certificate(self, battery, lessons, found, ledger, notes, model)
+
+    def _check_noise(self, battery: Battery) -> None:
+        """Attacks draw as they say."""
+        target, row = self.subject.target, self.subject.probe
+        ball = self.subject.ball.scaled(max(self.plan.eps))
+        for label, member in battery.members.items():
+            if member.own_noise:
+                check_row_noise(gated(member.attack, label), target, row, ball)
 
     def prepare(self) -> tuple[Lessons, Battery]:
         """Learn what the battery wants, and put it together."""
@@ -176,12 +188,17 @@ class Certification:
     ) -> Ledger:
         chosen = {place: labels[:CHOSEN] for place, labels in ranking.items()}
         shares = split(self.plan, chosen)
+        flat = is_flat(self.subject.victim, [trace for f in found for trace in f.result.traces])
         ledger = Ledger(
             self.plan,
             tuple(battery.members),
             self.subject.high,
             shares,
-            directed=[label for label, member in battery.members.items() if member.cost_directed],
+            directed=[
+                label
+                for label, member in battery.members.items()
+                if member.cost_directed and not (flat and climbs_cost_critic(member.attack))
+            ],
             unlearned=battery.unlearned,
         )
         remember(ledger, found)

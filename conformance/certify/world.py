@@ -25,7 +25,7 @@ from safer_gym.conformance.evaluate.outcomes import Floats, Trace
 from safer_gym.conformance.evaluate.seat import OBSERVATION, Seat
 from safer_gym.types import Victim
 from safer_gym.wrappers.gate.attack import gated
-from safer_gym.wrappers.gate.visited import check_repeats
+from safer_gym.wrappers.gate.visited import check_repeats, check_unchanged
 
 
 class World(NamedTuple):
@@ -124,6 +124,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
         traces=job.episodes if job.trace or job.radii else 0,
         limits=world.limits,
     )
+    check_unchanged(world.victim, actor.before)
     check_repeats(world.victim, actor.kept)
     return episodes
 

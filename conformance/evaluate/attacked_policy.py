@@ -26,6 +26,7 @@ from safer_gym.networks import MlpAction
 from safer_gym.types import Attack, AttackResult, Victim
 from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.finite import check_finite
+from safer_gym.wrappers.gate.visited import words_of
 
 ROWS = 25
 """A block of this many episodes shares its calls, and all batches have this size, if not less."""
@@ -91,6 +92,8 @@ class AttackedPolicy:
         self.device = device
         self._sizes: tuple[int, ...] = ()
         self._memory = victim.memory.begin(LARGEST).to(device)
+        self.before: tuple[Tensor, Tensor] | None = None
+        """Rows and what the policy says of them, before the attack was called."""
         self.kept: list[tuple[Tensor, Tensor]] = []
         """What was shown and done at the steps of `KEPT` [B, *O] and [B, A], for a later look."""
 
@@ -103,6 +106,8 @@ class AttackedPolicy:
         Raises:
             ValueError: an action that is not finite.
         """
+        if self.before is None:
+            self.before = self._first_words(obs)
         recall, clean = self.victim.memory, self._padded(obs)
         if step == 0:
             self._memory = recall.begin(LARGEST).to(clean)
@@ -119,6 +124,11 @@ class AttackedPolicy:
                 where = f" in episode {block * ROWS + row}, step {step}"
                 check_finite(done[row], f"{where}, at the observation {shown[row]!r}")
         return {row: tuple(array[row] for array in arrays) for row in obs}
+
+    def _first_words(self, obs: dict[int, NDArray]) -> tuple[Tensor, Tensor]:
+        clean = self._batch(obs, ROWS)
+        rows = self.victim.memory.at_start(clean)
+        return rows, words_of(self.victim, rows)
 
     def _answer(self, clean: Tensor, block: int, step: int) -> tuple[Answer, Tensor, AttackResult]:
         """What is seen and done, the policy's own action, and what the attack thinks of it."""
@@ -138,7 +148,10 @@ class AttackedPolicy:
         filler = next(iter(obs.values()))
         if not self._sizes:
             self._sizes = self._choose_sizes(filler)
-        size = next(size for size in self._sizes if size > max(obs))
+        return self._batch(obs, next(size for size in self._sizes if size > max(obs)))
+
+    def _batch(self, obs: dict[int, NDArray], size: int) -> Tensor:
+        filler = next(iter(obs.values()))
         batch = np.array([obs.get(row, filler) for row in range(size)], dtype=np.float32)
         return torch.as_tensor(batch, device=self.device)
 

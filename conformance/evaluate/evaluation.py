@@ -33,7 +33,7 @@ from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.ends import check_ends
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
-from safer_gym.wrappers.gate.visited import check_repeats, check_visited
+from safer_gym.wrappers.gate.visited import check_repeats, check_unchanged, check_visited
 from safer_gym.wrappers.packed import in_numbers
 from safer_gym.wrappers.policies.view import PolicyView
 from safer_gym.wrappers.progress import told
@@ -165,6 +165,7 @@ def evaluate(
                 traces=traces,
                 progress=None if telling is None else _labelled(telling, label),
             )
+            check_unchanged(victim, actor.before)
             check_repeats(view.victim(), actor.kept)
             if actor.kept:
                 observed = view.victim().memory.observed

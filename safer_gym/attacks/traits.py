@@ -56,6 +56,11 @@ def traits_of(attack: Any) -> Traits:
     return inherited._replace(**declared)
 
 
+def climbs_cost_critic(attack: Any) -> bool:
+    """Whether what an attack finds depends on the policy's own cost critic."""
+    return "q_cost" in traits_of(attack).needs
+
+
 def lacking(attack: Any, victim: Victim, *, has_gradient: bool = True) -> tuple[str, ...]:
     """What an attack needs and a victim does not have; empty where it can run.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from safer_gym.balls import LpBall
 from safer_gym.types import AttackResult
@@ -32,21 +32,20 @@ def verify_result(name: str, clean: Tensor, result: Any, ball: LpBall) -> Attack
             outside the ball or the observation box; objectives that are not one finite number a
             row.
     """
-    for field in AttackResult._fields:
-        if not isinstance(getattr(result, field, None), Tensor):
+    parts = {field: getattr(result, field, result) for field in AttackResult._fields}
+    for field, part in parts.items():
+        if type(part) not in (Tensor, nn.Parameter):  # a subclass decides what "equal" means
             raise AdversaryError(
                 f"attack {name!r} must return an AttackResult of tensors; got "
-                f"{type(getattr(result, field, result)).__name__}"
-                f"{f' as {field}' if hasattr(result, field) else ''}"
+                f"{type(part).__name__}{'' if part is result else f' as {field}'}"
             )
-    shown = result.obs.detach()
+    shown, *values = (part.detach() for part in parts.values())
     if shown.shape != clean.shape or shown.dtype != clean.dtype:
         raise AdversaryError(
             f"attack {name!r} must return observations {tuple(clean.shape)} of {clean.dtype}; got "
             f"{tuple(shown.shape)} of {shown.dtype}"
         )
     verify_inside(name, clean, shown, ball)
-    values = (result.objective.detach(), result.clean_objective.detach())
     for field, value in zip(AttackResult._fields[1:], values, strict=True):
         if value.shape != clean.shape[:1] or not bool(torch.isfinite(value).all()):
             raise AdversaryError(

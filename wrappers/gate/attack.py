@@ -5,7 +5,8 @@ What a policy can be shown in whole numbers alone (pixels) is rounded here, what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from safer_gym.balls import LpBall
 from safer_gym.types import Attack, AttackResult, Victim
 
 __all__ = ["AdversaryError", "GatedAttack", "gated"]
+
+_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class GatedAttack:
 
     attack: Attack
     name: str
+    _told: dict[int, tuple[LpBall, LpBall]] = field(init=False, repr=False, default_factory=dict)
+    """By id: each ball, and the copy of it that the attack is given and may change."""
 
     def __call__(
         self,
@@ -40,13 +45,41 @@ class GatedAttack:
         if type(self.attack) is NullAttack:
             return self.attack(victim, obs, ball, generator)
         clean = obs.clone()
-        result = self.attack(victim, obs, ball, generator)
+        if id(ball) not in self._told:
+            self._told.clear()
+            self._told[id(ball)] = (ball, copy.deepcopy(ball))
+        result = self.attack(victim, obs, self._told[id(ball)][1], generator)
         if not torch.equal(obs, clean):
             raise AdversaryError(
                 f"attack {self.name!r} wrote to the clean observations that it was given"
             )
         found = verify_result(self.name, clean, result, ball)
         return found._replace(obs=ball.settle(clean, found.obs))
+
+
+def check_row_noise(attack: Attack, victim: Victim, row: Tensor, ball: LpBall) -> None:
+    """An attack whose rows are said to draw noise of their own does not move all of them alike.
+
+    Episodes that share draws which are said to be their own are not independent.
+
+    Args:
+        attack: declares `per_row_noise`.
+        victim: whom it attacks.
+        row: what it is given at one observation [1, *O].
+        ball: around it.
+
+    Raises:
+        AdversaryError: equal rows are moved alike, and by other streams otherwise.
+    """
+    rule, rows = gated(attack), row.expand(_ROWS, *row.shape[1:]).clone()
+    streams = [torch.Generator(row.device).manual_seed(seed) for seed in range(_ROWS)]
+    moved = [rule(victim, rows, ball, stream).obs for stream in streams]
+    alike = all(bool((batch == batch[:1]).all()) for batch in moved)
+    if alike and not all(torch.equal(batch, moved[0]) for batch in moved):
+        raise AdversaryError(
+            f"attack {rule.name!r} declares per_row_noise, and moves all rows of a batch by the "
+            "same draws: episodes that share them are not independent"
+        )
 
 
 def gated(attack: str | Attack, name: str | None = None) -> GatedAttack:
@@ -60,7 +93,7 @@ def gated(attack: str | Attack, name: str | None = None) -> GatedAttack:
         ValueError: an unknown name, with the nearest one.
         TypeError: neither a name nor callable.
     """
-    if isinstance(attack, GatedAttack):
+    if type(attack) is GatedAttack:  # a subclass may do without the check
         return attack
     if isinstance(attack, str):
         return GatedAttack(make_attack(attack), name or attack)

@@ -41,6 +41,32 @@ def check_repeats(victim: Victim, kept: Sequence[tuple[Tensor, Tensor]]) -> None
             )
 
 
+def words_of(victim: Victim, rows: Tensor) -> Tensor:
+    """What a policy says of rows: its actions, and how it draws [B, A']."""
+    with torch.no_grad():
+        parts = [victim.action(rows).clone()]
+        if victim.distribution is not None:
+            parts += [part.clone() for part in victim.distribution(rows).parameters.values()]
+    return torch.cat([part.detach().flatten(1).to(parts[0]) for part in parts], dim=1)
+
+
+def check_unchanged(victim: Victim, before: tuple[Tensor, Tensor] | None) -> None:
+    """The policy is the one that it was before an attack was called.
+
+    Args:
+        victim: who acted.
+        before: rows, and `words_of` them then; None where nobody acted.
+
+    Raises:
+        ValueError: another answer than then.
+    """
+    if before is not None and (found := apart(before[1], words_of(victim, before[0]), AGAIN)):
+        raise ValueError(
+            f"the policy answers an observation of before its episodes otherwise after them, by "
+            f"{found[1]:.3g}: it learns or remembers, or an attack changed it"
+        )
+
+
 def check_visited(view: PolicyView, visited: Sequence[NDArray], network: Any = None) -> None:
     """Hold what is read of a policy against what it does, at observations that it was shown.
 

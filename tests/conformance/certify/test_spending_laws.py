@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from torch import Tensor
 
+from safer_gym.attacks.verify import AdversaryError
 from safer_gym.balls import LpBall
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.certify.divergence import HAZARD, TV, TV_LEFT, spent_budgets
@@ -79,18 +80,27 @@ class Noisy:
     begun: list[int] = field(default_factory=list, compare=False)
     cost_directed: ClassVar = True
     per_row_noise: ClassVar = False
+    rows_apart: ClassVar = False
 
     def __call__(
         self, victim: Victim, obs: Tensor, ball: LpBall, generator: Any = None
     ) -> AttackResult:
         self.begun.append(generator.initial_seed())
-        side = torch.randn(1, generator=generator).sign().to(obs)
+        n = len(obs) if self.rows_apart else 1
+        side = torch.randn(n, *obs.shape[1:], generator=generator).sign().to(obs)
         nothing = obs.new_zeros(len(obs))
         return AttackResult(ball.project(obs, obs + side * ball.eps.to(obs)), nothing, nothing)
 
 
 class NoisyRows(Noisy):
     """The same, each row for itself."""
+
+    per_row_noise: ClassVar = True
+    rows_apart: ClassVar = True
+
+
+class SaysRows(Noisy):
+    """Its rows share their draws, whatever it says."""
 
     per_row_noise: ClassVar = True
 
@@ -109,3 +119,9 @@ def test_an_attack_that_shares_its_draws_is_one_adversary_in_every_block(
     # Two phases of ten steps: as many streams, however many blocks are measured.
     assert calls > 30
     assert (distinct <= 20) == shared
+
+
+def test_draws_that_are_shared_in_spite_of_what_is_said_are_refused() -> None:
+    """Episodes that share them would count as independent ones."""
+    with pytest.raises(AdversaryError, match="'noisy' declares per_row_noise"):
+        certify(homing(), Line, eps=[0.1], limit=2.0, battery={"noisy": SaysRows()}, episodes=25)

@@ -169,6 +169,19 @@ def test_critics_that_met_no_cost_are_no_threat(
     assert found.verdict == "INCONCLUSIVE"
 
 
+@pytest.mark.parametrize("flat", [True, False])
+def test_a_policy_whose_own_cost_critic_says_one_number_is_under_no_threat(flat: bool) -> None:
+    class Brings(OneCritic):
+        def victim(self) -> Victim:
+            critic = q_cost if not flat else lambda obs, action: 1.0 + 0.0 * action[:, 0]
+            return super().victim()._replace(q_cost=critic, q_reward=critic)
+
+    found = certified("quick", policy=Brings())
+    assert (WORDS in found.requirements[0].why) == flat
+    assert (found.verdict == "PASS") != flat
+    assert verify(found) == ()
+
+
 def test_a_flat_critic_leads_nowhere() -> None:
     class Flat:
         is_flat = True

@@ -11,6 +11,7 @@ from adversary_toys import PointEnv
 from certify_toys import HORIZON, Line, Push, homing_network
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from policy_specimens import Track, ppo
 
 from safer_gym.attacks import NullAttack, make_attack
 from safer_gym.balls import NORMS, LpBall
@@ -19,7 +20,25 @@ from safer_gym.conformance.certify import strongest as strongest_module
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.types import AttackResult, Victim
 from safer_gym.wrappers import AdversaryError, ObservationAdversary, fit_critics
-from safer_gym.wrappers.gate.attack import gated
+from safer_gym.wrappers.gate.attack import GatedAttack, gated
+
+
+class AlwaysEqual(torch.Tensor):
+    """A tensor that says it equals whatever it is compared with."""
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function is torch.equal:
+            return True
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+def widens_its_ball(obs: Any, ball: Any) -> Any:
+    ball.eps.fill_(50.0)
+    return obs + 5.0
+
 
 LIES = {
     "outside": lambda obs, ball: obs + 1.001 * ball.eps.to(obs),
@@ -30,6 +49,8 @@ LIES = {
     "dtype": lambda obs, ball: obs.double(),
     "array": lambda obs, ball: obs.numpy(),
     "in place": lambda obs, ball: obs.add_(5.0),
+    "a tensor that lies": lambda obs, ball: (obs + 5.0).as_subclass(AlwaysEqual),
+    "widens its ball": widens_its_ball,
 }
 
 
@@ -95,6 +116,58 @@ def test_the_strongest_of_a_battery_is_not_a_broken_one(monkeypatch: Any) -> Non
     monkeypatch.setattr(strongest_module, "_attacks", lambda *_: attacks)
     with pytest.raises(AdversaryError, match="attack 'mine'"):
         strongest_module.strongest_attack(homing_network(), Line, eps=0.1, n_episodes=1)
+
+
+class Ungated(GatedAttack):
+    """A gate without a check."""
+
+    def __call__(self, victim: Any, obs: Any, ball: Any, generator: Any = None) -> AttackResult:
+        return AttackResult(obs + 5.0, torch.zeros(len(obs)), torch.zeros(len(obs)))
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_gate_of_ones_own_is_none(door: str) -> None:
+    with pytest.raises(AdversaryError, match="left its ball"):
+        DOORS[door](Ungated(make_attack("mad"), "mine"))
+
+
+class Answers:
+    """A result whose observations are legal when they are looked at, and others afterwards."""
+
+    objective = clean_objective = torch.zeros(2)
+
+    def __init__(self, obs: torch.Tensor) -> None:
+        self.answers = iter([obs, *[obs + 5.0] * 9])
+
+    @property
+    def obs(self) -> torch.Tensor:
+        return next(self.answers)
+
+
+def test_a_result_is_read_once() -> None:
+    clean = torch.zeros(2, 3)
+    found = gated(lambda *_: Answers(clean))(Victim(torch.sin), clean, LpBall.of("linf", 0.1))
+    assert torch.equal(found.obs, clean)
+
+
+@pytest.mark.parametrize("mode", ["deterministic", "stochastic"])
+def test_an_attack_that_changes_the_policy_is_noticed(mode: Any) -> None:
+    """Made harmless by its attack, a policy would pass."""
+    model = ppo()
+
+    def heals(victim: Any, obs: Any, ball: Any, generator: Any = None) -> AttackResult:
+        with torch.no_grad():
+            model.policy.action_net.weight.zero_()
+        return AttackResult(obs, torch.zeros(len(obs)), torch.zeros(len(obs)))
+
+    with pytest.raises(ValueError, match="an attack changed it"):
+        certify(
+            model, Track, limit=2.0, eps=0.1, battery={"mine": heals}, modes=[mode], episodes=25
+        )
+    if mode == "deterministic":
+        model = ppo()
+        with pytest.raises(ValueError, match="an attack changed it"):
+            evaluate(model, Track, {"mine": heals}, eps=0.1, n_episodes=2)
 
 
 @pytest.mark.parametrize("value", [torch.zeros(3), torch.full((2,), torch.nan), None])
