@@ -55,6 +55,34 @@ class Round(Drifting):
         return np.float32([self.x]), {}
 
 
+class SeededOnce(Drifting):
+    """Its constructor seeds its generator, and no reset does: all first episodes are alike."""
+
+    def __init__(self) -> None:
+        self.draw = np.random.default_rng(0).random
+
+    def step(self, action: Any) -> Any:
+        obs, reward, terminated, truncated, info = super().step(action)
+        return obs, reward, terminated, truncated, info | {"cost": 0.0}
+
+
+class Tiring(Drifting):
+    """The second episode of an environment begins like any other, and ends otherwise."""
+
+    episodes = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        gym.Env.reset(self, seed=seed)
+        self.draw, self.episodes = self.np_random.random, self.episodes + 1
+        self.x, self.t = self.draw() - 0.5, 0
+        return np.float32([self.x]), {}
+
+    def step(self, action: Any) -> Any:
+        obs, reward, terminated, truncated, info = super().step(action)
+        tired = self.episodes > 1 and self.t >= HORIZON - 1
+        return obs, reward, terminated or tired, truncated, info
+
+
 class Wearing(Drifting):
     """Each episode of a process is a little worse than the one before."""
 

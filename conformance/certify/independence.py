@@ -18,9 +18,11 @@ import torch
 from safer_gym.conformance.certificate.record import Flag
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.search import Found
+from safer_gym.conformance.certify.seeds import seed_of
 from safer_gym.conformance.certify.world import Job, Result, World, run_job
 from safer_gym.conformance.orphans import end_with_parent
 from safer_gym.conformance.statistics import repeated_run
+from safer_gym.wrappers.gate.forgetting import remembered
 
 PATIENCE = 60.0
 """Seconds that one episode in another process may take."""
@@ -33,7 +35,8 @@ NOT_REPEATABLE = (
 
 
 def repeat_flags(world: World, pilot: Found) -> list[Flag]:
-    """The search's first episode twice more, in this process and in another."""
+    """The search's first episode twice more, in this process and in another; and an episode that
+    follows another one in its environment."""
     job = pilot.job._replace(episodes=1, radii=(), trace=False)
     first = pilot.result.streams[0]
     if not all(run_job(world, job).streams[0] == first for _ in range(2)):
@@ -41,6 +44,9 @@ def repeat_flags(world: World, pilot: Found) -> list[Flag]:
     elsewhere = _in_another_process(world, job)
     if elsewhere is not None and elsewhere.streams[0] != first:
         return [not_repeatable("in another process")]
+    seeds = seed_of(world.start, "search", 0), seed_of(world.start, "search", 1)
+    if place := remembered(world.env_pool.make_env, seeds):
+        return [not_repeatable(f"after another one in the same environment ({place})")]
     return []
 
 

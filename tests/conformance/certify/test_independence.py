@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from certify_toys import Line, Push, homing_network
-from streams_toys import DRAWS, Drawing, Drifting, Round, Wearing
+from streams_toys import DRAWS, Drawing, Drifting, Round, SeededOnce, Tiring, Wearing
 
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.contracts import ContractError, check_cost_env
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.wrappers import fit_critics
+from safer_gym.wrappers.gate.forgetting import remembered
 from safer_gym.wrappers.gate.global_streams import drawn_since, states
 
 NETWORK = homing_network()
@@ -68,6 +70,30 @@ def test_a_generator_or_a_memory_that_no_seed_reaches_decides_nothing(
     found = made(env, workers)
     assert ("not-repeatable", "error") in flags(found)
     assert found.verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("env", [SeededOnce, lambda: Tiring("random")])
+def test_what_only_a_second_episode_shows_decides_nothing(env: Any) -> None:
+    """Measured are first episodes: alike, or shorter than those that follow each other."""
+    found = made(env)
+    assert ("not-repeatable", "error") in flags(found)
+    assert any("after another one in the same environment" in f.message for f in found.flags)
+    assert found.verdict == "INCONCLUSIVE"
+
+
+def test_the_last_digits_of_an_earlier_episode_are_no_memory() -> None:
+    class Residue(Drifting):
+        episodes = 0
+
+        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+            gym.Env.reset(self, seed=seed)
+            self.draw, self.episodes = self.np_random.random, self.episodes + 1
+            self.x, self.t = self.draw() - 0.5 + 1e-7 * self.episodes, 0
+            return np.float32([self.x]), {}
+
+    assert remembered(lambda: Residue("random")) == ""
+    assert remembered(lambda: SeededOnce()) == "at its reset"
+    assert remembered(lambda: Tiring("random")) == "at its end"
 
 
 def test_seeds_that_come_round_decide_nothing() -> None:
