@@ -38,6 +38,7 @@ from safer_gym.wrappers.policies.stochastic import (
     noisy_policy,
     stochastic_policy,
 )
+from safer_gym.wrappers.policies.trained_behind import check_same_layers
 from safer_gym.wrappers.policies.view import PolicyView
 from safer_gym.wrappers.tasks import Task, env_maker
 from safer_gym.wrappers.threat import Threat, frame_stack
@@ -146,6 +147,7 @@ def make_subject(
     policy, normaliser = as_policy(policy, vec_normalize)
     env = make()
     try:
+        check_same_layers(policy, env)
         space = env.observation_space
         environment = environment_record(env, max_step_cost)
         actions, stack = env.action_space, frame_stack(env)

@@ -35,6 +35,7 @@ from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.gate.visited import check_repeats, check_unchanged, check_visited
 from safer_gym.wrappers.packed import in_numbers
+from safer_gym.wrappers.policies.trained_behind import check_same_layers
 from safer_gym.wrappers.policies.view import PolicyView
 from safer_gym.wrappers.progress import told
 from safer_gym.wrappers.tasks import Task, env_maker
@@ -286,13 +287,14 @@ def _met(
     policy: Any, make_env: MakeEnv, vec_normalize: Any, seed: int, device: str
 ) -> tuple[PolicyView, str]:
     """The view of an admitted policy, and the wrapper that stacks frames, if any."""
+    policy, given = as_policy(policy, vec_normalize)
     env = make_env()
     try:
+        check_same_layers(policy, env)
         space, actions, stack = env.observation_space, env.action_space, frame_stack(env)
         obs = first_observation(env, int(seed))  # environments refuse numpy's
     finally:
         env.close()
-    policy, given = as_policy(policy, vec_normalize)
     view = admit(policy, space, actions, vec_normalize=given, around=obs, device=device)
     return view, stack
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stable_baselines3.common.base_class import BaseAlgorithm
+
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.loading.formats import format_of, titles
 from safer_gym.conformance.loading.normaliser import as_normaliser, normaliser_of_file
@@ -121,7 +123,10 @@ def no_such_policy(name: str) -> FileNotFoundError:
 
 
 def _seen_through(policy: Any, normaliser: Any) -> Any:
-    return view_of(policy, normaliser) if normaliser else policy
+    """A model that could show how it was trained is told here, once, that it reads raw ones."""
+    if normaliser or isinstance(policy, BaseAlgorithm):
+        return view_of(policy, normaliser or False)
+    return policy
 
 
 def algorithm_of(path: Path) -> str | None:

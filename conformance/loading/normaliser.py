@@ -14,6 +14,7 @@ from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.spaces import space_of
 from safer_gym.conformance.loading.values import array_of, number_of
 from safer_gym.wrappers.policies.normaliser import Moments, Normaliser, frozen
+from safer_gym.wrappers.policies.trained_behind import was_changed
 
 MAX_BYTES = 256 * 1024**2
 VEC_NORMALIZE = Name("stable_baselines3.common.vec_env.vec_normalize", "VecNormalize")
@@ -117,8 +118,7 @@ def shows_normaliser(file: Sb3File) -> bool:
     """Whether a saved model says that it was trained behind a VecNormalize.
 
     This package's algorithms say it in a word. On-policy algorithms keep `_last_original_obs` only
-    then. Off-policy ones always keep it: there a VecNormalize shows where the type of the
-    observation changed, or where it left its space.
+    then; of off-policy ones see `was_changed`.
     """
     data = file.data
     if WORD in data:
@@ -135,11 +135,9 @@ def _is_on_policy(data: Mapping[str, Any]) -> bool:
 def _was_changed(file: Sb3File) -> bool:
     try:
         shown, raw = (array_of(file.value(key)) for key in ("_last_obs", "_last_original_obs"))
-        space: Any = space_of(file.value("observation_space"))
-        inside = [bool(((space.low <= o) & (o <= space.high)).all()) for o in (shown, raw)]
+        return was_changed(shown, raw, space_of(file.value("observation_space")))
     except (AttributeError, ValueError):  # a Dict, or a file that says less
         return False
-    return shown.dtype != raw.dtype or inside == [False, True]
 
 
 def _of_state(state: Mapping[str, Any]) -> Normaliser | None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from normalised_models import Far, saved, trained, truth
 from stable_baselines3 import PPO, SAC
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnvWrapper, VecMonitor, VecNormalize
 from typer.testing import CliRunner
 
 from safer_gym.attacks import make_attack
@@ -27,14 +27,16 @@ from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.loading.normaliser import read_normaliser
 from safer_gym.conformance.pytest_gate import certified
-from safer_gym.wrappers import ObservationAdversary, VecObservationAdversary
+from safer_gym.wrappers import ObservationAdversary, VecObservationAdversary, fit_critics
 from safer_gym.wrappers.policies.normaliser import frozen
+from safer_gym.wrappers.policies.trained_behind import was_changed
 
 N = 25
 OPTIONS: dict[str, Any] = {
     "eps": [0.0, 0.01], "limit": 2.0, "modes": ["deterministic"], "episodes": N,
     "benign_episodes": N, "battery": {"uniform": make_attack("uniform")},
 }  # fmt: skip
+RAW: dict[str, Any] = {"vec_normalize": False}
 Costs = list[float]
 
 
@@ -79,7 +81,100 @@ def test_evaluate_sees_through_a_given_one(model: Any, bare: Any, tmp_path: Path
     _, statistics = saved(model, tmp_path)
     for given in (normaliser, frozen(normaliser), statistics, str(statistics)):
         assert _evaluated(bare, vec_normalize=given) == want
-    assert _evaluated(bare) != want
+    assert _evaluated(bare, vec_normalize=False) != want
+
+
+@pytest.mark.parametrize("cls", [PPO, SAC])
+@pytest.mark.parametrize("door", ["evaluate", "certify", "the wrapper", "the critics"])
+def test_a_model_that_lost_its_normaliser_is_refused(door: str, cls: Any, tmp_path: Path) -> None:
+    path, _ = saved(trained(cls), tmp_path)
+    model = cls.load(path, device="cpu")
+    with pytest.raises(ValueError, match="trained behind a VecNormalize"):
+        LOST[door](model)
+    with pytest.raises(ValueError, match="trained behind a VecNormalize"):
+        load_policy(path)
+    assert len(_evaluated(model, vec_normalize=False)) == N
+
+
+@pytest.mark.parametrize("method", ["normalize_obs", "_normalize_obs"])
+@pytest.mark.parametrize("place", ["class", "object"])
+def test_a_normaliser_of_another_kind_is_not_read_as_one(method: str, place: str) -> None:
+    model = trained()
+    normaliser = model.get_vec_normalize_env()
+
+    class Another(VecNormalize):
+        def normalize_obs(self, obs: Any) -> Any:
+            return -super().normalize_obs(obs)
+
+        def _normalize_obs(self, obs: Any, obs_rms: Any) -> Any:
+            return -super()._normalize_obs(obs, obs_rms)
+
+    if place == "class":
+        normaliser.__class__ = type("Another", (VecNormalize,), {method: vars(Another)[method]})
+    else:
+        setattr(normaliser, method, lambda obs, *_: obs)
+    with pytest.raises(ValueError, match=f"has a '{method}' of its own"):
+        _evaluated(model)
+
+
+class Shifted(VecEnvWrapper):
+    """A normaliser by hand: observations less 100."""
+
+    def reset(self) -> Any:
+        return (self.venv.reset() - 100.0).astype(np.float32)
+
+    def step_wait(self) -> Any:
+        obs, rewards, dones, infos = self.venv.step_wait()
+        return (obs - 100.0).astype(np.float32), rewards, dones, infos
+
+
+class Watched(Shifted):
+    """One that changes nothing."""
+
+    def reset(self) -> Any:
+        return self.venv.reset()
+
+    def step_wait(self) -> Any:
+        return self.venv.step_wait()
+
+
+class Centred(gym.ObservationWrapper):
+    def observation(self, obs: Any) -> Any:
+        return (obs - 100.0).astype(np.float32)
+
+
+def _trained_in(env: Any) -> Any:
+    return PPO("MlpPolicy", env, n_steps=8, batch_size=8, device="cpu").learn(8)
+
+
+def test_a_normaliser_that_is_no_vec_normalize_is_noticed() -> None:
+    model = _trained_in(Shifted(DummyVecEnv([Far])))
+    with pytest.raises(ValueError, match="behind a Shifted, which may change observations"):
+        _evaluated(model)
+    _evaluated(model, vec_normalize=False)
+    _evaluated(_trained_in(Watched(VecMonitor(DummyVecEnv([Far])))))
+    with pytest.raises(ValueError, match="has 2 VecNormalize around each other"):
+        _evaluated(_trained_in(VecNormalize(VecNormalize(DummyVecEnv([Far])))))
+
+
+@pytest.mark.parametrize("door", ["evaluate", "certify"])
+def test_an_observation_wrapper_that_is_missing_is_noticed(door: str) -> None:
+    model = _trained_in(DummyVecEnv([lambda: Centred(Far())]))
+    with pytest.raises(ValueError, match="shows observations through Centred"):
+        DOORS[door](model)
+    evaluate(model, lambda: Centred(Far()), ["natural"], eps=0.0, n_episodes=1, max_steps=5)
+
+
+def test_an_off_policy_model_on_raw_observations_shows_no_normaliser() -> None:
+    """What it kept is the observation of the step before."""
+    small, large = np.ones((1, 2), np.float32), np.full((1, 2), 100.0, np.float32)
+    space = Far.observation_space
+    assert not was_changed(large, large, space)
+    assert not was_changed(small, small, space)
+    assert not was_changed(large, small, space)
+    assert was_changed(small, large, space)
+    assert was_changed(small, small.astype(np.float64), space)
+    assert not was_changed(None, small, space)
 
 
 def test_certify_and_the_pytest_gate_see_through_it(model: Any, bare: Any, tmp_path: Path) -> None:
@@ -99,12 +194,12 @@ def test_the_digest_knows_the_statistics_and_replay_wants_them(model: Any, bare:
     normaliser = model.get_vec_normalize_env()
     certificate = certify(bare, Far, **OPTIONS, vec_normalize=normaliser)
     assert certificate.policy.digest == certify(model, Far, **OPTIONS).policy.digest
-    assert certificate.policy.digest != certify(bare, Far, **OPTIONS).policy.digest
+    assert certificate.policy.digest != certify(bare, Far, **OPTIONS, **RAW).policy.digest
     note, battery = recorded(certificate, "uniform", 0.01, 3), OPTIONS["battery"]
     again = replay(certificate, bare, Far, note, battery=battery, vec_normalize=normaliser)
     assert again.cost == note.cost
     with pytest.raises(ValueError, match="not the certificate's policy"):
-        replay(certificate, bare, Far, note, battery=battery)
+        replay(certificate, bare, Far, note, battery=battery, **RAW)
 
 
 def test_strongest_attack_sees_through_it(model: Any, bare: Any) -> None:
@@ -165,7 +260,7 @@ def test_eps_counts_what_is_said(model: Any, bare: Any) -> None:
     np.testing.assert_array_equal(raw.traces[0].attacked, stated.traces[0].attacked)
     assert stated.to_json()["units"] == "normalised"
     with pytest.raises(ValueError, match="units='normalised' needs the VecNormalize"):
-        evaluate(bare, Far, ["uniform"], eps=0.5, units="normalised")
+        evaluate(bare, Far, ["uniform"], eps=0.5, units="normalised", **RAW)
     with pytest.raises(ValueError, match="Did you mean 'normalised'"):
         evaluate(model, Far, ["uniform"], eps=0.5, units="normalized")
 
@@ -177,7 +272,7 @@ def test_a_certificate_says_what_its_eps_counts(model: Any, bare: Any) -> None:
     assert (raw.units, raw.scale, raw.policy.normaliser) == ("raw", None, normaliser.digest)
     assert stated.units == "normalised"
     np.testing.assert_allclose(stated.scale, np.sqrt(normaliser.obs_rms.var + normaliser.epsilon))
-    assert certify(bare, Far, **OPTIONS).policy.normaliser is None
+    assert certify(bare, Far, **OPTIONS, **RAW).policy.normaliser is None
     with pytest.raises(ValueError, match="not both"):
         certify(model, Far, **OPTIONS, units="normalised", scale=[1.0, 1.0])
 
@@ -252,6 +347,12 @@ def test_a_loaded_policy_brings_its_statistics_along(model: Any, tmp_path: Path)
     assert read_normaliser(statistics) == frozen(model.get_vec_normalize_env())
 
 
+LOST: dict[str, Callable[[Any], Any]] = {
+    "evaluate": _evaluated,
+    "certify": _certified,
+    "the wrapper": lambda m: ObservationAdversary(Far(), "uniform", policy=m, eps=0.1),
+    "the critics": lambda m: fit_critics(m, Far, n_steps=8, updates=1),
+}
 DOORS: dict[str, Callable[..., Any]] = {"evaluate": _evaluated, "certify": _certified}
 
 

@@ -39,6 +39,7 @@ def altered(model: Any) -> str:
     """Why the parts of a model, or of its policy, may not be what it does; "" where they are."""
     policy = getattr(model, "policy", model)
     actor = getattr(policy, "actor", None)
+    places: list[tuple[str, Any, tuple[str, ...]]]
     places = [("model", model, ACTING), ("policy", policy, ACTING), ("actor", actor, ACTING)]
     places += [(name, getattr(policy, name, None), CHOOSING) for name in ("q_net", "quantile_net")]
     if isinstance(policy, BasePolicy) and not _is_known(policy, "predict"):

@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
 from safer_gym.types import Victim
+from safer_gym.wrappers.policies.trained_behind import vec_layers
 
 
 class Moments(NamedTuple):
@@ -97,6 +98,12 @@ def frozen(source: VecNormalize | Normaliser) -> Normaliser | None:
         )
     if not source.norm_obs:
         return None
+    for name in ("normalize_obs", "_normalize_obs"):
+        if getattr(getattr(source, name), "__func__", None) is not getattr(VecNormalize, name):
+            raise ValueError(
+                f"this {type(source).__name__} has a {name!r} of its own: what it does to "
+                "observations is not known, and it cannot be read as their mean and deviation"
+            )
     rms: Any = source.obs_rms
     copies = {key: _copied(part) for key, part in rms.items()} if isinstance(rms, dict) else None
     return Normaliser(
@@ -108,9 +115,19 @@ def frozen(source: VecNormalize | Normaliser) -> Normaliser | None:
 
 
 def attached_normaliser(policy: Any) -> VecNormalize | None:
-    """The VecNormalize that an SB3 model sees its observations through, if any."""
-    normaliser = policy.get_vec_normalize_env() if isinstance(policy, BaseAlgorithm) else None
-    return normaliser if normaliser is not None and normaliser.norm_obs else None
+    """The VecNormalize that an SB3 model sees its observations through, if any.
+
+    Raises:
+        ValueError: there are two.
+    """
+    layers = vec_layers(policy.get_env()) if isinstance(policy, BaseAlgorithm) else ()
+    found = [layer for layer in layers if isinstance(layer, VecNormalize) and layer.norm_obs]
+    if len(found) > 1:
+        raise ValueError(
+            f"the model's environment has {len(found)} VecNormalize around each other: only one "
+            "can be read; let the others not normalise observations (norm_obs=False)"
+        )
+    return found[0] if found else None
 
 
 def moments_by_key(normaliser: Any) -> dict[str, Moments]:

@@ -30,6 +30,7 @@ from safer_gym.wrappers.policies.normaliser import (
 )
 from safer_gym.wrappers.policies.recurrent import Recurrence
 from safer_gym.wrappers.policies.remembering import recurrence_of
+from safer_gym.wrappers.policies.trained_behind import check_seen_raw
 from safer_gym.wrappers.policies.victims import as_victim, through
 
 
@@ -211,7 +212,8 @@ def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> Po
             that still learn.
 
     Raises:
-        ValueError: two normalisers that differ; statistics of another observation space.
+        ValueError: two normalisers that differ; statistics of another observation space; a model
+            that was trained behind a normaliser which is not there, or is not known.
         TypeError: a normaliser of another kind.
     """
     require(FLAG, live=live)
@@ -223,6 +225,8 @@ def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> Po
     own: Any = attached_normaliser(policy)
     if isinstance(policy, PolicyView):
         inner, own = policy.inner, policy.normaliser
+    elif vec_normalize is None and not (live and _learns(policy)):
+        check_seen_raw(policy)
     given = own if vec_normalize is None else vec_normalize
     if given is None or given is False:
         return PolicyView(inner)
@@ -234,6 +238,10 @@ def view_of(policy: Any, vec_normalize: Any = None, *, live: bool = False) -> Po
     if view.observation_space is not None:
         check_fits(copy, view.observation_space)
     return view
+
+
+def _learns(policy: Any) -> bool:
+    return isinstance(policy, BaseAlgorithm) and policy.get_env() is not None
 
 
 def _check_one(own: Any, given: Normaliser) -> None:
