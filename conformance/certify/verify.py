@@ -14,15 +14,20 @@ import numpy as np
 
 from safer_gym.conformance.certificate.jsonable import shown
 from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.seal import UNSEALED
 from safer_gym.conformance.certify.consistency import inconsistencies
 from safer_gym.conformance.certify.derive import derived
 
 TOLERANCE = 1e-9
+UNPROTECTED = (
+    f"a certificate of {UNSEALED} carries no content hash: nothing shows that it was not changed"
+)
 
 
 def verify(certificate: Certificate) -> tuple[str, ...]:
     """What is wrong with a certificate, in words; empty where nothing is."""
-    broken = (certificate.why_broken,) if certificate.why_broken else ()
+    why = UNPROTECTED if certificate.schema == UNSEALED else certificate.why_broken
+    broken = (why,) if why else ()
     # Where the recorded parts contradict each other, nothing can be derived from them.
     wrong = _said(inconsistencies, certificate) or _said(_underived, certificate)
     return (*broken, *wrong)

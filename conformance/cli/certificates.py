@@ -12,7 +12,6 @@ from safer_gym.conformance.battery import NULL
 from safer_gym.conformance.certificate.diff import diff, exit_code
 from safer_gym.conformance.certificate.record import Certificate, EpisodeOfNote
 from safer_gym.conformance.certificate.requirement import MODES
-from safer_gym.conformance.certificate.seal import UNSEALED
 from safer_gym.conformance.certificate.signature import read_key, why_not_signed
 from safer_gym.conformance.certificate.view import NO_ATTACK, name_of
 from safer_gym.conformance.certify.replay import noted, recorded, replay
@@ -62,8 +61,6 @@ def run_verify(path: Path, public_key: Path | None, *, as_json: bool) -> None:
     else:
         for problem in problems:
             typer.echo(printable(f"wrong: {problem}"))
-        if certificate.schema == UNSEALED:
-            typer.echo(f"note: {UNSEALED} has no content hash; see docs/certificates.md")
         typer.echo("every bound follows from the episodes" if not problems else "not valid")
     if problems:
         raise typer.Exit(GATE_REFUSED)

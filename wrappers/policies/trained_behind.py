@@ -114,7 +114,7 @@ def _is_foreign(layer: VecEnvWrapper) -> bool:
 
 def _sees_all(model: BaseAlgorithm, layers: list[VecEnvWrapper]) -> bool:
     """Whether the last observation came through all wrappers as it was."""
-    inside = layers[-1].venv
+    inside: Any = layers[-1].venv
     told = getattr(model, "_last_obs", None)
     if not isinstance(inside, DummyVecEnv) or told is None or isinstance(told, dict):
         return False

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from forged_certificates import true_certificates
 from sample_certificates import sample
 from typer.testing import CliRunner
 
 from safer_gym.conformance.certificate import Certificate, signature
 from safer_gym.conformance.certificate.seal import SCHEMA, UNSEALED, content_hash
 from safer_gym.conformance.certificate.signature import read_key, signed, why_not_signed
+from safer_gym.conformance.certify.verify import verify
 from safer_gym.conformance.cli.main import app
 
 
@@ -61,11 +63,22 @@ def test_the_schema_before_has_no_hash_and_is_still_read(tmp_path: Path) -> None
     assert (old.schema, old.why_broken, old.to_json()) == (UNSEALED, "", sample())
     old.save(tmp_path / "old.json")
     code, said = run("verify", tmp_path / "old.json")
-    assert (code, f"note: {UNSEALED} has no content hash" in said) == (1, True)
+    assert (code, "carries no content hash: nothing shows that it was not changed" in said) == (
+        1,
+        True,
+    )
     with pytest.raises(ValueError, match="has no content_hash"):
         Certificate.from_json({**sealed().to_json(), "schema": UNSEALED})
     with pytest.raises(ValueError, match="no content hash to sign"):
         signed(old, None)
+
+
+def test_a_true_certificate_that_lost_its_hash_is_not_verified() -> None:
+    whole = true_certificates()["passes"]
+    bare = {k: v for k, v in whole.items() if k not in ("content_hash", "signature")}
+    (told,) = verify(Certificate.from_json({**bare, "schema": UNSEALED}))
+    assert "carries no content hash" in told
+    assert verify(Certificate.from_json(whole)) == ()
 
 
 def keys(folder: Path) -> tuple[Path, Path]:
