@@ -165,6 +165,13 @@ def test_an_observation_wrapper_that_is_missing_is_noticed(door: str) -> None:
     evaluate(model, lambda: Centred(Far()), ["natural"], eps=0.0, n_episodes=1, max_steps=5)
 
 
+@pytest.mark.parametrize("door", ["evaluate", "certify"])
+@pytest.mark.parametrize("many", [DummyVecEnv, gym.vector.SyncVectorEnv])
+def test_a_vector_environment_is_not_one_environment(door: str, many: Any) -> None:
+    with pytest.raises(TypeError, match="make_env must make one environment of gymnasium; got a"):
+        INTO[door](lambda: many([Far]))
+
+
 def test_an_off_policy_model_on_raw_observations_shows_no_normaliser() -> None:
     """What it kept is the observation of the step before."""
     small, large = np.ones((1, 2), np.float32), np.full((1, 2), 100.0, np.float32)
@@ -352,6 +359,10 @@ LOST: dict[str, Callable[[Any], Any]] = {
     "certify": _certified,
     "the wrapper": lambda m: ObservationAdversary(Far(), "uniform", policy=m, eps=0.1),
     "the critics": lambda m: fit_critics(m, Far, n_steps=8, updates=1),
+}
+INTO: dict[str, Callable[[Any], Any]] = {
+    "evaluate": lambda make: evaluate(torch.nn.Linear(2, 1), make, ["natural"], eps=0.0),
+    "certify": lambda make: certify(torch.nn.Linear(2, 1), make, **OPTIONS),
 }
 DOORS: dict[str, Callable[..., Any]] = {"evaluate": _evaluated, "certify": _certified}
 

@@ -85,7 +85,13 @@ def check_same_layers(model: Any, env: gym.Env) -> None:
 
     Raises:
         ValueError: the model's own environment has one that this one lacks.
+        TypeError: several environments in one.
     """
+    if isinstance(env, (VecEnv, gym.vector.VectorEnv)):
+        raise TypeError(
+            f"make_env must make one environment of gymnasium; got a {type(env).__name__} of "
+            f"{env.num_envs}: episodes are run side by side here (n_envs)"
+        )
     inside = model.get_env() if isinstance(model, BaseAlgorithm) else None
     for layer in vec_layers(inside):
         inside = layer.venv

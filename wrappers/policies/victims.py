@@ -155,15 +155,16 @@ def _called_one_by_one(function: Callable[[Any], Any], arrays: Arrays) -> Callab
 
 def _as_rows(actions: Any, like: Tensor) -> Tensor:
     if isinstance(actions, Tensor):
-        if actions.dim() != 2:
+        if actions.dim() != 2 or actions.is_complex():
             raise ValueError(
-                f"a torch policy must return actions [{len(like)}, A]; got {tuple(actions.shape)}"
+                f"a torch policy must return actions [{len(like)}, A] of real numbers; got "
+                f"{tuple(actions.shape)} of {actions.dtype}"
             )
         return actions.to(like)
     array = np.asarray(actions)
-    if array.shape[:1] != (len(like),) or not np.issubdtype(array.dtype, np.number):
+    if array.shape[:1] != (len(like),) or array.dtype.kind not in "fiu":
         raise ValueError(
-            f"the policy must return one action of numbers for each of {len(like)} observations; "
+            f"the policy must return one action of real numbers for each of {len(like)} observations; "
             f"got shape {array.shape} of {array.dtype}"
         )
     return torch.as_tensor(array.reshape(len(like), -1)).to(like)

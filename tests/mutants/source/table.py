@@ -72,6 +72,13 @@ STRANGER = "tests/conformance/cli/test_own_environment.py::test_a_strangers_reco
 EXIT_CODES = "tests/conformance/cli/test_exit_codes.py::test_the_class_of_an_error_decides"
 REPORT = "tests/conformance/report/test_report.py"
 
+SHARED_DRAWS = "tests/conformance/certify/test_spending_laws.py::test_draws_that_are_shared_in_spite_of_what_is_said_are_refused"
+ONE_NUMBER = "tests/conformance/certify/test_threats.py::test_a_policy_whose_own_cost_critic_says_one_number_is_under_no_threat"
+POLICY_DOORS = "tests/conformance/test_policy_doors.py"
+UNKNOWN_PARTS = "tests/conformance/certify/test_unknown_parts.py"
+NORMALISERS = "tests/conformance/test_normaliser_doors.py"
+SEAL = "tests/conformance/certificate/test_seal.py::test_a_true_certificate_that_lost_its_hash_is_not_verified"
+
 MUTANTS = {
     "multipliers: the integral winds up past the cap": Mutant(
         "safer_gym/multipliers.py",
@@ -1151,5 +1158,109 @@ MUTANTS = {
         "under the attacks that were run ({', '.join(names)})",
         "under every attack",
         (REPORT,),
+    ),
+    "gate: a subclass of the gate counts as one": Mutant(
+        "wrappers/gate/attack.py",
+        "if type(attack) is GatedAttack:",
+        "if isinstance(attack, GatedAttack):",
+        (f"{ATTACK_GATE}::test_a_gate_of_ones_own_is_none",),
+    ),
+    "gate: an attack is given the ball that it is checked against": Mutant(
+        "wrappers/gate/attack.py",
+        "(ball, copy.deepcopy(ball))",
+        "(ball, ball)",
+        (f"{ATTACK_GATE}::test_a_broken_attack_is_named_at_every_door",),
+    ),
+    "gate: a tensor of any kind is a result": Mutant(
+        "safer_gym/attacks/verify.py",
+        "type(part) not in (Tensor, nn.Parameter)",
+        "not isinstance(part, Tensor)",
+        (f"{ATTACK_GATE}::test_a_broken_attack_is_named_at_every_door",),
+    ),
+    "gate: a policy that its attack changed is measured": Mutant(
+        "conformance/certify/world.py",
+        "    check_unchanged(world.victim, actor.before)\n",
+        "",
+        (f"{ATTACK_GATE}::test_an_attack_that_changes_the_policy_is_noticed",),
+    ),
+    "gate: the policy is asked first when the attack has been called": Mutant(
+        "conformance/evaluate/attacked_policy.py",
+        "        if self.before is None:\n            self.before = self._first_words(obs)\n"
+        "        recall, clean = self.victim.memory, self._padded(obs)\n",
+        "        recall, clean = self.victim.memory, self._padded(obs)\n"
+        "        if self.before is None:\n            self.before = self._first_words(obs)\n",
+        (f"{ATTACK_GATE}::test_an_attack_that_changes_the_policy_is_noticed",),
+    ),
+    "gate: draws that are shared count as a row's own": Mutant(
+        "conformance/certify/run.py",
+        "        self._check_noise(battery)\n",
+        "",
+        (SHARED_DRAWS,),
+    ),
+    "gate: who climbs a flat critic seeks cost": Mutant(
+        "conformance/certify/run.py",
+        "if member.cost_directed and not (flat and climbs_cost_critic(member.attack))",
+        "if member.cost_directed",
+        (ONE_NUMBER,),
+    ),
+    "gate: nobody looks into what a model is made of": Mutant(
+        "wrappers/gate/holdings.py",
+        "((BaseAlgorithm, BaseModel), _of_model)",
+        "((BaseAlgorithm, BaseModel), lambda thing: {})",
+        (
+            f"{POLICY_DOORS}::test_a_policy_with_a_memory_is_refused[a features extractor that counts-check_policy]",
+        ),
+    ),
+    "gate: nobody looks where iterators stand": Mutant(
+        "wrappers/gate/holdings.py",
+        "    (Iterator, _of_iterator),\n",
+        "",
+        (
+            f"{POLICY_DOORS}::test_a_policy_with_a_memory_is_refused[an iterator that counts-check_policy]",
+        ),
+    ),
+    "gate: a changed class of a library is read as it was": Mutant(
+        "safer_gym/bounds/modules.py",
+        "itertools.chain(own, of_class)",
+        "own",
+        (f"{UNKNOWN_PARTS}::test_a_library_class_that_was_changed_is_noticed",),
+    ),
+    "gate: any distribution is a known one": Mutant(
+        "wrappers/policies/altered.py",
+        "if drawing is not None and not _is_of_library(type(drawing)):",
+        "if False:",
+        (
+            f"{POLICY_DOORS}::test_a_policy_that_is_not_what_is_read_of_it_is_refused[a distribution of its own-evaluate]",
+        ),
+    ),
+    "independence: only first episodes are looked at": Mutant(
+        CERTIFIES + "independence.py",
+        "if place := remembered(world.env_pool.make_env, seeds):",
+        "if place := '':",
+        (f"{INDEPENDENCE}::test_what_only_a_second_episode_shows_decides_nothing",),
+    ),
+    "independence: the length of a second episode does not count": Mutant(
+        "wrappers/gate/forgetting.py",
+        'return "" if len(runs[0]) == len(runs[1]) else "at its end"',
+        'return ""',
+        (f"{INDEPENDENCE}::test_the_last_digits_of_an_earlier_episode_are_no_memory",),
+    ),
+    "normaliser: a model that lost its own is measured raw": Mutant(
+        "wrappers/policies/view.py",
+        "        check_seen_raw(policy)\n",
+        "        pass\n",
+        (f"{NORMALISERS}::test_a_model_that_lost_its_normaliser_is_refused",),
+    ),
+    "normaliser: a subclass is read as a VecNormalize": Mutant(
+        "wrappers/policies/normaliser.py",
+        'for name in ("normalize_obs", "_normalize_obs"):',
+        "for name in ():",
+        (f"{NORMALISERS}::test_a_normaliser_of_another_kind_is_not_read_as_one",),
+    ),
+    "verify: a certificate that lost its hash is valid": Mutant(
+        CERTIFIES + "verify.py",
+        "UNPROTECTED if certificate.schema == UNSEALED else certificate.why_broken",
+        "certificate.why_broken",
+        (SEAL,),
     ),
 }

@@ -261,8 +261,12 @@ def test_bad_answers_of_policies_are_named():
         as_victim(_Module(lambda o: o[:, 0])).action(obs)
     with pytest.raises(ValueError, match="got tuple"):
         as_victim(_Module(lambda o: (o, o))).action(obs)
-    with pytest.raises(ValueError, match="one action of numbers"):
+    with pytest.raises(ValueError, match="one action of real numbers"):
         as_victim(lambda o: "left").action(obs)
+    with pytest.raises(ValueError, match="one action of real numbers"):
+        as_victim(lambda o: o[:1] * 1j).action(obs)
+    with pytest.raises(ValueError, match="of real numbers; got"):
+        as_victim(_Module(lambda o: o * 1j)).action(obs)
 
 
 class _Module(torch.nn.Module):
