@@ -164,8 +164,8 @@ def _as_rows(actions: Any, like: Tensor) -> Tensor:
     array = np.asarray(actions)
     if array.shape[:1] != (len(like),) or array.dtype.kind not in "fiu":
         raise ValueError(
-            f"the policy must return one action of real numbers for each of {len(like)} observations; "
-            f"got shape {array.shape} of {array.dtype}"
+            f"the policy must return one action of real numbers for each of {len(like)} "
+            f"observations; got shape {array.shape} of {array.dtype}"
         )
     return torch.as_tensor(array.reshape(len(like), -1)).to(like)
 

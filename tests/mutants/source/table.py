@@ -74,7 +74,7 @@ REPORT = "tests/conformance/report/test_report.py"
 
 SHARED_DRAWS = "tests/conformance/certify/test_spending_laws.py::test_draws_that_are_shared_in_spite_of_what_is_said_are_refused"
 ONE_NUMBER = "tests/conformance/certify/test_threats.py::test_a_policy_whose_own_cost_critic_says_one_number_is_under_no_threat"
-POLICY_DOORS = "tests/conformance/test_policy_doors.py"
+POLICY_GATE = "tests/wrappers/gate/test_policy_gate.py"
 UNKNOWN_PARTS = "tests/conformance/certify/test_unknown_parts.py"
 NORMALISERS = "tests/conformance/test_normaliser_doors.py"
 SEAL = "tests/conformance/certificate/test_seal.py::test_a_true_certificate_that_lost_its_hash_is_not_verified"
@@ -826,7 +826,7 @@ MUTANTS = {
     ),
     "verify: the hash is not looked at": Mutant(
         CERTIFIES + "verify.py",
-        "(certificate.why_broken,) if certificate.why_broken else ()",
+        "(why,) if why else ()",
         "()",
         (
             CERTIFY,
@@ -1207,17 +1207,13 @@ MUTANTS = {
         "wrappers/gate/holdings.py",
         "((BaseAlgorithm, BaseModel), _of_model)",
         "((BaseAlgorithm, BaseModel), lambda thing: {})",
-        (
-            f"{POLICY_DOORS}::test_a_policy_with_a_memory_is_refused[a features extractor that counts-check_policy]",
-        ),
+        (f"{POLICY_GATE}::test_a_look_finds_what_no_answer_shows",),
     ),
     "gate: nobody looks where iterators stand": Mutant(
         "wrappers/gate/holdings.py",
         "    (Iterator, _of_iterator),\n",
         "",
-        (
-            f"{POLICY_DOORS}::test_a_policy_with_a_memory_is_refused[an iterator that counts-check_policy]",
-        ),
+        (f"{POLICY_GATE}::test_a_look_finds_what_no_answer_shows",),
     ),
     "gate: a changed class of a library is read as it was": Mutant(
         "safer_gym/bounds/modules.py",
@@ -1229,9 +1225,7 @@ MUTANTS = {
         "wrappers/policies/altered.py",
         "if drawing is not None and not _is_of_library(type(drawing)):",
         "if False:",
-        (
-            f"{POLICY_DOORS}::test_a_policy_that_is_not_what_is_read_of_it_is_refused[a distribution of its own-evaluate]",
-        ),
+        (f"{POLICY_GATE}::test_a_distribution_of_its_own_is_not_read",),
     ),
     "independence: only first episodes are looked at": Mutant(
         CERTIFIES + "independence.py",

@@ -14,7 +14,7 @@ from adversary_toys import DictEnv, ImageEnv, PointEnv
 from certify_toys import Line, homing
 from hypothesis import given
 from hypothesis import strategies as st
-from policy_specimens import HONEST, Network, Track, ppo, sac
+from policy_specimens import ANOTHER, HONEST, REMEMBERING, Network, Track, ppo, sac
 from stable_baselines3 import PPO, SAC, TD3
 from torch import Tensor, nn
 
@@ -124,6 +124,18 @@ def test_the_gate_leaves_no_trace() -> None:
     assert torch.equal(before[0], torch.get_rng_state())
     assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
     assert all(torch.equal(weights[name], v) for name, v in model.policy.state_dict().items())
+
+
+@pytest.mark.parametrize("name", [name for name in REMEMBERING if name.endswith("that counts")])
+def test_a_look_finds_what_no_answer_shows(name: str) -> None:
+    """Each acts otherwise after thousands of calls, and counts them somewhere else."""
+    with pytest.raises(ValueError, match="has a memory of its own"):
+        admitted(REMEMBERING[name]())
+
+
+def test_a_distribution_of_its_own_is_not_read() -> None:
+    with pytest.raises(ValueError, match="it draws by a OwnDraws, which is not known"):
+        admitted(ANOTHER["a distribution of its own"]())
 
 
 def test_a_second_look_sees_what_changed_meanwhile() -> None:
