@@ -124,5 +124,6 @@ def _sees_all(model: BaseAlgorithm, layers: list[VecEnvWrapper]) -> bool:
     told = getattr(model, "_last_obs", None)
     if not isinstance(inside, DummyVecEnv) or told is None or isinstance(told, dict):
         return False
-    raw = inside.buf_obs.get(None)
+    kept: Any = inside.buf_obs
+    raw = kept.get(None)
     return raw is not None and np.shape(raw) == np.shape(told) and bool(np.all(raw == told))

@@ -157,8 +157,8 @@ def _as_rows(actions: Any, like: Tensor) -> Tensor:
     if isinstance(actions, Tensor):
         if actions.dim() != 2 or actions.is_complex():
             raise ValueError(
-                f"a torch policy must return actions [{len(like)}, A] of real numbers; got "
-                f"{tuple(actions.shape)} of {actions.dtype}"
+                f"a torch policy must return actions [{len(like)}, A]; got {tuple(actions.shape)} "
+                f"of {actions.dtype}"
             )
         return actions.to(like)
     array = np.asarray(actions)
