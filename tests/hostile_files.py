@@ -112,7 +112,8 @@ class Made:
 
 
 def array(raw: Any, dtype: Any) -> Made:
-    return Made(np._core.numeric._frombuffer, raw, dtype, (3,), "C")
+    core = getattr(np, "_core", None) or np.core  # its name before numpy 2
+    return Made(core.numeric._frombuffer, raw, dtype, (3,), "C")
 
 
 def box_of(low: Made) -> Data:
