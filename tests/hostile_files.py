@@ -86,6 +86,23 @@ def wide_layers(path: Path) -> Path:
     return with_data(path, policy_kwargs={"net_arch": [10**9, 10**9]})
 
 
+def no_widths(path: Path) -> Path:
+    """Widths that are no whole numbers."""
+    return with_data(path, policy_kwargs={"net_arch": [1e308, 0.5]})
+
+
+def widths_in_words(path: Path) -> Path:
+    return with_data(path, policy_kwargs={"net_arch": "9" * 1_000_000})
+
+
+def negative_width(path: Path) -> Path:
+    return with_data(path, policy_kwargs={"net_arch": [-5]})
+
+
+def critics_in_words(path: Path) -> Path:
+    return with_data(path, policy_kwargs={"net_arch": [8, 9], "n_critics": "many"})
+
+
 def many_critics(path: Path) -> Path:
     return with_data(path, policy_kwargs={"net_arch": [8, 9], "n_critics": 10**9})
 
@@ -213,6 +230,7 @@ ZIPS: dict[str, Callable[[Path], Path]] = {
     for make in (
         *(doubled_tuples, nested_lists, opcodes, many_layers, wide_layers, many_critics),
         *(wide_observation, huge_observation, bytes_of_a_number, wide_dtype, long_number),
+        *(no_widths, widths_in_words, negative_width, critics_in_words),
         *(deep_json, wide_json, zip_bomb, bomb_of_weights, repeated_tensors, expanded_tensor),
         many_entries,
     )

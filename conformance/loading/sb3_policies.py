@@ -23,6 +23,7 @@ from safer_gym.conformance.loading.refusals import MaskedPolicy
 from safer_gym.conformance.loading.sb3_file import Sb3File
 from safer_gym.conformance.loading.spaces import space_of
 from safer_gym.conformance.loading.values import activation_of, plain
+from safer_gym.domains import shown
 
 OFF_POLICY = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
 CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -88,7 +89,7 @@ def build_policy(file: Sb3File) -> Any:
     spaces = [space_of(file.value(f"{name}_space")) for name in ("observation", "action")]
     # The networks start with random weights; the global stream must not notice.
     with torch.random.fork_rng(devices=[]), NumbersWithin(SLACK + 2 * _numel(file.weights)):
-        policy = made_by(*spaces, **_of_learning(made_by), **options)
+        policy = _made(made_by, *spaces, **_of_learning(made_by), **options)
     try:
         policy.load_state_dict(_renamed(file.weights, made_by), strict=True)
     except RuntimeError as error:
@@ -96,6 +97,17 @@ def build_policy(file: Sb3File) -> Any:
     policy.set_training_mode(False)
     read = getattr(agent, "read_policy", None)
     return policy if read is None else read(policy, file.value)
+
+
+def _made(made_by: Any, *spaces: Any, **options: Any) -> Any:
+    """A policy; an option of another type than its class expects is a fault of the file."""
+    try:
+        return made_by(*spaces, **options)
+    except (ValueError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"its options make no {made_by.__name__} ({what})") from error
 
 
 def _renamed(weights: dict[str, Tensor], made_by: Any) -> dict[str, Tensor]:
@@ -185,8 +197,9 @@ def _check_sizes(options: dict[str, Any], weights: dict[str, Tensor]) -> None:
     if len(_numbers(options.get("net_arch"))) > len(weights):
         raise ValueError(f"its net_arch has more layers than the file has tensors, {len(weights)}")
     for key in ("n_critics", "n_cost_critics", "n_lstm_layers"):
-        if not 0 <= options.get(key, 0) <= len(weights):
-            raise ValueError(f"its {key} is {options[key]}, with {len(weights)} tensors")
+        count = options.get(key, 0)
+        if type(count) is not int or not 0 <= count <= len(weights):
+            raise ValueError(f"its {key} is {shown(count)}, with {len(weights)} tensors")
 
 
 def _numel(weights: dict[str, Tensor]) -> int:
