@@ -1189,7 +1189,7 @@ MUTANTS = {
         "        recall, clean = self.victim.memory, self._padded(obs)\n",
         "        recall, clean = self.victim.memory, self._padded(obs)\n"
         "        if self.before is None:\n            self.before = self._first_words(obs)\n",
-        (f"{ATTACK_GATE}::test_an_attack_that_changes_the_policy_is_noticed",),
+        (f"{ATTACK_GATE}::test_the_policy_is_asked_before_its_attack_is_ever_called",),
     ),
     "gate: draws that are shared count as a row's own": Mutant(
         "conformance/certify/run.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from adversary_toys import PointEnv
@@ -18,9 +19,12 @@ from safer_gym.balls import NORMS, LpBall
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.certify import strongest as strongest_module
 from safer_gym.conformance.evaluate import evaluate
+from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
+from safer_gym.networks import MlpAction
 from safer_gym.types import AttackResult, Victim
 from safer_gym.wrappers import AdversaryError, ObservationAdversary, fit_critics
 from safer_gym.wrappers.gate.attack import GatedAttack, gated
+from safer_gym.wrappers.gate.visited import check_unchanged
 
 
 class AlwaysEqual(torch.Tensor):
@@ -168,6 +172,25 @@ def test_an_attack_that_changes_the_policy_is_noticed(mode: Any) -> None:
         model = ppo()
         with pytest.raises(ValueError, match="an attack changed it"):
             evaluate(model, Track, {"mine": heals}, eps=0.1, n_episodes=2)
+
+
+def test_the_policy_is_asked_before_its_attack_is_ever_called() -> None:
+    """Of a known network batch sizes are tried first, with the attack."""
+    weight, zero = torch.ones(1, 2), torch.zeros(1)
+
+    def network(obs: torch.Tensor) -> torch.Tensor:
+        return -1.0 + torch.tanh(obs @ weight.T) + 1.0
+
+    def heals(victim: Any, obs: Any, ball: Any, generator: Any = None) -> AttackResult:
+        weight.zero_()
+        return AttackResult(obs, torch.zeros(len(obs)), torch.zeros(len(obs)))
+
+    layers: Any = [(weight, zero), (torch.ones(1, 1), zero)]
+    victim = Victim(MlpAction(network, layers, "relu", -torch.ones(1), torch.ones(1)))
+    actor = AttackedPolicy(victim, heals, LpBall.of("linf", 0.1), seed=0)
+    actor.act({0: np.ones(2, np.float32)}, block=0, step=0)
+    with pytest.raises(ValueError, match="an attack changed it"):
+        check_unchanged(victim, actor.before)
 
 
 @pytest.mark.parametrize("value", [torch.zeros(3), torch.full((2,), torch.nan), None])
