@@ -42,6 +42,7 @@ from safer_gym.agents.drac.policies import DRACPolicy
 from safer_gym.agents.means import Means
 from safer_gym.agents.options import grouped
 from safer_gym.agents.overlap.ahead import AheadVecEnv
+from safer_gym.domains import FLAG, NOT_NEGATIVE, require
 
 
 class DRAC(Constrained, OffPolicyAlgorithm):
@@ -107,6 +108,8 @@ class DRAC(Constrained, OffPolicyAlgorithm):
         _init_setup_model: bool = True,
         **options: Any,
     ) -> None:
+        require(FLAG, adversary=adversary, shield=shield)
+        require(NOT_NEGATIVE, shield_margin=shield_margin)
         arguments = inspect.signature(DRAC.__init__).parameters
         vars(self).update(grouped(options, self.GROUPS, [*arguments][1:-1]))
         self.adversary = adversary

@@ -15,6 +15,7 @@ from safer_gym.agents.skills.flow import CouplingFlow
 from safer_gym.agents.skills.safety_variable import SafetyVariable
 from safer_gym.agents.skills.zuko_flow import FLOWS, ZukoFlow
 from safer_gym.choices import choose
+from safer_gym.domains import AT_LEAST_ONE, COUNT, require
 from safer_gym.types import Gaussian
 
 COUPLING = "coupling"
@@ -45,12 +46,9 @@ class PriorShape:
 
     def __post_init__(self) -> None:
         choose("flow", self.flow, (COUPLING, *FLOWS))
-        for name, least in (
-            ("action_size", 1), ("window", 1), ("safety_size", 0), ("layers", 1), ("hidden", 1),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} must be an integer >= {least}; got {value!r}")
+        require(AT_LEAST_ONE, action_size=self.action_size, window=self.window)
+        require(AT_LEAST_ONE, layers=self.layers, hidden=self.hidden)
+        require(COUNT, safety_size=self.safety_size)
 
 
 class Window(NamedTuple):

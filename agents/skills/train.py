@@ -21,6 +21,7 @@ from safer_gym.agents.skills.losses import (
 )
 from safer_gym.agents.skills.prior import PriorShape, SkillPrior
 from safer_gym.choices import choose
+from safer_gym.domains import AT_LEAST_ONE, AT_LEAST_TWO, NOT_NEGATIVE, NUMBER, SEED, require
 
 CHECKPOINT = "prior.checkpoint"
 LOG_EVERY = 20
@@ -58,13 +59,12 @@ class PriorTraining:
     def __post_init__(self) -> None:
         choose("unsafe_term", self.unsafe_term, UNSAFE_TERMS)
         choose("labels", self.labels, LABELS)
-        for name, value, least in (
-            ("updates", self.updates, 1), ("batch_size", self.batch_size, 2),
-            ("learning_rate", self.learning_rate, 0), ("unsafe_weight", self.unsafe_weight, 0),
-            ("blur", self.blur, 0), ("clip", self.clip, 0), ("seed", self.seed, 0),
-        ):  # fmt: skip
-            if not least <= value < float("inf"):
-                raise ValueError(f"{name} must be a finite number >= {least}; got {value!r}")
+        require(AT_LEAST_ONE, updates=self.updates)
+        require(AT_LEAST_TWO, batch_size=self.batch_size)
+        weights = {"learning_rate": self.learning_rate, "unsafe_weight": self.unsafe_weight}
+        require(NOT_NEGATIVE, **weights, blur=self.blur, clip=self.clip)
+        require(NUMBER, floor=self.floor)
+        require(SEED, seed=self.seed)
 
 
 class Progress(NamedTuple):

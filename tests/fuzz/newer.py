@@ -21,6 +21,7 @@ from safer_gym.agents.drac.options import (
     SafetyOptions,
     UpdateOptions,
 )
+from safer_gym.agents.skills import PriorShape, PriorTraining
 from safer_gym.agents.training.plan import planned
 from safer_gym.bounds import Affine, OptionLayers
 from safer_gym.conformance.compare import compare
@@ -41,10 +42,11 @@ def shielded() -> dict[str, Any]:
 
 
 DRAC_KINDS = kinds(
-    not_negative="learning_rate",
+    not_negative="learning_rate shield_margin",
     at_least_one="buffer_size batch_size",
     count="learning_starts verbose",
     share="tau gamma",
+    flag="adversary shield",
     seed="seed",
 )
 
@@ -104,6 +106,28 @@ NEWER = [
             ("Vector", lambda: disturbed(gym.vector.SyncVectorEnv([short]))),
             ("Vec", lambda: disturbed(make_vec_env(short), "venv")),
         )
+    ),
+    Border(
+        "PriorShape",
+        PriorShape,
+        lambda: {"observation_shape": (2,), "action_size": 2},
+        kinds(
+            at_least_one="action_size window layers hidden",
+            count="safety_size",
+            name="flow",
+        ),
+    ),
+    Border(
+        "PriorTraining",
+        PriorTraining,
+        nothing,
+        kinds(
+            at_least_one="updates batch_size",
+            not_negative="learning_rate unsafe_weight blur clip",
+            number="floor",
+            seed="seed",
+            name="labels unsafe_term",
+        ),
     ),
     Border(
         "Shield.fit",
