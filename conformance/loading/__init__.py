@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# The first format to be registered is the first to be tried.
+from safer_gym.conformance.loading.sb3_format import SB3
+
+# isort: split
 from safer_gym.conformance.loading.formats import FORMATS, Format, Opened, register_format
 from safer_gym.conformance.loading.load import (
     LoadedPolicy,
@@ -22,6 +26,7 @@ __all__ = [
     "FORMATS",
     "ONNX",
     "PICKLE",
+    "SB3",
     "SKILL",
     "TORCHSCRIPT",
     "Format",

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from safer_gym.conformance.loading.normaliser import as_normaliser
+
 
 class Opened(NamedTuple):
     """What a file held."""
@@ -39,6 +41,10 @@ class Format:
     """From the file, and whether it is trusted, to the policy."""
     no_policy: Callable[[Path], str | None] = lambda path: None
     """What a file of this format holds if that is no policy, trusted or not. Must run nothing."""
+    normaliser: Callable[[Path, Any], Any] = lambda path, given: as_normaliser(given)
+    """From a file, and what was given as `vec_normalize`, to what its observations go through."""
+    algorithm: Callable[[Path], str | None] = lambda path: None
+    """Which algorithm wrote a file, as "module:Class"; None where none is told."""
 
 
 FORMATS: dict[str, Format] = {}

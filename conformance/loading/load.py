@@ -9,11 +9,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from safer_gym.conformance.files import digest
 from safer_gym.conformance.loading.formats import format_of, titles
-from safer_gym.conformance.loading.normaliser import as_normaliser, normaliser_of_file
+from safer_gym.conformance.loading.normaliser import as_normaliser
 from safer_gym.conformance.loading.refusals import UntrustedFile
-from safer_gym.conformance.loading.sb3_algorithms import algorithm_named, read_data
-from safer_gym.conformance.loading.sb3_file import Sb3File
-from safer_gym.conformance.loading.sb3_format import SB3
 from safer_gym.conformance.loading.trial import act_once, tried
 from safer_gym.conformance.loading.zoo import packaged_path, packaged_policies
 from safer_gym.domains import FLAG, require
@@ -105,10 +102,7 @@ def _load_file(path: Path, trust: bool, vec_normalize: Any) -> LoadedPolicy:
         raise ValueError(f"{path} holds {held}")
     if form.needs_trust and not trust:
         raise UntrustedFile(str(path), f"{form.title}: {form.why}")
-    if form is SB3:
-        normaliser: Any = normaliser_of_file(path, Sb3File(read_data(path), {}), vec_normalize)
-    else:
-        normaliser = as_normaliser(vec_normalize)
+    normaliser = form.normaliser(path, vec_normalize)
     opened = form.load(path, trust)
     policy = _seen_through(opened.policy, normaliser)
     return LoadedPolicy(policy, form.name, str(path), digest(path), opened.ran_code)
@@ -135,4 +129,4 @@ def algorithm_of(path: Path) -> str | None:
     Raises:
         ValueError: the file is damaged, or none of the formats.
     """
-    return algorithm_named(read_data(path)) if format_of(path) is SB3 else None
+    return format_of(path).algorithm(path)
