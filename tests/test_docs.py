@@ -15,14 +15,18 @@ from test_layout import ROOT
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
-TUTORIALS = (
-    "your-environment",
-    "discrete-actions",
-    "observations",
-    "disturbances",
-    "behind-a-shield",
-    "skills-from-data",
-)
+
+
+def of_docs(name: str) -> Any:
+    """A module that lies beside the pages."""
+    sys.path.insert(0, str(DOCS))
+    try:
+        return import_module(name)
+    finally:
+        sys.path.remove(str(DOCS))
+
+
+TUTORIALS = of_docs("notebooks_of").TUTORIALS
 BUILT = {"reference/commands.md", *(f"notebooks/{name}.ipynb" for name in TUTORIALS)}
 """Written when the site is built."""
 
@@ -84,15 +88,6 @@ def test_a_notebook_holds_the_files_and_commands_of_its_page(name: str) -> None:
         assert f"%%writefile {file}\n{text}".strip("\n") in source
     assert {cell["cell_type"] for cell in made["cells"]} == {"markdown", "code"}
     assert len({cell["id"] for cell in made["cells"]}) == len(made["cells"])
-
-
-def of_docs(name: str) -> Any:
-    """A module that lies beside the pages."""
-    sys.path.insert(0, str(DOCS))
-    try:
-        return import_module(name)
-    finally:
-        sys.path.remove(str(DOCS))
 
 
 def test_the_commands_page_names_every_command(tmp_path: Path) -> None:
