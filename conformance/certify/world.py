@@ -124,7 +124,7 @@ def _episodes(world: World, job: Job) -> list[Episode]:
         traces=job.episodes if job.trace or job.radii else 0,
         limits=world.limits,
     )
-    check_unchanged(world.victim, actor.before)
+    check_unchanged(actor.victim, actor.before)
     check_repeats(world.victim, actor.kept)
     return episodes
 

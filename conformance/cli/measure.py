@@ -28,6 +28,7 @@ from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import moved_space, seat_for
 from safer_gym.domains import NOT_NEGATIVE, NUMBER, SEED, require, require_array
 from safer_gym.types import CHANNELS, Channel
+from safer_gym.wrappers.gate.ends import check_ends
 from safer_gym.wrappers.tasks import Task
 
 
@@ -126,6 +127,7 @@ def measure(
         if known is None:
             if fitter is None:
                 policy = admitted(load_model(file), task.make, None, plan.seed)
+                check_ends(task.make, plan.seed)
                 check_attacks(named, policy, task.make, plan.channel)
                 rows = seat_for(task.make, plan.channel, policy.victim().memory).rows
                 fitter = CriticFitter(policy, task.make, plan.seed, bar.say, rows)
