@@ -19,13 +19,12 @@ from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import (
     NATURAL,
     admitted,
-    check_attacks,
     evaluate,
+    fitter_for,
     named_attacks,
 )
-from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.conformance.evaluate.seat import moved_space, seat_for
+from safer_gym.conformance.evaluate.seat import moved_space
 from safer_gym.domains import NOT_NEGATIVE, NUMBER, SEED, require, require_array
 from safer_gym.types import CHANNELS, Channel
 from safer_gym.wrappers.gate.ends import check_ends
@@ -128,9 +127,7 @@ def measure(
             if fitter is None:
                 policy = admitted(load_model(file), task.make, None, plan.seed)
                 check_ends(task.make, plan.seed)
-                check_attacks(named, policy, task.make, plan.channel)
-                rows = seat_for(task.make, plan.channel, policy.victim().memory).rows
-                fitter = CriticFitter(policy, task.make, plan.seed, bar.say, rows)
+                fitter = fitter_for(named, policy, task.make, plan.channel, plan.seed, bar.say)
             met = fitter.led({attack: named[attack]})
             known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
             cache.store(inputs, known)

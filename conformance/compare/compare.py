@@ -15,12 +15,10 @@ from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.evaluate.evaluation import (
     NATURAL,
     admitted,
-    check_attacks,
+    fitter_for,
     named_attacks,
 )
-from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.outcomes import Outcomes
-from safer_gym.conformance.evaluate.seat import seat_for
 from safer_gym.conformance.statistics import (
     ENOUGH_PAIRS,
     Difference,
@@ -98,10 +96,8 @@ class _Plan:
         view = admitted(policy, self.make_env, None, self.seed)
         named = named_attacks([NATURAL, *self.attacks])
         channel = self.options.get("channel", "observation")
-        check_attacks(named, view, self.make_env, channel)
-        rows = seat_for(self.make_env, channel, view.victim().memory).rows
         said = lambda words: self.progress(words, 0.0)  # noqa: E731
-        fitter = CriticFitter(view, self.make_env, self.seed, said, rows)
+        fitter = fitter_for(named, view, self.make_env, channel, self.seed, said)
         attacks = fitter.led(named)
         searched = self._run(policy, attacks, self.search_episodes, self.seed + SEARCH_SEED)
         name = max(searched, key=lambda o: o.mean_cost).attack

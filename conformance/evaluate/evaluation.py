@@ -223,17 +223,24 @@ def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, At
     return {name: name if name in LEARNED else _made(name) for name in names}
 
 
-def check_attacks(
-    named: Mapping[str, Attack | str], view: PolicyView, make_env: MakeEnv, channel: Channel
-) -> None:
-    """Refuse, before critics are learned, attacks by name that cannot meet the policy.
+def fitter_for(
+    named: Mapping[str, Attack | str],
+    view: PolicyView,
+    make_env: MakeEnv,
+    channel: Channel,
+    seed: int,
+    say: Callable[[str], None],
+) -> CriticFitter:
+    """Who learns the critics that attacks by name need, after a look whether each can run at all.
 
     Raises:
         ValueError: says what an attack needs, or that it moves something else.
     """
-    view, make_env = in_numbers(view, make_env)
-    seat = seat_for(make_env, channel, view.victim().memory)
-    _check_runnable(named, view, seat, by_name=True)
+    numbers, make_numbers = in_numbers(view, make_env)
+    seat = seat_for(make_numbers, channel, numbers.victim().memory)
+    _check_runnable(named, numbers, seat, by_name=True)
+    rows = seat_for(make_env, channel, view.victim().memory).rows
+    return CriticFitter(view, make_env, seed, say, rows)
 
 
 def _check_runnable(
