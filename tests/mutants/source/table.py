@@ -1179,7 +1179,7 @@ MUTANTS = {
     ),
     "gate: a policy that its attack changed is measured": Mutant(
         "conformance/certify/world.py",
-        "    check_unchanged(world.victim, actor.before)\n",
+        "    check_unchanged(actor.victim, actor.before)\n",
         "",
         (f"{ATTACK_GATE}::test_an_attack_that_changes_the_policy_is_noticed",),
     ),
