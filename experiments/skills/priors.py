@@ -33,7 +33,7 @@ from safer_gym.conformance.files import write_json
 from safer_gym.wrappers.worlds.operation.collect import collect
 
 STEPS, HELD_OUT = 100_000, 20_000
-UPDATES = 3000
+UPDATES = 12_000
 SEEDS = {"data": 0, "held out": 1}
 TOPS = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Shares of the held-out data, the likeliest first; Figure 1."""
