@@ -22,6 +22,7 @@ from experiments.harness.reproduce import (
     refuse_tables,
     told,
 )
+from experiments.harness.resampling import draws
 from safer_gym.conformance.cli.progress import Reporter
 
 TASKS = tuple(PLANE)
@@ -62,7 +63,7 @@ def _write(asked: Asked, records: Sequence[Record], states: States) -> Path:
 
 
 def _findings(asked: Asked, records: Sequence[Record]) -> dict[str, Any]:
-    return {"claims": told(claims(records, _tasks(asked)))}
+    return {"claims": told(claims(records, _tasks(asked), draws(records)))}
 
 
 PAPER = Paper(_plan, _write, _findings)

@@ -13,14 +13,22 @@ from typing import Any, TypeVar
 import numpy as np
 
 from experiments.harness.finding import Finding, Verdict, tried
-from experiments.harness.records import EVALUATIONS, Record
+from experiments.harness.records import Record
 
 T = TypeVar("T")
 
 DRAWS = 200
 SEED = 0
+PER_EPISODE = ("returns", "costs", "lengths", "worst_h")
+"""What a record has of each episode."""
 LEVEL = 0.95
 """Share of the draws that have to agree with what the runs themselves say."""
+UNDECIDED = (
+    f"A claim is undecided where fewer than {LEVEL:.0%} of {DRAWS} draws of seeds and episodes, "
+    "with replacement, agree with what the runs say; a method with one seed varies by its episodes "
+    "alone."
+)
+"""For the pages."""
 
 
 def draws(records: Sequence[Record], number: int = DRAWS) -> list[list[Record]]:
@@ -74,11 +82,12 @@ def _with_drawn_episodes(record: Record, generator: np.random.Generator) -> Reco
         size = len(part["returns"])
         if size not in places:
             places[size] = generator.integers(size, size=size)
-        drawn = {key: np.asarray(part[key])[places[size]] for key in ("returns", "costs")}
+        drawn = {key: np.asarray(part[key])[places[size]] for key in PER_EPISODE if key in part}
         return {**part, **drawn}
 
-    kept = {key: record.data[key] for key in EVALUATIONS.values() if key in record.data}
     evaluations = {
-        key: {name: of(part) for name, part in found.items()} for key, found in kept.items()
+        key: {name: of(part) for name, part in found.items()}
+        for key, found in record.data.items()
+        if key.startswith("evaluation")
     }
     return record._replace(data={**record.data, **evaluations})

@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.harness.finding import MARKS
 from experiments.harness.records import Record
-from experiments.harness.resampling import DRAWS, LEVEL, draws
+from experiments.harness.resampling import UNDECIDED, draws
 from experiments.safer.aim import AIM, AIM_READING, AIMS, goals_of
 from experiments.safer.claims import Claim, claims
 from experiments.safer.curves import panels
@@ -46,13 +46,11 @@ READING = (
     "battery (critics and an adversary learned apart from the agent, iterated MC, MAD, random "
     "search, restarts), with the highest mean cost. “Best” is each run's best policy by "
     "reward / 20 - cost, the rule of the public code, chosen on other episodes; “last” is the one "
-    f"that training ended with. A claim is undecided where fewer than {LEVEL:.0%} of {DRAWS} draws "
-    "of seeds and episodes, with replacement, agree with what the runs say; a method with one seed "
-    f"varies by its episodes alone. Red: a mean cost above the limit of {COST_LIMIT:g}. SAFER "
-    "learns from benign data alone; SAFER-attacked is ours and trains under attack; SAFER-paper, "
-    "from which Tables 7 and 8 start, has the paper's own robust M-step. Training cost is the sum "
-    "of the costs of all environment steps, time that of training on one core; both are means over "
-    "seeds."
+    f"that training ended with. {UNDECIDED} Red: a mean cost above the limit of {COST_LIMIT:g}. "
+    "SAFER learns from benign data alone; SAFER-attacked is ours and trains under attack; "
+    "SAFER-paper, from which Tables 7 and 8 start, has the paper's own robust M-step. Training "
+    "cost is the sum of the costs of all environment steps, time that of training on one core; "
+    "both are means over seeds."
 )
 CURVES = (
     "Mean of the latest 20 training episodes, exploration and training's own "

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.harness.finding import Finding, tried
 from experiments.harness.records import Record
+from experiments.harness.resampling import firmly
 from experiments.skills.methods import METHODS, bound_of
 from experiments.skills.numbers import Numbers, mean_of, numbers
 from safer_gym.conformance.formatting import percent
@@ -33,13 +34,22 @@ class Claim(NamedTuple):
     ours: Finding
 
 
-def claims(priors: Sequence[Prior], records: Sequence[Record], tasks: Sequence[str]) -> list[Claim]:
-    """Every claim."""
+def claims(
+    priors: Sequence[Prior],
+    records: Sequence[Record],
+    tasks: Sequence[str],
+    drawn: Sequence[Sequence[Record]] = (),
+) -> list[Claim]:
+    """Every claim.
+
+    Args:
+        drawn: draws of seeds and episodes, which tell how firm a verdict on runs is.
+    """
     of_priors = [
         Claim(text, "", tried(partial(test, priors))) for text, test in PRIOR_CLAIMS.items()
     ]
     return of_priors + [
-        Claim(text, task, tried(partial(test, records, task)))
+        Claim(text, task, firmly(partial(test, task=task), records, drawn))
         for text, test in RUN_CLAIMS.items()
         for task in tasks
     ]

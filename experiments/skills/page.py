@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from experiments.harness.finding import MARKS
 from experiments.harness.records import Record
 from experiments.harness.reproduce import States
+from experiments.harness.resampling import UNDECIDED, draws
 from experiments.skills.claims import Claim, claims
 from experiments.skills.methods import TIMESTEPS
 from experiments.skills.pictures import CAPTIONS, priors_picture, training_picture
@@ -43,7 +44,7 @@ READING = (
     "Every policy is the last of its training, chosen by nothing, and acts by its mode. A "
     "violation is a step in which the arm touches the container. The seed of a run is that of its "
     "prior, too. SkillSAFER learns from every step with contact as unsafe, as the paper does; "
-    "SkillSAFER(onset) from the first step of each contact."
+    "SkillSAFER(onset) from the first step of each contact. " + UNDECIDED
 )
 PRIORS = "Priors"
 
@@ -71,7 +72,8 @@ def write_page(
         OSError: a file could not be written; the file of that name is as it was.
     """
     shown = [r for r in records if r.task in tasks]
-    found, sections = claims(priors, shown, tasks), _sections(priors, shown, tasks)
+    found = claims(priors, shown, tasks, draws(shown))
+    sections = _sections(priors, shown, tasks)
     for section in sections:
         svg = _drawn(section)
         if svg:

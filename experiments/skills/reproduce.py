@@ -18,6 +18,7 @@ from experiments.harness.reproduce import (
     refuse_tables,
     told,
 )
+from experiments.harness.resampling import draws
 from experiments.harness.work import finished
 from experiments.skills.claims import claims
 from experiments.skills.measuring import PROTOCOL
@@ -75,7 +76,8 @@ def _write(asked: Asked, records: Sequence[Record], states: States) -> Path:
 
 
 def _findings(asked: Asked, records: Sequence[Record]) -> dict[str, Any]:
-    return {"claims": told(claims(read_priors(asked.kept), records, _tasks(asked)))}
+    found = claims(read_priors(asked.kept), records, _tasks(asked), draws(records))
+    return {"claims": told(found)}
 
 
 PAPER = Paper(_plan, _write, _findings)

@@ -43,6 +43,20 @@ def test_a_draw_keeps_the_runs_of_each_method_and_the_pairs_of_episodes(seed: in
         np.testing.assert_array_equal(values(record, "mc"), values(record) + 0.5)
 
 
+@given(st.integers(0, 2**32 - 1))
+def test_all_that_a_record_has_of_an_episode_stays_together(seed: int) -> None:
+    (one,) = [run("A", 0, np.arange(6.0), np.arange(6.0) + 10)]
+    part = {**one.data["evaluation"]["natural"], "lengths": np.arange(6.0) + 20}
+    part["worst_h"] = np.arange(6.0) + 30
+    both = {"evaluation": {"natural": part}, "evaluation_shield": {"natural": part}}
+    record = one._replace(data={**one.data, **both})
+    (drawn,) = resampled([record], np.random.default_rng(seed))
+    for key in both:
+        found = drawn.data[key]["natural"]
+        for name, offset in {"costs": 10, "lengths": 20, "worst_h": 30}.items():
+            np.testing.assert_array_equal(found[name], found["returns"] + offset)
+
+
 def test_draws_differ_and_are_the_same_at_every_call() -> None:
     runs = [run("A", s, np.arange(20.0)) for s in range(3)]
     one, other = ([values(r[0]).tolist() for r in draws(runs, 5)] for _ in range(2))

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from experiments.__main__ import app
-from experiments.drac.claims import CLAIMS, claims
+from experiments.drac.claims import CLAIMS, COMPARISONS, claims
 from experiments.drac.learned_set import exact_set, from_bits, learned_set, slice_of
 from experiments.drac.measuring import BANG_BANG, OWN, RESPONSES, kept
 from experiments.drac.methods import METHODS, ROWS, SHIELDED, find_method
@@ -24,6 +24,7 @@ from experiments.drac.page import write_page
 from experiments.drac.reproduce import TASKS
 from experiments.drac.tables import sets_table, violations_table
 from experiments.harness.records import Record, read_records
+from experiments.harness.resampling import draws
 from safer_gym.agents import DRAC
 from safer_gym.agents.registry import find_recipe
 from safer_gym.conformance.cli.models import find_model, load_model
@@ -92,7 +93,7 @@ def verdicts(found: list[Record]) -> dict[str, str]:
 
 
 def test_every_claim_holds_of_records_as_the_paper_has_them(records: list[Record]) -> None:
-    assert verdicts(records) == dict.fromkeys(CLAIMS, "holds")
+    assert verdicts(records) == dict.fromkeys([*CLAIMS, *COMPARISONS], "holds")
 
 
 SPOILED = {
@@ -125,6 +126,18 @@ def test_claims_on_sets_and_return_can_fail(records: list[Record]) -> None:
             found.data["evaluation"]["performance"]["returns"] = [9.5, 9.5]
     failed = {text for text, verdict in verdicts(records).items() if verdict == "does not hold"}
     assert {text.split(" ")[0] for text in failed} == {"DRAC", "The", "RAC,", "g_h"}
+
+
+def test_a_narrow_comparison_of_returns_is_undecided(records: list[Record]) -> None:
+    for found in records:
+        if found.method == "SAC":
+            for name in ("safety", "performance"):
+                found.data["evaluation"][name]["returns"] = [3.0, 14.0]
+    told = {c.text.split(" than")[0]: c.ours for c in claims(records, (WORLD,), draws(records))}
+    assert told["DRAC earns more"].verdict == "undecided"
+    assert told["DRAC keeps safe under both of its adversaries (no violation, every seed)"] == (
+        claims(records, (WORLD,))[0].ours
+    )
 
 
 def test_claims_without_runs_are_not_run() -> None:

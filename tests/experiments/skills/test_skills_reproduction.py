@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from experiments.__main__ import app
 from experiments.harness.cells import Cell
 from experiments.harness.records import Record, read_records
+from experiments.harness.resampling import draws
 from experiments.skills.calibration import truncated, uniform
 from experiments.skills.claims import PRIOR_CLAIMS, RUN_CLAIMS, claims
 from experiments.skills.measuring import PROTOCOL, latent_bound
@@ -103,6 +104,20 @@ def test_each_claim_on_runs_can_fail(folder: Path, method: str) -> None:
         "SkillSAFER(eta=2)": {t for t in RUN_CLAIMS if t.startswith("Figure 5")},
     }[method]
     assert failed == expected
+
+
+def test_a_narrow_comparison_of_runs_is_undecided(folder: Path) -> None:
+    for seed in (1, 2):
+        write_run(folder, "PARROT", 1, 300, seed)
+        write_run(folder, "SkillSAFER", 2, 40, seed)
+    write_run(folder, "SkillSAFER", 2, 700, 2)  # one seed of three against the others
+    runs = read_records(folder)
+    found = claims(read_priors(folder), runs, (TASK,), draws(runs))
+    verdict = {claim.text: claim.ours for claim in found}
+    fewer = verdict["Table 1: SkillSAFER has fewer violations than PARROT"]
+    assert fewer.verdict == "undecided"
+    assert "of the draws" in fewer.numbers
+    assert verdict["SkillSAFER(onset) has fewer violations than PARROT; ours"].verdict == "holds"
 
 
 @pytest.mark.parametrize(
