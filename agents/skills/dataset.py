@@ -13,7 +13,7 @@ from safer_gym.agents.skills.prior import SkillPrior
 from safer_gym.choices import choose
 from safer_gym.types import Gaussian
 
-LABELS = ("every", "onset")
+LABELS = ("every", "onset", "recovery")
 
 
 class Steps(NamedTuple):
@@ -36,7 +36,8 @@ class SkillData:
         data: actions in [-1, 1].
         window: observations W.
         labels: which steps with cost are unsafe: "every" one (the paper's), or the "onset", the
-            first after a step without; the others are neither.
+            first after a step without; the others are neither. "recovery" (ours) is the onset, too,
+            and the others are safe in an episode that succeeds: they lead out of the cost.
 
     Raises:
         ValueError: no safe steps, or actions outside of [-1, 1].
@@ -49,15 +50,15 @@ class SkillData:
             raise ValueError(f"actions must lie in [-1, 1]; got one of {most:g}")
         costly = data.costs > 0
         first = data.first
-        unsafe = costly
-        if labels == "onset":
-            before = np.concatenate([[False], costly[:-1]])
-            unsafe = costly & ~(before & (np.arange(len(costly)) > first))
+        goes_on = costly & np.concatenate([[False], costly[:-1]])
+        goes_on &= np.arange(len(costly)) > first
+        unsafe = costly if labels == "every" else costly & ~goes_on
+        safe = ~costly | goes_on if labels == "recovery" else ~costly
         self.window = window
         self.observations = torch.as_tensor(data.observations)
         self.actions = torch.as_tensor(data.actions)
         self._first = torch.as_tensor(first)
-        self.safe = torch.as_tensor(np.flatnonzero(~costly & data.success))
+        self.safe = torch.as_tensor(np.flatnonzero(safe & data.success))
         self.unsafe = torch.as_tensor(np.flatnonzero(unsafe))
         if not len(self.safe):
             raise ValueError("the data has no step without cost in an episode that succeeds")

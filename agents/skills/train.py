@@ -39,7 +39,7 @@ class PriorTraining:
         unsafe_weight: lambda; 0 trains on safe data alone (the paper: 1e-4 or 1e-5).
         unsafe_term: "floor" (ours) or "freeze" (the paper's); see `contrastive_loss`.
         floor: see `contrastive_loss`.
-        labels: "every" or "onset"; see `SkillData`.
+        labels: "every", "onset" or "recovery"; see `SkillData`.
         blur: half-width of the uniform noise on actions, so that clipped ones are no point masses.
         clip: largest norm of the gradient.
         seed: of weights, batches and noise.

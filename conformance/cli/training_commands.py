@@ -90,7 +90,7 @@ def prior(
         int, typer.Option(help="Size of the safety variable; 0 does without (PARROT).")
     ] = 8,
     labels: Annotated[
-        str, typer.Option(help="Steps with cost that count as unsafe: every, or the onset.")
+        str, typer.Option(help="Steps with cost that count as unsafe: every, onset or recovery.")
     ] = "every",
     flow: Annotated[str, typer.Option(help="coupling, or zuko's realnvp or nsf.")] = "coupling",
     safe_share: Annotated[

@@ -46,10 +46,14 @@ def claims(
         for task in tasks
     ]
     return plain + [
-        Claim(text, task, firmly(partial(test, task=task), records, drawn))
+        Claim(text, task, firmly(_on(task, test), records, drawn))
         for text, test in COMPARISONS.items()
         for task in tasks
     ]
+
+
+def _on(task: str, test: Test) -> Callable[[Sequence[Record]], tuple[bool, str]]:
+    return lambda records: test(records, task)
 
 
 def _safe(row: str, columns: Sequence[str]) -> Test:

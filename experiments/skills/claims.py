@@ -49,10 +49,14 @@ def claims(
         Claim(text, "", tried(partial(test, priors))) for text, test in PRIOR_CLAIMS.items()
     ]
     return of_priors + [
-        Claim(text, task, firmly(partial(test, task=task), records, drawn))
+        Claim(text, task, firmly(_on(task, test), records, drawn))
         for text, test in RUN_CLAIMS.items()
         for task in tasks
     ]
+
+
+def _on(task: str, test: RunTest) -> Callable[[Sequence[Record]], tuple[bool, str]]:
+    return lambda records: test(records, task)
 
 
 def _of(priors: Sequence[Prior], kind: str) -> list[Prior]:
@@ -158,7 +162,8 @@ PRIOR_CLAIMS: dict[str, PriorTest] = {
         f"{SAFER}-onset", "truncated"
     ),
 }
-ONSET = f"{SAFER}(onset)"
+LABELLED = (f"{SAFER}(onset)", f"{SAFER}(recovery)")
+"""Other labels than the paper's."""
 RUN_CLAIMS: dict[str, RunTest] = {
     f"Table 1: {SAFER} has fewer violations than {PARROT}": _less("violations", SAFER, (PARROT,)),
     f"Table 1: {SAFER} succeeds at least as often as {PARROT}": _at_least(
@@ -166,8 +171,14 @@ RUN_CLAIMS: dict[str, RunTest] = {
     ),
     f"Table 1: {SAFER} has the fewest violations": _less("violations", SAFER, OTHERS),
     f"Table 1: {SAFER} succeeds most often": _at_least("success", SAFER, OTHERS),
-    f"{ONSET} has fewer violations than {PARROT}; ours": _less("violations", ONSET, (PARROT,)),
-    f"{ONSET} succeeds at least as often as {PARROT}; ours": _at_least("success", ONSET, (PARROT,)),
+    **{
+        f"{row} has fewer violations than {PARROT}; ours": _less("violations", row, (PARROT,))
+        for row in LABELLED
+    },
+    **{
+        f"{row} succeeds at least as often as {PARROT}; ours": _at_least("success", row, (PARROT,))
+        for row in LABELLED
+    },
     "Figure 5: a bound in between succeeds more than the smallest and touches less than the "
     "largest": _sweet_spot,
     "Figure 8: without the safety variable there are more violations": _less(

@@ -33,10 +33,11 @@ PRIORS: dict[str, PriorKind] = {
     "Context-PARROT": PriorKind(PARROT),
     "SkillSAFER": PriorKind(),
     "SkillSAFER-onset": PriorKind({"labels": "onset"}),
+    "SkillSAFER-recovery": PriorKind({"labels": "recovery"}),
     "SkillSAFER-no-c": PriorKind(shape={"safety_size": 0}),
     "PARROT-unsafe": PriorKind(PARROT, {"safety_size": 0}, unsafe_counts_as_safe=True),
 }
-COMPARED = ("PARROT", "Context-PARROT", "SkillSAFER", "SkillSAFER-onset")
+COMPARED = ("PARROT", "Context-PARROT", "SkillSAFER", "SkillSAFER-onset", "SkillSAFER-recovery")
 """Those that are made for every seed, whatever runs; the others where a run needs them."""
 
 
@@ -65,6 +66,7 @@ METHODS: dict[str, SkillMethod] = {
 """Of Table 1, in its order."""
 ABLATIONS: dict[str, SkillMethod] = {
     "SkillSAFER(onset)": SkillMethod(SAC, "SkillSAFER-onset", eta=None),
+    "SkillSAFER(recovery)": SkillMethod(SAC, "SkillSAFER-recovery", eta=None),
     "SkillSAFER(no c)": SkillMethod(SAC, "SkillSAFER-no-c", eta=None),
     "PARROT(unsafe data)": SkillMethod(SAC, "PARROT-unsafe"),
 }

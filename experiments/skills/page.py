@@ -44,7 +44,9 @@ READING = (
     "Every policy is the last of its training, chosen by nothing, and acts by its mode. A "
     "violation is a step in which the arm touches the container. The seed of a run is that of its "
     "prior, too. SkillSAFER learns from every step with contact as unsafe, as the paper does; "
-    "SkillSAFER(onset) from the first step of each contact. " + UNDECIDED
+    "SkillSAFER(onset) from the first step of each contact; for SkillSAFER(recovery), ours, the "
+    "later steps of a contact are safe where the episode succeeds, since they lead out of it. "
+    + UNDECIDED
 )
 PRIORS = "Priors"
 

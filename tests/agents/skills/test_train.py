@@ -132,6 +132,23 @@ def test_onset_is_the_first_step_with_cost() -> None:
     assert SkillData(data, 2, "onset").unsafe.tolist() == [1, 4, 5]  # step 5 begins an episode
 
 
+def test_recovery_is_every_later_step_of_a_touch_that_ends_well() -> None:
+    costs = np.array([0, 1, 1, 1, 0, 0, 1, 1, 1, 1], np.float32)
+    columns = {
+        "observations": np.zeros((10, 2)), "actions": np.zeros((10, 2)), "rewards": np.zeros(10),
+        "costs": costs, "terminals": np.array([0, 0, 0, 0, 0, 1, 0, 0, 1, 1]),
+        "timeouts": np.zeros(10),
+    }  # fmt: skip
+    succeeds = np.array([True] * 6 + [False] * 3 + [True])
+    data = offline_data(columns)._replace(success=succeeds)
+    found = SkillData(data, 2, "recovery")
+    assert found.safe.tolist() == [0, 2, 3, 4, 5]
+    assert found.unsafe.tolist() == [1, 6, 9]  # step 9 begins an episode
+    onset = SkillData(data, 2, "onset")
+    assert onset.unsafe.tolist() == found.unsafe.tolist()
+    assert onset.safe.tolist() == [0, 4, 5]
+
+
 def test_what_cannot_work_is_refused() -> None:
     safe = toy()._replace(costs=np.zeros(600, np.float32))
     with pytest.raises(ValueError, match="the data has no unsafe step; unsafe_weight=0"):

@@ -31,6 +31,7 @@ TASK = TASKS[0]
 AS_CLAIMED = {
     "SAC": (0, 200), "PARROT": (1, 300), "Context-PARROT": (1, 280), "Prior-Explore": (0, 250),
     "SkillSAFER": (2, 40), "SkillSAFER(onset)": (2, 30), "SkillSAFER(no c)": (1, 90),
+    "SkillSAFER(recovery)": (2, 30),
     "PARROT(unsafe data)": (1, 400), "SkillSAFER(eta=0.25)": (1, 10), "SkillSAFER(eta=1)": (2, 40),
     "SkillSAFER(eta=2)": (2, 200),
 }  # fmt: skip
@@ -88,6 +89,7 @@ def test_without_records_nothing_was_tried(tmp_path: Path) -> None:
 
 SPOILED: dict[str, tuple[int, float]] = {
     "SkillSAFER": (0, 900), "SkillSAFER(onset)": (0, 900), "PARROT(unsafe data)": (1, 100),
+    "SkillSAFER(recovery)": (0, 900),
     "SkillSAFER(no c)": (2, 10), "SkillSAFER(eta=2)": (2, 5),
 }  # fmt: skip
 
@@ -99,6 +101,7 @@ def test_each_claim_on_runs_can_fail(folder: Path, method: str) -> None:
     expected = {
         "SkillSAFER": {t for t in RUN_CLAIMS if t.startswith(("Table 1", "Figure 8"))},
         "SkillSAFER(onset)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(onset)")},
+        "SkillSAFER(recovery)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(recovery)")},
         "PARROT(unsafe data)": {t for t in RUN_CLAIMS if t.startswith("Figure 9")},
         "SkillSAFER(no c)": {t for t in RUN_CLAIMS if "there are more violations" in t},
         "SkillSAFER(eta=2)": {t for t in RUN_CLAIMS if t.startswith("Figure 5")},
@@ -193,7 +196,10 @@ def test_the_command_writes_without_running(folder: Path, tmp_path: Path) -> Non
     asked = ["reproduce", "--paper", "skills", "--no-run", "--records", str(folder), "--json"]
     found = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "out"), "--task", TASK])
     assert found.exit_code == 0, found.output
-    assert {c["ours"]["verdict"] for c in json.loads(found.stdout)["claims"]} == {"holds"}
+    told = {c["text"]: c["ours"]["verdict"] for c in json.loads(found.stdout)["claims"]}
+    assert {told[text] for text in PRIOR_CLAIMS} == {"holds"}
+    # Two episodes decide nothing about success.
+    assert {told[text] for text in RUN_CLAIMS} == {"holds", "undecided"}
     refused = CliRunner().invoke(app, [*asked, "--figure", "2", "--out", str(tmp_path / "out")])
     assert refused.exit_code != 0
 
