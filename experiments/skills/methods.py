@@ -70,26 +70,27 @@ ABLATIONS: dict[str, SkillMethod] = {
     "SkillSAFER(no c)": SkillMethod(SAC, "SkillSAFER-no-c", eta=None),
     "PARROT(unsafe data)": SkillMethod(SAC, "PARROT-unsafe"),
 }
-_BOUND = re.compile(r"SkillSAFER\(eta=(\d+(?:\.\d+)?)\)")
+_BOUND = re.compile(r"SkillSAFER\((?:(onset|recovery) )?eta=(\d+(?:\.\d+)?)\)")
 
 
 def find_method(name: str) -> SkillMethod:
-    """A method by its name; "SkillSAFER(eta=0.5)" is SkillSAFER with that bound.
+    """A method by its name; "SkillSAFER(eta=0.5)" is SkillSAFER with that bound, and
+    "SkillSAFER(recovery eta=0.5)" that with other labels.
 
     Raises:
         ValueError: no such method; names the nearest one.
     """
-    swept = _BOUND.fullmatch(name)
+    known, swept = METHODS | ABLATIONS, _BOUND.fullmatch(name)
     if swept:
-        return METHODS["SkillSAFER"]._replace(eta=float(swept[1]))
-    known = METHODS | ABLATIONS
-    return known[choose("methods", name, known)]
+        name = f"SkillSAFER({swept[1]})" if swept[1] else "SkillSAFER"
+    method = known[choose("methods", name, known)]
+    return method._replace(eta=float(swept[2])) if swept else method
 
 
 def bound_of(name: str) -> float | None:
-    """eta of a method that is named by it."""
+    """eta of SkillSAFER where its name says it; other labels are another method."""
     swept = _BOUND.fullmatch(name)
-    return float(swept[1]) if swept else None
+    return float(swept[2]) if swept and not swept[1] else None
 
 
 RECIPE: dict[str, Any] = {

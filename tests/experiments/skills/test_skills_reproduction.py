@@ -19,7 +19,7 @@ from experiments.harness.resampling import draws
 from experiments.skills.calibration import truncated, uniform
 from experiments.skills.claims import PRIOR_CLAIMS, RUN_CLAIMS, claims
 from experiments.skills.measuring import PROTOCOL, latent_bound
-from experiments.skills.methods import ABLATIONS, METHODS, PRIORS, find_method
+from experiments.skills.methods import ABLATIONS, METHODS, PRIORS, bound_of, find_method
 from experiments.skills.numbers import mean_of, numbers, published
 from experiments.skills.page import write_page
 from experiments.skills.priors import read_priors
@@ -154,7 +154,10 @@ def test_the_papers_numbers_are_read() -> None:
 
 
 def test_methods_by_name() -> None:
-    assert find_method("SkillSAFER(eta=0.5)").eta == 0.5
+    assert find_method("SkillSAFER(eta=0.5)").eta == bound_of("SkillSAFER(eta=0.5)") == 0.5
+    labelled = find_method("SkillSAFER(recovery eta=0.5)")
+    assert labelled == find_method("SkillSAFER(recovery)")._replace(eta=0.5)
+    assert bound_of("SkillSAFER(recovery eta=0.5)") is None  # no point of Figure 5's sweep
     assert all(method.prior in PRIORS for method in (METHODS | ABLATIONS).values())
     for task in TASKS:
         assert all(m.training.obstacle(task) == "" for m in METHODS.values())
