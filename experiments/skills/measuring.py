@@ -36,7 +36,7 @@ def latent_bound(cell: Cell) -> float:
     if method.eta is not None:
         return method.eta
     record = PriorFiles(cell.work, cell.records).record(method.prior, cell.seed)
-    return float(json.loads(record.read_text())["eta_exact"]["0.0"])
+    return float(json.loads(record.read_text())["bound"])
 
 
 def environment(cell: Cell) -> Task:

@@ -14,6 +14,9 @@ TIMESTEPS = 20_000
 """Of a run; the paper has 50,000."""
 ETA = 1.0
 """Bound on latent actions of PARROT's code."""
+UNSAFE_WITHIN = 0.01
+"""Share of unsafe steps of held-out data, by the labels of the prior's training, within the bound
+that the exact form of Algorithm 3 finds. With none at all a single step would decide."""
 
 
 class PriorKind(NamedTuple):
@@ -51,8 +54,7 @@ class SkillMethod(NamedTuple):
     """How SAC meets the task, a function of `experiments.skills.worlds`: in the prior's "latent"
     space, "explored" by the prior, or "raw", where only the data's mean and deviation count."""
     eta: float | None = ETA
-    """Bound on latent actions; None: Algorithm 3's for the run's own prior, by its exact form, with
-    no unsafe step of the held-out data within it."""
+    """Bound on latent actions; None: Algorithm 3's for the run's own prior, `UNSAFE_WITHIN`."""
 
 
 SAC = Method("sac")
@@ -70,6 +72,8 @@ ABLATIONS: dict[str, SkillMethod] = {
     "SkillSAFER(no c)": SkillMethod(SAC, "SkillSAFER-no-c", eta=None),
     "PARROT(unsafe data)": SkillMethod(SAC, "PARROT-unsafe"),
 }
+BOUNDED = {row.prior for row in (METHODS | ABLATIONS).values() if row.eta is None}
+"""Priors whose own bound a method takes."""
 _BOUND = re.compile(r"SkillSAFER\((?:(onset|recovery) )?eta=(\d+(?:\.\d+)?)\)")
 
 

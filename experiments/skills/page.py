@@ -12,7 +12,7 @@ from experiments.harness.records import Record
 from experiments.harness.reproduce import States
 from experiments.harness.resampling import UNDECIDED, draws
 from experiments.skills.claims import Claim, claims
-from experiments.skills.methods import TIMESTEPS
+from experiments.skills.methods import TIMESTEPS, UNSAFE_WITHIN
 from experiments.skills.pictures import CAPTIONS, priors_picture, training_picture
 from experiments.skills.priors import STEPS
 from experiments.skills.tables import (
@@ -40,7 +40,8 @@ READING = (
     f"{100 * BLUR:g} cm at every step, {STEPS:,} scripted steps, {TIMESTEPS:,} steps of SAC for "
     "each run (the paper: images, 1,000,000 and 50,000). All methods have the same SAC. Latent "
     "actions lie in (-1, 1), as in PARROT's code; with SkillSAFER within the bound that Algorithm "
-    "3, in its exact form, finds for the run's own prior, with no unsafe held-out step inside. "
+    f"3, in its exact form, finds for the run's own prior and labels: {UNSAFE_WITHIN:.0%} of the "
+    "held-out steps inside are unsafe. "
     "Every policy is the last of its training, chosen by nothing, and acts by its mode. A "
     "violation is a step in which the arm touches the container. The seed of a run is that of its "
     "prior, too. SkillSAFER learns from every step with contact as unsafe, as the paper does; "

@@ -15,7 +15,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from experiments.skills.calibration import calibration
-from experiments.skills.methods import ABLATIONS, METHODS, PRIORS
+from experiments.skills.methods import ABLATIONS, METHODS, PRIORS, UNSAFE_WITHIN
 from experiments.skills.worlds import BLUR
 from safer_gym.agents.data.offline import OfflineData, offline_data, read_offline, write_offline
 from safer_gym.agents.skills import PriorShape, PriorTraining, SkillPrior, train_prior
@@ -90,7 +90,7 @@ def _train(files: PriorFiles, kind: str, seed: int, bar: Reporter) -> None:
 
     prior = train_prior(data, shape, training, folder=path.with_suffix(""), progress=tell)
     seconds = process_time() - started
-    found = described(prior, _data(files, "held out", bar), seed)
+    found = described(prior, _data(files, "held out", bar), seed, training.labels)
     facts = {
         "prior": kind, "seed": seed, "steps": len(data.costs), "updates": UPDATES,
         "training": chosen.training, "shape": chosen.shape, "blur": BLUR,
@@ -104,8 +104,14 @@ def _train(files: PriorFiles, kind: str, seed: int, bar: Reporter) -> None:
     prior.save(path)
 
 
-def described(prior: SkillPrior, held_out: OfflineData, seed: int) -> dict[str, Any]:
-    """AUC, unsafe share among likely actions, bounds eta, and roll-outs within them."""
+def described(
+    prior: SkillPrior, held_out: OfflineData, seed: int, labels: str = "every"
+) -> dict[str, Any]:
+    """AUC, unsafe share among likely actions, bounds eta, and roll-outs within them.
+
+    Args:
+        labels: of its training; the bound that runs take counts what is unsafe by them.
+    """
     every, onset = (
         SkillData(held_out, prior.shape.window, labels) for labels in ("every", "onset")
     )
@@ -114,11 +120,12 @@ def described(prior: SkillPrior, held_out: OfflineData, seed: int) -> dict[str, 
         for data, rows in ((every, every.safe), (every, every.unsafe), (onset, onset.unsafe))
     )
     generator = torch.Generator().manual_seed(seed)
-    inner, outer = (
-        balanced(latent_norms(prior, every, rows), DRAWN, generator)
-        for rows in (every.safe, every.unsafe)
-    )
+    inner, outer = _balanced_norms(prior, every, generator)
     exact = {str(u): exact_bound(inner, outer, 1 - u) for u in UNSAFE_SHARES}
+    own = inner, outer
+    if labels != "every":
+        labelled = SkillData(held_out, prior.shape.window, labels)
+        own = _balanced_norms(prior, labelled, generator)
     return {
         "auc": auc(safe, unsafe),
         "auc_onset": auc(safe, first),
@@ -126,8 +133,17 @@ def described(prior: SkillPrior, held_out: OfflineData, seed: int) -> dict[str, 
         "unsafe_among_likely": {str(t): unsafe_among_likely(safe, unsafe, t) for t in TOPS},
         "eta": _printed_bound(inner, outer, generator),
         "eta_exact": exact,
+        "bound": exact_bound(*own, 1 - UNSAFE_WITHIN),
         "calibration": calibration(prior, exact, seed),
     }
+
+
+def _balanced_norms(
+    prior: SkillPrior, data: SkillData, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """max |z| of `DRAWN` safe and `DRAWN` unsafe steps."""
+    safe, unsafe = (latent_norms(prior, data, rows) for rows in (data.safe, data.unsafe))
+    return balanced(safe, DRAWN, generator), balanced(unsafe, DRAWN, generator)
 
 
 def _printed_bound(inner: Tensor, outer: Tensor, generator: torch.Generator) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments.harness.records import Record, seeds_of, select
-from experiments.skills.methods import ABLATIONS, METHODS, PRIORS
+from experiments.skills.methods import ABLATIONS, BOUNDED, METHODS, PRIORS, UNSAFE_WITHIN
 from experiments.skills.numbers import Numbers, mean_of, numbers, published
 from safer_gym.conformance.formatting import percent
 from safer_gym.conformance.report.certificate.tables import Table
@@ -73,6 +73,7 @@ def priors_table(priors: Sequence[dict[str, Any]]) -> Table:
             f"{prior['auc']:.3f}",
             f"{prior['auc_onset']:.3f}",
             *(percent(prior["unsafe_among_likely"][top]) for top in ("0.1", "0.5", "1.0")),
+            f"{prior['bound']:.2f}" if prior["prior"] in BOUNDED else "–",
             f"{prior['eta_exact']['0.15']:.2f} / {prior['eta']:.2f}",
             f"{prior['cpu_seconds']:.0f} s",
         )
@@ -80,7 +81,7 @@ def priors_table(priors: Sequence[dict[str, Any]]) -> Table:
     ]
     head = (
         "prior", "seed", "AUC", "AUC, onsets", "unsafe in the likeliest 10 %", "50 %", "all",
-        "eta for 15 %: exact / as printed", "CPU",
+        f"eta for {UNSAFE_WITHIN:.0%}, own labels", "eta for 15 %: exact / as printed", "CPU",
     )  # fmt: skip
     return Table(head, lines)
 

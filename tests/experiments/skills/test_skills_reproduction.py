@@ -56,7 +56,7 @@ def write_prior(folder: Path, kind: str, auc: float, likely: float, unsafe: floa
     rolled = {"0.15": {"eta": 1.0, "unsafe": [unsafe, 0.0], "success": 0.5}, "0.0": None}
     data = {
         "prior": kind, "seed": 0, "auc": auc, "auc_onset": auc, "eta": 1.0, "cpu_seconds": 60.0,
-        "eta_exact": {"0.0": 0.4, "0.15": 1.2},
+        "eta_exact": {"0.0": 0.2, "0.15": 1.2}, "bound": 0.4,
         "unsafe_among_likely": {"0.1": likely, "0.5": likely, "1.0": 0.2},
         "calibration": {"truncated": rolled, "uniform": rolled},
     }  # fmt: skip
@@ -171,7 +171,7 @@ def test_the_bound_of_skillsafer_is_that_of_its_own_prior(folder: Path) -> None:
         found = find_method(method).training
         return latent_bound(Cell(TASK, method, found, 0, 0, 1, "none", folder, folder, PROTOCOL))
 
-    assert bound("SkillSAFER") == 0.4
+    assert bound("SkillSAFER") == bound("SkillSAFER(recovery)") == 0.4
     assert bound("SkillSAFER(eta=0.5)") == 0.5
     assert bound("PARROT") == bound("Context-PARROT") == 1.0
 
