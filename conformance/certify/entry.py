@@ -24,6 +24,7 @@ from safer_gym.conformance.certify.seeds import SPAN, start_of
 from safer_gym.conformance.certify.subject import make_subject
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.loading import source_of
+from safer_gym.conformance.workers.pool import Workers, as_workers
 from safer_gym.domains import AT_LEAST_ONE, COUNT, require
 from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.progress import told
@@ -59,7 +60,7 @@ def certify(
     delta: float | None = None,
     max_step_cost: float | None = None,
     n_envs: int = 25,
-    workers: int = 1,
+    workers: int | Workers = 1,
     seed: int = 0,
     cache: Path | str | None = None,
     source: str | None = None,
@@ -100,7 +101,7 @@ def certify(
         max_step_cost: Largest cost of one step, where the environment does not say it. Bounds
             of the mean need it.
         n_envs: Environments alive at once in each worker.
-        workers: Processes; changes the speed and nothing else.
+        workers: Number of processes, or `RayWorkers`; changes the speed and nothing else.
         seed: Seed of everything, an integer >= 0; see `seeds`.
         cache: Folder for learned critics and adversaries; None keeps nothing.
         source: Where the policy came from, for the record and for replay commands.
@@ -128,7 +129,7 @@ def certify(
         check_modes(requirements, modes)
         modes = ("stochastic",)
     plan = make_plan(requirements, eps=eps, limit=limit, modes=modes, delta=delta, channel=channel)
-    require(AT_LEAST_ONE, n_envs=n_envs, workers=workers)
+    require(AT_LEAST_ONE, n_envs=n_envs)
     require(COUNT, seed=seed)
     most = _count("episodes", episodes, DEFAULT_EPISODES)
     settings = Settings(
@@ -136,10 +137,10 @@ def certify(
         seconds=seconds_of(budget),
         attack_episodes=most,
         n_envs=min(n_envs, ROWS),
-        workers=workers,
+        workers=as_workers(workers),
         seed=int(seed),
         start=start_of(seed),
-        cache=None if cache is None else Path(cache),
+        cache=None if cache is None else Path(cache).absolute(),  # workers may stand elsewhere
         norm=norm,
         scale=None,
         device=device,

@@ -12,10 +12,10 @@ from torch import Tensor
 from safer_gym.conformance.battery.members import NULL, Member
 from safer_gym.conformance.certificate.model_evidence import ModelEvidence, ModelTest
 from safer_gym.conformance.certify.given_model import made
-from safer_gym.conformance.certify.pool import Pool
 from safer_gym.conformance.certify.world import Job, run_job
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.evaluate.outcomes import Trace
+from safer_gym.conformance.workers.pool import Pool
 from safer_gym.shield import Transitions, leaving
 from safer_gym.types import Attack
 from safer_gym.wrappers.shield.attacks import Greedy, Spoof

@@ -17,6 +17,7 @@ from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.learned_attacks import own_adversaries
 from safer_gym.conformance.evaluate.store import Store
+from safer_gym.conformance.workers.pool import Workers
 from safer_gym.types import Attack
 
 
@@ -30,7 +31,7 @@ def prepared(
     scale: tuple[float, ...] | None,
     cache: Path | None,
     seconds: float = math.inf,
-    workers: int = 1,
+    workers: int | Workers = 1,
 ) -> tuple[Lessons, Battery]:
     """Learn what the battery wants, and put it together.
 
@@ -42,7 +43,7 @@ def prepared(
         norm, scale: of the ball.
         cache: folder of what was learned; None keeps nothing.
         seconds: budget of the whole certificate, of which learning takes a share.
-        workers: processes.
+        workers: processes, or other workers.
     """
     climbs, channel = has_gradient(subject.target, subject.probe), subject.seat.channel
     key = {

@@ -22,7 +22,6 @@ from safer_gym.conformance.certify.ledger import Ledger
 from safer_gym.conformance.certify.model_tests import model_evidence
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
 from safer_gym.conformance.certify.plan import Plan
-from safer_gym.conformance.certify.pool import Pool
 from safer_gym.conformance.certify.preparation import prepared, world_of
 from safer_gym.conformance.certify.schedule import Caps, next_jobs
 from safer_gym.conformance.certify.search import (
@@ -38,6 +37,7 @@ from safer_gym.conformance.certify.shares import split
 from safer_gym.conformance.certify.subject import UNDECLARED, Subject
 from safer_gym.conformance.certify.world import Job, Result, World, run_job
 from safer_gym.conformance.evaluate.env_pool import EnvPool
+from safer_gym.conformance.workers.pool import Pool, Workers
 from safer_gym.types import Attack
 from safer_gym.wrappers.gate.attack import check_row_noise, gated
 
@@ -52,7 +52,7 @@ class Settings(NamedTuple):
     seconds: float
     attack_episodes: int
     n_envs: int
-    workers: int
+    workers: int | Workers
     seed: int
     start: int
     """Where the seeds of all episodes begin, see `seeds`."""

@@ -15,7 +15,7 @@ from safer_gym.conformance.battery.learning import (
     merge,
 )
 from safer_gym.conformance.battery.members import ADVERSARIES, BROUGHT
-from safer_gym.conformance.certify.pool import Pool
+from safer_gym.conformance.workers.pool import Pool, Workers
 from safer_gym.wrappers.gate.probes import reports_h
 
 COURSES = (Course("critics", 12_000, 2_000), Course("learned", 30_000, 0))
@@ -32,7 +32,11 @@ NO_H = "the environment reports no constraint function h"
 
 
 def learn(
-    battery: str | Mapping[str, Any], context: TrainingContext, *, budget: float, workers: int
+    battery: str | Mapping[str, Any],
+    context: TrainingContext,
+    *,
+    budget: float,
+    workers: int | Workers,
 ) -> Lessons:
     """Whatever the battery wants to learn, and the critics that a policy lacks.
 
@@ -55,8 +59,10 @@ def learn(
     able = (label for label in ADVERSARIES if label in labels and label not in impossible)
     courses += [adversary._replace(name=label) for label in able]
     taken = _affordable(courses, budget)
-    with Pool(learn_course, context, min(workers, max(len(taken), 1))) as pool:
-        parts = list(pool.run(taken))
+    parts = []
+    if taken:
+        with Pool(learn_course, context, workers) as pool:
+            parts = list(pool.run(taken))
     lessons = merge(parts, why_not=NO_TIME, impossible=impossible)
     if any(label in labels for label in LEARNED):
         own = {a: context.brought[n] for a, n in BROUGHT.items() if n in context.brought}

@@ -16,11 +16,13 @@ from safer_gym.conformance.cli.options import (
     MaxSteps,
     Model,
     Norm,
+    Ray,
     Scale,
     Seed,
     Trust,
     Units,
     VecNormalizeFile,
+    Workers,
     environment_words,
 )
 
@@ -53,7 +55,8 @@ def certify(
     max_step_cost: Annotated[
         float | None, typer.Option(help="Largest cost of a step, if the environment says none.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; change no result.")] = 1,
+    workers: Workers = None,
+    ray: Ray = "",
     seed: Seed = 0,
     cache: Annotated[Path | None, typer.Option(help="Folder for what the battery learns.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for certificate and reports.")] = None,
@@ -100,6 +103,7 @@ def certify(
         benign_episodes=benign_episodes,
         max_step_cost=max_step_cost,
         workers=workers,
+        ray=ray,
         seed=seed,
         cache=cache,
         sign=sign,

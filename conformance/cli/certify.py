@@ -17,6 +17,7 @@ from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.summary import print_summary
 from safer_gym.conformance.cli.threads import one_thread
+from safer_gym.conformance.cli.workers import workers_of
 from safer_gym.conformance.loading import load_policy
 from safer_gym.conformance.report.certificate import write_reports
 from safer_gym.wrappers.tasks import TASKS
@@ -39,6 +40,8 @@ def run_certify(
     action_noise: str,
     observation_noise: str,
     sign: Path | None = None,
+    workers: int | None = None,
+    ray: str = "",
     **options: Any,
 ) -> None:
     """Certify a policy, write what was asked for, and exit with the verdict's code.
@@ -59,7 +62,7 @@ def run_certify(
             radii = radii or (whole_box(found, "disturbance"),)
         if options["limit"] is None:
             options["limit"] = found.cost_limit
-    with Bar() as bar:
+    with workers_of(workers, ray) as computing, Bar() as bar:
         certificate = certify(
             loaded.policy,
             found,
@@ -70,6 +73,7 @@ def run_certify(
             action_noise=parse_numbers("--action-noise", action_noise) or None,
             observation_noise=parse_numbers("--observation-noise", observation_noise) or None,
             progress=bar.update,
+            workers=computing,
             **options,
         )
     if out is not None:

@@ -15,7 +15,7 @@ from safer_gym.conformance.cli.models import ModelFile, find_model
 from safer_gym.conformance.cli.output import print_json, print_outcomes
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.cli.train import train_policy
+from safer_gym.conformance.cli.trainings import train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.loading.zoo import packaged_policies
 from safer_gym.conformance.report.content import Content, Subject

@@ -15,6 +15,7 @@ from safer_gym.conformance.cli.output import plain, print_json, print_outcomes, 
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
+from safer_gym.conformance.cli.workers import workers_of
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.evaluate.evaluation import (
     NATURAL,
@@ -25,6 +26,7 @@ from safer_gym.conformance.evaluate.evaluation import (
 )
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import moved_space
+from safer_gym.conformance.workers.pool import Workers
 from safer_gym.domains import NOT_NEGATIVE, NUMBER, SEED, require, require_array
 from safer_gym.types import CHANNELS, Channel
 from safer_gym.wrappers.gate.ends import check_ends
@@ -73,6 +75,8 @@ def run_measure(
     cache: str = "",
     learning_steps: int | None = None,
     scale: str = "",
+    workers: int | None = None,
+    ray: str = "",
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
 
@@ -100,8 +104,8 @@ def run_measure(
         learning_steps=learning_steps,
         scale=parse_scale(scale),
     )
-    with Bar() as bar:
-        outcomes = measure(file, found, plan, bar)
+    with workers_of(workers, ray) as computing, Bar() as bar:
+        outcomes = measure(file, found, plan, bar, workers=computing)
     _print(file, found, outcomes, max_cost, as_json=as_json)
     worst = max(outcomes, key=lambda o: o.mean_cost)
     if max_cost is not None and worst.mean_cost > max_cost:
@@ -113,7 +117,12 @@ def run_measure(
 
 
 def measure(
-    file: ModelFile, task: Task, plan: Plan, bar: Reporter, cache: OutcomesCache | None = None
+    file: ModelFile,
+    task: Task,
+    plan: Plan,
+    bar: Reporter,
+    cache: OutcomesCache | None = None,
+    workers: int | Workers = 1,
 ) -> list[Outcomes]:
     """Run the plan's jobs; those that `cache` knows are not run again."""
     cache = cache or OutcomesCache(None)
@@ -129,7 +138,8 @@ def measure(
                 check_ends(task.make, plan.seed)
                 fitter = fitter_for(named, policy, task.make, plan.channel, plan.seed, bar.say)
             met = fitter.led({attack: named[attack]})
-            known = _run(policy, task, plan, met, eps, _Share(bar, file.name, done, len(jobs)))
+            share = _Share(bar, file.name, done, len(jobs))
+            known = _run(policy, task, plan, met, eps, share, workers)
             cache.store(inputs, known)
         outcomes.append(known)
         bar.update(file.name, (done + 1) / len(jobs))
@@ -211,6 +221,7 @@ def _run(
     attacks: Mapping[str, Any],
     eps: float,
     progress: _Share,
+    workers: int | Workers,
 ) -> Outcomes:
     return evaluate(
         policy,
@@ -227,6 +238,7 @@ def _run(
         cache=plan.cache or None,
         learning_steps=plan.learning_steps,
         scale=plan.scale,
+        workers=workers,
     )[0]
 
 

@@ -20,11 +20,13 @@ from safer_gym.conformance.cli.options import (
     MaxSteps,
     Model,
     Norm,
+    Ray,
     Scale,
     Seed,
     Trust,
     Units,
     VecNormalizeFile,
+    Workers,
     environment_words,
 )
 
@@ -55,6 +57,8 @@ def attack(
     cache: AttackCache = "",
     learning_steps: LearningSteps = None,
     scale: Scale = "",
+    workers: Workers = None,
+    ray: Ray = "",
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
     asked = f"natural,{attacks}"
@@ -79,6 +83,8 @@ def attack(
         cache=cache,
         learning_steps=learning_steps,
         scale=scale,
+        workers=workers,
+        ray=ray,
     )
 
 
@@ -107,6 +113,8 @@ def evaluate(
     cache: AttackCache = "",
     learning_steps: LearningSteps = None,
     scale: Scale = "",
+    workers: Workers = None,
+    ray: Ray = "",
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
     from safer_gym.conformance.cli.measure import run_measure
@@ -129,6 +137,8 @@ def evaluate(
         cache=cache,
         learning_steps=learning_steps,
         scale=scale,
+        workers=workers,
+        ray=ray,
     )
 
 

@@ -86,6 +86,15 @@ Scale = Annotated[
         "observations as in image=2,pos=0.1; all alike: 1."
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processes, or jobs at once on a Ray cluster; changes no result. Default: 1, or the "
+        "cluster's CPUs.",
+    ),
+]
+Ray = Annotated[str, typer.Option(help="A Ray cluster: its address, auto, or local for one here.")]
 CertificatePath = Annotated[Path, typer.Argument(help="A certificate.json.", exists=True)]
 
 

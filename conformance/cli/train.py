@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import typer
-
-from safer_gym.agents.training.curve import CurvePoint, last_means
-from safer_gym.agents.training.plan import Run, planned
-from safer_gym.agents.training.run import Choice, train
-from safer_gym.conformance import provenance
+from safer_gym.agents.training.curve import last_means
+from safer_gym.agents.training.plan import planned
 from safer_gym.conformance.cli.environments import EnvWords
 from safer_gym.conformance.cli.named_before import remember
-from safer_gym.conformance.cli.output import print_json, stderr
-from safer_gym.conformance.cli.progress import Bar, Reporter
-from safer_gym.conformance.cli.selection import choose_policy
-from safer_gym.conformance.cli.stopping import INTERRUPTED, stop_flag
+from safer_gym.conformance.cli.output import print_json
+from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.threads import one_thread
+from safer_gym.conformance.cli.trainings import train_policies
+from safer_gym.conformance.cli.workers import workers_of
 from safer_gym.wrappers.gate.ends import check_ends
 
 
@@ -37,8 +30,15 @@ def run_train(
     as_json: bool,
     cost_limit: float | None = None,
     eps: float | None = None,
+    seeds: str = "",
+    workers: int | None = None,
+    ray: str = "",
 ) -> None:
-    """Train, or go on training, and say where the model is."""
+    """Train, or go on training, and say where the model is; `seeds`: a training for each.
+
+    Raises:
+        ValueError: no environment, wrong seeds, or workers for a single training.
+    """
     one_thread()
     if not env.env:
         raise ValueError("train needs an environment: safer-gym train ball-circle, or --env")
@@ -47,51 +47,47 @@ def run_train(
     asked = {key: value for key, value in given.items() if value is not None}
     if eps is not None:
         task = replace(task, eps=eps)  # at which the policy that is kept is chosen
-    folder = Path(out or f"runs/{re.sub(r'[^a-zA-Z0-9_.-]+', '-', env.env)}-{algorithm}-{seed}")
-    run = planned(task, algorithm, folder, timesteps, seed, overlap=overlap, asked=asked)
+    stem = out or f"runs/{re.sub(r'[^a-zA-Z0-9_.-]+', '-', env.env)}-{algorithm}"
+    folders = {s: Path(f"{stem}-{s}") for s in parse_seeds(seeds) or (seed,)}
+    if out and not seeds:
+        folders = {seed: Path(out)}
+    runs = [
+        planned(
+            task,
+            algorithm,
+            folder.absolute() if ray else folder,
+            timesteps,
+            s,
+            overlap=overlap,
+            asked=asked,
+        )
+        for s, folder in folders.items()
+    ]
     check_ends(task.make, 0)
     remember(task)
-    with Bar() as bar:
-        curve = train_policy(run, bar, resume=resume)
-    result = {"model": str(run.model), "timesteps": run.timesteps, **last_means(curve)}
+    with workers_of(workers, ray) as computing, Bar() as bar:
+        curves = train_policies(runs, bar, computing, resume=resume)
+    results = [
+        {"model": str(run.model), "timesteps": run.timesteps, **last_means(curve)}
+        for run, curve in zip(runs, curves, strict=True)
+    ]
     if as_json:
-        print_json(result)
+        print_json(results if seeds else results[0])
     else:
-        print("  ".join(f"{key} {value}" for key, value in result.items()))
+        for result in results:
+            print("  ".join(f"{key} {value}" for key, value in result.items()))
 
 
-def train_policy(
-    run: Run,
-    bar: Reporter,
-    *,
-    resume: bool = True,
-    choose: Callable[[list[Path], Run], Choice] | None = None,
-) -> list[CurvePoint]:
-    """`agents.training.run.train`; Ctrl-C and SIGTERM stop it.
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Comma-separated seeds, each once; none for an empty text.
 
-    Args:
-        choose: of the policies that are kept; None: by episodes, see `choose_policy`.
-
-    Returns:
-        The learning curve.
+    >>> parse_seeds("0, 2,2")
+    (0, 2)
 
     Raises:
-        ValueError: the folder holds another run.
-        typer.Exit: with code 130, after Ctrl-C or SIGTERM and a last checkpoint.
-        OSError: the model could not be saved.
+        ValueError: not whole numbers >= 0.
     """
-    task: Any = run.task
-    trained = train(
-        run,
-        resume=resume,
-        choose=choose
-        or (lambda candidates, run: choose_policy(candidates, run.algorithm, task, bar)),
-        progress=partial(bar.update, "training"),
-        say=bar.say,
-        stopping=stop_flag,
-        about=provenance.record,
-    )
-    if not trained.finished:
-        stderr.print(f"stopped at {trained.timesteps} steps; the same command goes on from here")
-        raise typer.Exit(INTERRUPTED)
-    return trained.curve
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(re.fullmatch(r"\d+", part) for part in parts):
+        raise ValueError(f"seeds must be whole numbers such as 0,1,2, got {text!r}")
+    return tuple(dict.fromkeys(int(part) for part in parts))

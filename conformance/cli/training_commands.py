@@ -14,6 +14,8 @@ from safer_gym.conformance.cli.options import (
     Episodes,
     Json,
     MaxSteps,
+    Ray,
+    Workers,
     environment_words,
 )
 
@@ -60,6 +62,11 @@ def train(
     eps: Annotated[
         float | None, typer.Option(help="Radius of the attacks in training; default: the recipe's.")
     ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="Several trainings, e.g. 0,1,2, each in a folder OUT-SEED.")
+    ] = "",
+    workers: Workers = None,
+    ray: Ray = "",
 ) -> None:
     """Train a policy; a checkpoint every half minute, and running it again resumes."""
     from safer_gym.conformance.cli.train import run_train
@@ -75,6 +82,9 @@ def train(
         as_json=as_json,
         cost_limit=cost_limit,
         eps=eps,
+        seeds=seeds,
+        workers=workers,
+        ray=ray,
     )
 
 

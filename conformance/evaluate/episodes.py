@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +100,15 @@ class Episode:
             self.trace = Trace(*(np.array(column, dtype=np.float64) for column in columns))
 
 
-def worst_of(episodes: Sequence[Episode]) -> NDArray[np.float64]:
+class HasWorst(Protocol):
+    """An episode, or what is kept of one."""
+
+    @property
+    def worst_h(self) -> float:
+        """Its lowest h."""
+
+
+def worst_of(episodes: Sequence[HasWorst]) -> NDArray[np.float64]:
     """The lowest h of each episode [n]; empty where no environment reports one."""
     found = np.array([episode.worst_h for episode in episodes], dtype=np.float64)
     return found if np.isfinite(found).any() else np.zeros(0)

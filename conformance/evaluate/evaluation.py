@@ -18,22 +18,21 @@ import numpy as np
 from safer_gym.attacks import ATTACKS, has_gradient, lacking, make_attack, traits_of
 from safer_gym.attacks.traits import GRADIENT
 from safer_gym.choices import choose
-from safer_gym.conformance.evaluate.attacked_policy import AttackedPolicy
 from safer_gym.conformance.evaluate.env_pool import EnvPool
-from safer_gym.conformance.evaluate.episodes import Episode, run_episodes, worst_of
+from safer_gym.conformance.evaluate.episodes import worst_of
 from safer_gym.conformance.evaluate.fitted_critics import CriticFitter
 from safer_gym.conformance.evaluate.learned_attacks import LEARNED, learn_attack
 from safer_gym.conformance.evaluate.outcomes import Outcomes, Trace
+from safer_gym.conformance.evaluate.parts import Played, Setting, play
 from safer_gym.conformance.evaluate.seat import Seat, seat_and_ball, seat_for
 from safer_gym.conformance.loading import as_policy
 from safer_gym.conformance.statistics import repeated_run
+from safer_gym.conformance.workers.pool import Workers, as_workers
 from safer_gym.domains import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SEED, require, require_array
 from safer_gym.types import Attack, Channel
-from safer_gym.wrappers.gate.attack import gated
 from safer_gym.wrappers.gate.ends import check_ends
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.gate.probes import first_observation
-from safer_gym.wrappers.gate.visited import check_repeats, check_unchanged, check_visited
 from safer_gym.wrappers.packed import in_numbers
 from safer_gym.wrappers.policies.trained_behind import check_same_layers
 from safer_gym.wrappers.policies.view import PolicyView
@@ -60,6 +59,7 @@ def evaluate(
     n_episodes: int = 50,
     seed: int = 0,
     n_envs: int = 25,
+    workers: int | Workers = 1,
     max_steps: int | None = None,
     traces: int = 0,
     device: str = "cpu",
@@ -95,7 +95,8 @@ def evaluate(
         norm: "linf", "l2" or "l1".
         n_episodes: Episodes of each attack.
         seed: Seed of episode 0.
-        n_envs: Environments alive at once, at most 25.
+        n_envs: Environments alive at once in each worker, at most 25.
+        workers: Number of processes, or `RayWorkers`; changes the speed and nothing else.
         max_steps: Cut longer episodes here; None leaves their end to the environment, and refuses
             one without an end.
         traces: How many of the first episodes to record for pictures.
@@ -124,6 +125,7 @@ def evaluate(
     require(AT_LEAST_ONE.or_none, max_steps=max_steps, learning_steps=learning_steps)
     require(COUNT, traces=traces)
     require(SEED, seed=seed)
+    computing = as_workers(workers)
     seed = int(seed)  # environments refuse numpy's
     learning: dict[str, Any] = {"channel": channel, "cache": cache}
     if learning_steps is not None:
@@ -152,25 +154,11 @@ def evaluate(
                 attack = learn_attack(
                     attack, view, make_env, eps=raw, norm=norm, seed=seed, **learning
                 )
-            rule = gated(attack, label)
-            victim = view.victim() if view.draw else view.victim().deterministic
-            actor = AttackedPolicy(
-                victim, rule, ball, seed=seed, device=device, draw=view.draw, seat=seat
+            setting = Setting(
+                view, label, attack, ball, seat, env_pool, seed, device, n_envs, max_steps, traces
             )
-            episodes = run_episodes(
-                actor,
-                env_pool,
-                seeds=range(seed, seed + n_episodes),
-                n_envs=n_envs,
-                max_steps=max_steps,
-                traces=traces,
-                progress=None if telling is None else _labelled(telling, label),
-            )
-            check_unchanged(victim, actor.before)
-            check_repeats(view.victim(), actor.kept)
-            if actor.kept:
-                observed = view.victim().memory.observed
-                check_visited(view, [observed(seen).cpu().numpy() for seen, _ in actor.kept])
+            say = None if telling is None else _labelled(telling, label)
+            episodes = play(setting, n_episodes, computing, say)
             radius = 0.0 if label == NATURAL else largest(eps)
             found = _gather(label, radius, norm, episodes, perf_counter() - started)
             words = () if threat is None else threat.words([radius])
@@ -311,7 +299,7 @@ def _labelled(progress: Progress, label: str) -> Callable[[float], None]:
 
 
 def _gather(
-    label: str, eps: float, norm: str, episodes: Sequence[Episode], seconds: float
+    label: str, eps: float, norm: str, episodes: Sequence[Played], seconds: float
 ) -> Outcomes:
     if repeat := repeated_run([episode.digest for episode in episodes]):
         warnings.warn(

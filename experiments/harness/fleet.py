@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from experiments.harness.cells import Cell
-from experiments.harness.progress_file import read_progress
 from experiments.harness.work import STOPPED, finished
 from safer_gym.conformance.cli.progress import Reporter
+from safer_gym.conformance.cli.progress_file import read_progress
 
 POLL_SECONDS = 0.5
 

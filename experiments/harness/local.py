@@ -10,8 +10,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
 from experiments.harness.cells import Cell
-from experiments.harness.progress_file import LOG, ProgressFile
 from experiments.harness.work import work
+from safer_gym.conformance.cli.progress_file import LOG, ProgressFile
 from safer_gym.conformance.orphans import end_with_parent
 
 GRACE = 120.0

@@ -15,7 +15,7 @@ from experiments.harness.cells import Cell
 from experiments.harness.records import Record, read_records, select
 from safer_gym.agents.training.run import CURVE
 from safer_gym.conformance.cli.progress import Reporter
-from safer_gym.conformance.cli.train import train_policy
+from safer_gym.conformance.cli.trainings import train_policy
 from safer_gym.conformance.files import write_atomically, write_json
 
 LOCK, FAILURE = "lock", "failure.txt"

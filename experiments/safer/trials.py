@@ -29,7 +29,7 @@ from safer_gym.conformance.cli.measure import Plan, measure
 from safer_gym.conformance.cli.models import find_model
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.threads import one_thread
-from safer_gym.conformance.cli.train import train_policy
+from safer_gym.conformance.cli.trainings import train_policy
 from safer_gym.conformance.evaluate.cache import OutcomesCache
 from safer_gym.conformance.files import write_json
 from safer_gym.wrappers.tasks import find_task

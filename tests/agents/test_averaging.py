@@ -14,7 +14,7 @@ from safer_gym.agents import SAFER
 from safer_gym.agents.training.averaging import average_actor
 from safer_gym.agents.training.plan import Run
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.train import train_policy
+from safer_gym.conformance.cli.trainings import train_policy
 from safer_gym.wrappers.tasks import find_task
 
 

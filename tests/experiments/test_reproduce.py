@@ -27,7 +27,6 @@ from experiments.harness import work as work_module
 from experiments.harness.cells import Cell
 from experiments.harness.fleet import drive
 from experiments.harness.local import Processes
-from experiments.harness.progress_file import ProgressFile, read_progress
 from experiments.harness.records import Record, read_records
 from experiments.harness.work import (
     BUSY,
@@ -51,10 +50,12 @@ from safer_gym.agents.training import run as run_module
 from safer_gym.agents.training.checkpoint import CheckpointCallback
 from safer_gym.conformance.certify.strongest import strongest_attack
 from safer_gym.conformance.cli import selection as selection_module
-from safer_gym.conformance.cli import train as train_module
+from safer_gym.conformance.cli import trainings as train_module
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.stopping import handlers_kept, stop_flag
+from safer_gym.conformance.cli.progress_file import ProgressFile, read_progress
+from safer_gym.conformance.cli.stopping import stop_flag
 from safer_gym.conformance.evaluate import evaluate
+from safer_gym.conformance.workers.ray_workers import handlers_kept
 from safer_gym.wrappers.tasks import Task
 
 runner = CliRunner()

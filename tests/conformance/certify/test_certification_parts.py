@@ -14,12 +14,12 @@ from safer_gym.conformance.certificate.requirement import Requirement
 from safer_gym.conformance.certify.compositions import Gaussian
 from safer_gym.conformance.certify.ledger import Key, Ledger
 from safer_gym.conformance.certify.plan import Plan, make_plan, seconds_of
-from safer_gym.conformance.certify.pool import Pool
 from safer_gym.conformance.certify.schedule import Caps, next_jobs
 from safer_gym.conformance.certify.search import Found, choose_compositions
 from safer_gym.conformance.certify.shares import split
 from safer_gym.conformance.certify.stopping import refuted
 from safer_gym.conformance.certify.world import Job, Result
+from safer_gym.conformance.workers.pool import Pool
 
 
 def plan() -> Plan:

@@ -28,7 +28,7 @@ from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.measure import parse_radii
 from safer_gym.conformance.cli.models import find_model, load_model
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.train import train_policy
+from safer_gym.conformance.cli.trainings import train_policy
 from safer_gym.conformance.loading import zoo
 from safer_gym.wrappers.tasks import Task, find_task
 

@@ -15,10 +15,10 @@ from safer_gym.agents.overlap import ahead
 from safer_gym.agents.training.checkpoint import CheckpointCallback
 from safer_gym.agents.training.plan import Run
 from safer_gym.agents.training.run import Choice
-from safer_gym.conformance.cli import train as train_module
+from safer_gym.conformance.cli import trainings as train_module
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.cli.progress import Bar
-from safer_gym.conformance.cli.train import train_policy
+from safer_gym.conformance.cli.trainings import train_policy
 from safer_gym.wrappers.tasks import find_task
 
 KWARGS = {"policy_kwargs": {"net_arch": [8]}, "learning_starts": 200, "gradient_steps": 2}

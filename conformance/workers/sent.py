@@ -1,4 +1,4 @@
-"""What is sent to a process that was not forked: pickled, TorchScript as the bytes of its file."""
+"""What is sent to a worker that was not forked: pickled, TorchScript as the bytes of its file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import cloudpickle
 import torch
 
 
-def packed(thing: Any, workers: int) -> bytes:
+def packed(thing: Any, why: str) -> bytes:
     """The bytes of a thing, for `cloudpickle.loads`.
+
+    Args:
+        thing: what all jobs of a worker share.
+        why: what asked for it, to begin the sentence of a refusal.
 
     Raises:
         ValueError: a part of it cannot be pickled.
@@ -21,8 +25,8 @@ def packed(thing: Any, workers: int) -> bytes:
         _Pickler(stream).dump(thing)
     except Exception as error:
         raise ValueError(
-            f"workers={workers}: this system cannot fork, so that the policy and the environment "
-            f"are pickled for each worker, and a part of them cannot be: {error}; use workers=1"
+            f"{why}, so that the policy and the environment are pickled for each worker, and a "
+            f"part of them cannot be: {error}; use workers=1"
         ) from error
     return stream.getvalue()
 

@@ -11,18 +11,18 @@ from threading import Timer
 
 import pytest
 
-from safer_gym.conformance.certify.pool import Pool
+from safer_gym.conformance.workers.pool import Pool
 
 SCRIPT = """
 import sys, time
-from safer_gym.conformance.certify import pool
+from safer_gym.conformance.workers import pool, processes
 
 def work(world, job):
     print(f"job {job}\\n", end="", flush=True)  # whole, where nothing is buffered, too
     time.sleep(10_000)
 
 if sys.argv[1] == "spawn":
-    pool.multiprocessing.get_all_start_methods = lambda: ["spawn"]
+    processes.multiprocessing.get_all_start_methods = lambda: ["spawn"]
 if __name__ == "__main__":
     with pool.Pool(work, None, 2) as two:
         list(two.run([0, 1, 2]))

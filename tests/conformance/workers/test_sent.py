@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from safer_gym.conformance.certify import pool
-from safer_gym.conformance.certify.pool import Pool
-from safer_gym.conformance.certify.sent import packed
+from safer_gym.conformance.workers import processes
+from safer_gym.conformance.workers.pool import Pool
+from safer_gym.conformance.workers.sent import packed
 
 
 def scripted(module: nn.Module) -> Any:
@@ -36,7 +36,7 @@ def test_torchscript_is_sent_and_acts_as_it_did() -> None:
 
 
 def test_what_cannot_be_sent_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool.multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    monkeypatch.setattr(processes.multiprocessing, "get_all_start_methods", lambda: ["spawn"])
     held = {"policy": threading.Lock()}
     with pytest.raises(ValueError, match=r"workers=2.*lock.*use workers=1"), Pool(max, held, 2):
         pass
