@@ -7,13 +7,16 @@ say so in one line and end with 3.
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "your-environment.md"
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "your-environment.md"
+SAC = ROOT / "examples" / "policies" / "cart-pole-sac.zip"
 HALL = "--env hall:Hall --cost hall:touches --max-steps 50"
 SMALL = "--battery quick --episodes 20 --eps 0.05"
 
@@ -58,14 +61,23 @@ WORKS = (
     Try("export run/model.zip --out run/model.pt " + HALL, words="differs"),
     Try("evaluate run/model.pt --attacks natural --episodes 2 " + HALL),
 )
+ASKED = "--attacks natural --eps 0.05 --episodes 1"
 MISSES = (
     Try("evaluate ball-circle/safer --episodes 1", 3, "safer-gym[bullet]"),
-    Try("evaluate hall:drive --env walker2d --episodes 1", 3, "safer-gym[mujoco]"),
-    Try(f"export run/model.zip --out run/model.onnx {HALL}", 3, "safer-gym[onnx]"),
+    Try(f"evaluate hall:drive --env operation-7 {ASKED}", 3, "safer-gym[bullet]"),
+    Try(f"train {HALL} --algorithm tqc --timesteps 100 --out tqc", 3, "safer-gym[contrib]"),
+    Try(f"evaluate hall:drive --env walker2d {ASKED}", 3, "safer-gym[mujoco]"),
+    Try(f"export sac.zip --out sac.onnx {HALL}", 3, "safer-gym[onnx]"),
     Try(f"certify hall:drive {HALL} {SMALL} --sign key.pem", 3, "safer-gym[sign]"),
     Try("prior data.hdf5 --out prior", 3, "safer-gym[skills]"),
     Try("prior data.npz --out prior --flow nsf", 3, "safer-gym[skills]"),
+    Try("prior data.npz --out prior --updates 1 --tensorboard log", 3, "safer-gym[tensorboard]"),
+    Try(f"certify hall:drive {HALL} {SMALL} --ray auto", 3, "safer-gym[ray]"),
+    Try(f"evaluate hall:drive {HALL} {ASKED} --ray auto", 3, "safer-gym[ray]"),
+    Try(f"attack hall:drive {HALL} {ASKED} --ray auto", 3, "safer-gym[ray]"),
+    Try(f"train {HALL} --seeds 0,1 --cost-limit 2 --eps 0.05 --ray auto", 3, "safer-gym[ray]"),
 )
+"""What each extra is for; that of reports is never missed, Stable-Baselines3 brings matplotlib."""
 
 
 def tried(attempt: Try, folder: Path) -> str:
@@ -88,12 +100,7 @@ def tried(attempt: Try, folder: Path) -> str:
 def main() -> int:
     """Run all; the number of those that went wrong."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        text = PAGE.read_text()
-        (folder / "hall.py").write_text(text.split("```python file=hall.py\n")[1].split("```")[0])
-        (folder / "key.pem").write_text("no key is read before the package is there")
-        (folder / "data.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n")
-        _offline(folder / "data.npz")
+        folder = prepared(Path(name))
         wrong = 0
         for attempt in (*WORKS, *MISSES):
             reason = tried(attempt, folder)
@@ -101,6 +108,17 @@ def main() -> int:
             print(f"{'WRONG' if reason else 'ok':5} safer-gym {attempt.line} {reason}", flush=True)
     print(f"{len(WORKS) + len(MISSES) - wrong} passed, {wrong} failed")
     return wrong
+
+
+def prepared(folder: Path) -> Path:
+    """The folder with all files that the commands name."""
+    text = PAGE.read_text()
+    (folder / "hall.py").write_text(text.split("```python file=hall.py\n")[1].split("```")[0])
+    (folder / "key.pem").write_text("no key is read before the package is there")
+    (folder / "data.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    shutil.copyfile(SAC, folder / "sac.zip")
+    _offline(folder / "data.npz")
+    return folder
 
 
 def _offline(path: Path) -> None:

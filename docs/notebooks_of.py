@@ -1,4 +1,7 @@
-"""Tutorials as notebooks: a page's files are written by its cells, its commands are run by them."""
+"""Tutorials as notebooks: a page's files are written by its cells, its commands are run by them.
+
+Other Python of a page shows how a call looks; it stays text, since it does not run by itself.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ TUTORIALS = (
     "behind-a-shield",
     "skills-from-data",
 )
-FENCE = re.compile(r"```(python file=(?P<file>\S+)|sh|python)\n(?P<code>.*?)```\n?", re.DOTALL)
+FENCE = re.compile(r"```(python file=(?P<file>\S+)|sh)\n(?P<code>.*?)```\n?", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)(?P<page>[^)]+)\)")
 
 
@@ -28,7 +31,7 @@ def notebook(text: str) -> dict[str, Any]:
         code = found["code"]
         if found["file"]:
             code = f"%%writefile {found['file']}\n{code}"
-        elif found[1] == "sh":
+        else:
             code = "".join(f"!{line}\n" for line in code.splitlines())
         _add(cells, "code", code)
         end = found.end()

@@ -75,21 +75,6 @@ def test_the_python_of_a_page_can_be_read(page: Path) -> None:
         ast.parse(block)
 
 
-@pytest.mark.parametrize("name", TUTORIALS)
-def test_a_notebook_holds_the_files_and_commands_of_its_page(name: str) -> None:
-    """Which tests/test_your_environment.py runs from an empty folder."""
-    page = (DOCS / f"{name}.md").read_text()
-    made = of_docs("notebooks_of").notebook(page)
-    source = ["".join(cell["source"]) for cell in made["cells"] if cell["cell_type"] == "code"]
-    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
-    commands = [f"!{line}" for block in blocks for line in block.splitlines()]
-    assert [line for cell in source for line in cell.splitlines() if line[0:1] == "!"] == commands
-    for file, text in re.findall(r"```python file=(\S+)\n(.*?)```", page, re.DOTALL):
-        assert f"%%writefile {file}\n{text}".strip("\n") in source
-    assert {cell["cell_type"] for cell in made["cells"]} == {"markdown", "code"}
-    assert len({cell["id"] for cell in made["cells"]}) == len(made["cells"])
-
-
 def test_the_commands_page_names_every_command(tmp_path: Path) -> None:
     write_commands = of_docs("commands_page").write_commands
     from safer_gym.conformance.cli.main import app

@@ -29,6 +29,11 @@ def folder_of(page: str, path: Path) -> Path:
     """Nothing but the page's files, and the two commands that an installation gives."""
     for name, text in files(page).items():
         (path / name).write_text(text)
+    return with_commands(path)
+
+
+def with_commands(path: Path) -> Path:
+    """The folder with the two commands that an installation gives."""
     (path / "bin").mkdir()
     for name, words in {"safer-gym": "-m safer_gym.conformance.cli.main", "python": ""}.items():
         script = path / "bin" / name
@@ -37,14 +42,20 @@ def folder_of(page: str, path: Path) -> Path:
     return path
 
 
-def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    env = {
+def environment(folder: Path) -> dict[str, str]:
+    """In which the commands run."""
+    return {
         **os.environ,
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "XDG_STATE_HOME": str(folder / "state"),
         "OMP_NUM_THREADS": "1",
     }
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one."""
+    env = environment(folder)
     return subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True)
 
 

@@ -6,14 +6,14 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import torch
 import typer
-from packaging.requirements import Requirement
 
+from safer_gym.conformance.cli.extras import PACKAGE, declared
 from safer_gym.conformance.cli.output import print_json, print_table, stderr
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
 from safer_gym.conformance.cli.threads import one_thread
@@ -21,9 +21,6 @@ from safer_gym.conformance.evaluate import evaluate
 from safer_gym.conformance.selfcheck import selfcheck
 from safer_gym.wrappers.tasks import find_task
 
-PACKAGE = "safer-gym"
-DEVELOPERS = ("all", "dev", "docs")
-"""Extras that bring no feature of their own."""
 AREAS = ("balls", "statistics")
 """Of the selfcheck: those that take a second or two."""
 TASK = "cart-pole"
@@ -83,27 +80,13 @@ def machine() -> dict[str, Any]:
 
 def needs() -> Iterator[Need]:
     """Every package of the declared dependencies, and of the extras that bring a feature."""
-    for line in requires(PACKAGE) or ():
-        requirement = Requirement(line)
-        extra = _extra(requirement)
-        marker = requirement.marker
-        if extra in DEVELOPERS or requirement.name == PACKAGE:
-            continue
-        if marker is not None and not marker.evaluate({"extra": extra}):
-            continue
+    for requirement, extra in declared():
         try:
             found = version(requirement.name)
         except PackageNotFoundError:
             found = "missing"
         fits = found != "missing" and requirement.specifier.contains(found, prereleases=True)
         yield Need(requirement.name, str(requirement.specifier), found, fits, extra)
-
-
-def _extra(requirement: Requirement) -> str:
-    """The extra that brings a requirement, by its marker."""
-    words = str(requirement.marker or "").replace("'", '"')
-    _, _, rest = words.partition('extra == "')
-    return rest.partition('"')[0]
 
 
 def self_test() -> Iterator[tuple[str, bool, float]]:

@@ -78,5 +78,13 @@ def _refusals() -> Iterator[None]:
             traceback.print_exc()
         else:
             saved = "; what had been saved before is untouched" if code == CRASHED else ""
-            print(printable(f"Error: {error}{saved}"), file=sys.stderr)
+            print(printable(f"Error: {error}{_advice(error)}{saved}"), file=sys.stderr)
         raise typer.Exit(code) from error
+
+
+def _advice(error: Exception) -> str:
+    if not isinstance(error, ImportError):
+        return ""
+    from safer_gym.conformance.cli.extras import advice
+
+    return advice(error)

@@ -18,16 +18,18 @@ def unpickle_model(path: Path) -> Any:
 
     Raises:
         ValueError: they tell of none, or the model cannot be loaded.
+        ModuleNotFoundError: it needs sb3-contrib, which is not installed.
     """
     named = algorithm_named(read_data(path))
     if named is None:
         raise ValueError(f"{path} does not tell which algorithm made it; load it in Python instead")
     module, _, name = named.partition(":")
+    algorithm = getattr(import_module(module), name)
     try:
         with warnings.catch_warnings():
             # Stable-Baselines3 warns of its own saved choices; they do not matter for acting.
             warnings.simplefilter("ignore", UserWarning)
-            return getattr(import_module(module), name).load(path, device="cpu")
+            return algorithm.load(path, device="cpu")
     except OSError:
         raise
     except Exception as error:

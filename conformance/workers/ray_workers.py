@@ -67,11 +67,13 @@ class RayWorkers:
             try:
                 with handlers_kept():  # Ray's own abort the process at SIGTERM
                     self._join()
-            except ConnectionError as error:
+            except Exception as error:  # Ray raises that very class where a start takes too long
+                self._ray.shutdown()
                 raise ValueError(f"no Ray cluster at {self.address!r}: {error}") from error
             self._joined = True
         self.size = self.size or int(self._ray.cluster_resources().get("CPU", 0))
         if not self.size:
+            self.__exit__(None, None, None)
             raise ValueError(f"the Ray cluster at {self.address!r} has no CPU for a job")
         return self
 
