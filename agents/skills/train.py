@@ -22,6 +22,7 @@ from safer_gym.agents.skills.losses import (
 from safer_gym.agents.skills.prior import PriorShape, SkillPrior
 from safer_gym.choices import choose
 from safer_gym.domains import AT_LEAST_ONE, AT_LEAST_TWO, NOT_NEGATIVE, NUMBER, SEED, require
+from safer_gym.progress import told_as
 
 CHECKPOINT = "prior.checkpoint"
 LOG_EVERY = 20
@@ -180,7 +181,7 @@ def train_prior(
     *,
     folder: str | Path | None = None,
     checkpoint_every: int = 1000,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
     tensorboard: str | Path | None = None,
 ) -> SkillPrior:
     """Train a prior, or go on with one.
@@ -192,7 +193,7 @@ def train_prior(
         folder: where a checkpoint is kept. A training that was killed goes on from it and ends as
             an unbroken one would.
         checkpoint_every: updates between checkpoints.
-        progress: called after each update.
+        progress: True shows a bar; a function is called after each update.
         tensorboard: folder for TensorBoard's log; needs the extra `tensorboard`.
 
     Raises:
@@ -205,17 +206,19 @@ def train_prior(
     if checkpoint is not None and checkpoint.exists():
         trainer.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
     log = _log_to(tensorboard)
-    while trainer.done < training.updates:
-        found = trainer.update()
-        if not found.total.isfinite():
-            raise FloatingPointError(f"the loss is {found.total.item()} at update {trainer.done}")
-        log(trainer.done, found)
-        if progress is not None:
-            progress(Progress(trainer.done, found))
-        ended = trainer.done == training.updates
-        if checkpoint is not None and (ended or trainer.done % checkpoint_every == 0):
-            with replacing(checkpoint, "checkpoint") as file:
-                torch.save(trainer.state(), cast(Any, file))
+    with told_as(progress, "prior", lambda now: now.done / training.updates) as telling:
+        while trainer.done < training.updates:
+            found = trainer.update()
+            if not found.total.isfinite():
+                raise FloatingPointError(
+                    f"the loss is {found.total.item()} at update {trainer.done}"
+                )
+            log(trainer.done, found)
+            telling(Progress(trainer.done, found))
+            ended = trainer.done == training.updates
+            if checkpoint is not None and (ended or trainer.done % checkpoint_every == 0):
+                with replacing(checkpoint, "checkpoint") as file:
+                    torch.save(trainer.state(), cast(Any, file))
     return trainer.prior.eval().requires_grad_(False)
 
 

@@ -36,6 +36,7 @@ from safer_gym.agents.training.claim import CHECKPOINTS, POLICIES, claimed
 from safer_gym.agents.training.curve import CurvePoint, last_means, read_curve, write_curve
 from safer_gym.agents.training.plan import ENVIRONMENT, Run
 from safer_gym.agents.training.snapshots import SnapshotCallback, snapshots
+from safer_gym.progress import told_as
 
 CURVE = "curve.csv"
 LAST = "last.zip"
@@ -83,7 +84,7 @@ def train(
     *,
     resume: bool = True,
     choose: Callable[[list[Path], Run], Choice] = keep_last,
-    progress: Callable[[float, str], None] = lambda share, note: None,
+    progress: Callable[[float, str], None] | bool | None = None,
     say: Callable[[str], None] = print,
     stopping: Callable[[], AbstractContextManager[Callable[[], bool]]] = never,
     about: Callable[[], dict[str, Any]] = dict,
@@ -95,7 +96,7 @@ def train(
         resume: False starts over.
         choose: from the kept policies, oldest first, to the one that goes to `run.model`. The
             command line chooses by episodes: `safer_gym.conformance.cli.selection.choose_policy`.
-        progress: called with the share that is done and a note.
+        progress: True shows a bar; a function is called with the share that is done and a note.
         say: called with what went wrong and was survived.
         stopping: a context around the learning, whose value is asked at every step; True ends the
             training after a last checkpoint.
@@ -106,11 +107,14 @@ def train(
         NotFiniteError: (a ValueError) a number that is not finite; names the last good checkpoint.
         OSError: the model could not be saved.
     """
-    with claimed(run.out, run.settings(), resume=resume):
+    with (
+        claimed(run.out, run.settings(), resume=resume),
+        told_as(progress, "training", lambda share, note: share) as telling,
+    ):
         if run.model.exists() and _trained(run) >= run.timesteps:
-            progress(1.0, "already done")
+            telling(1.0, "already done")
             return Trained(read_curve(run.out / CURVE), _trained(run), True)
-        return _train(run, choose, progress, say, stopping, about)
+        return _train(run, choose, telling, say, stopping, about)
 
 
 def _train(

@@ -26,8 +26,8 @@ from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.loading import source_of
 from safer_gym.conformance.workers.pool import Workers, as_workers
 from safer_gym.domains import AT_LEAST_ONE, COUNT, require
+from safer_gym.progress import told
 from safer_gym.types import Attack, Channel
-from safer_gym.wrappers.progress import told
 from safer_gym.wrappers.tasks import Task
 
 DEFAULT_EPISODES = 200

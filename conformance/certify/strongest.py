@@ -17,6 +17,7 @@ from safer_gym.conformance.evaluate.evaluation import admitted, evaluate
 from safer_gym.conformance.evaluate.outcomes import Outcomes
 from safer_gym.conformance.evaluate.seat import seat_and_ball
 from safer_gym.conformance.evaluate.store import Store
+from safer_gym.progress import Told, told
 from safer_gym.types import Attack
 from safer_gym.wrappers.packed import in_numbers
 from safer_gym.wrappers.policies.view import PolicyView
@@ -49,7 +50,7 @@ def strongest_attack(
     n_episodes: int = 50,
     seed: int = 0,
     store: Store | None = None,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Told | bool | None = None,
     vec_normalize: Any = None,
 ) -> Strongest:
     """Meet a policy with a battery of `safer-gym certify` and keep what costs most.
@@ -62,24 +63,24 @@ def strongest_attack(
     Args:
         battery: a name of `BATTERIES`.
         store: where what is learned is kept, under a key that names the policy.
-        progress: called with what is being done and the share done.
+        progress: True shows a bar; a function is called with what is being done and the share done.
         vec_normalize: as `evaluate`.
 
     Raises:
         ValueError: an unknown battery, or a policy that no member can be run against.
     """
-    say = progress or (lambda what, share: None)
-    say("learning attacks", 0.0)
-    policy = admitted(policy, make_env, vec_normalize, seed)
-    attacks = _attacks(policy, make_env, eps, battery, seed, store or Store(None, {}))
-    tried = evaluate(
-        policy, make_env, attacks, eps=eps, n_episodes=SCREENING, seed=seed + APART, progress=say
-    )
-    tried.sort(key=lambda outcome: -outcome.mean_cost)
-    finalists = {o.attack: attacks[o.attack] for o in tried[:FINALISTS]}
-    measured = evaluate(
-        policy, make_env, finalists, eps=eps, n_episodes=n_episodes, seed=seed, progress=say
-    )
+    with told(progress) as telling:
+        say = telling or (lambda what, share: None)
+        say("learning attacks", 0.0)
+        policy = admitted(policy, make_env, vec_normalize, seed)
+        attacks = _attacks(policy, make_env, eps, battery, seed, store or Store(None, {}))
+        common: dict[str, Any] = {"eps": eps, "progress": say}
+        tried = evaluate(
+            policy, make_env, attacks, n_episodes=SCREENING, seed=seed + APART, **common
+        )
+        tried.sort(key=lambda outcome: -outcome.mean_cost)
+        finalists = {o.attack: attacks[o.attack] for o in tried[:FINALISTS]}
+        measured = evaluate(policy, make_env, finalists, n_episodes=n_episodes, seed=seed, **common)
     screened = {o.attack: o.mean_cost for o in tried}
     return Strongest(max(measured, key=lambda outcome: outcome.mean_cost), screened)
 

@@ -36,7 +36,7 @@ from safer_gym.domains import (
     SEED,
     require,
 )
-from safer_gym.wrappers.progress import told
+from safer_gym.progress import told
 from safer_gym.wrappers.tasks import env_maker
 
 METRICS = {"cost": "mean cost", "rate": "rate of episodes above the limit", "reward": "mean reward"}

@@ -29,6 +29,7 @@ from safer_gym.conformance.loading import as_policy
 from safer_gym.conformance.statistics import repeated_run
 from safer_gym.conformance.workers.pool import Workers, as_workers
 from safer_gym.domains import AT_LEAST_ONE, COUNT, NOT_NEGATIVE, SEED, require, require_array
+from safer_gym.progress import told
 from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.gate.ends import check_ends
 from safer_gym.wrappers.gate.policy import admit
@@ -36,7 +37,6 @@ from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.packed import in_numbers
 from safer_gym.wrappers.policies.trained_behind import check_same_layers
 from safer_gym.wrappers.policies.view import PolicyView
-from safer_gym.wrappers.progress import told
 from safer_gym.wrappers.tasks import Task, env_maker
 from safer_gym.wrappers.threat import Threat, frame_stack
 from safer_gym.wrappers.units import UNITS, deviations, largest, scale_of

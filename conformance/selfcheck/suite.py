@@ -16,6 +16,7 @@ from safer_gym.conformance.selfcheck import (
     printed_theorems,
 )
 from safer_gym.conformance.selfcheck.check import Check, CheckResult, run_check
+from safer_gym.progress import told_as
 
 CHECKS: tuple[Check, ...] = (
     *balls.CHECKS,
@@ -53,21 +54,22 @@ class SelfcheckReport(NamedTuple):
 
 def selfcheck(
     areas: Sequence[str] | None = None,
-    progress: Callable[[CheckResult], None] = lambda result: None,
+    progress: Callable[[CheckResult], None] | bool | None = None,
 ) -> SelfcheckReport:
     """Does this installation give the numbers of the closed forms?
 
     Args:
         areas: some of `AREAS`; default: all.
-        progress: sees each result as it comes.
+        progress: True shows a bar; a function sees each result as it comes.
 
     Raises:
         ValueError: for an unknown area.
     """
     chosen = AREAS if areas is None else [choose("areas", area, AREAS) for area in areas]
-    results = []
-    for check in CHECKS:
-        if check.area in chosen:
+    checks = [check for check in CHECKS if check.area in chosen]
+    results: list[CheckResult] = []
+    with told_as(progress, "selfcheck", lambda result: len(results) / len(checks)) as telling:
+        for check in checks:
             results.append(run_check(check))
-            progress(results[-1])
+            telling(results[-1])
     return SelfcheckReport(tuple(results))

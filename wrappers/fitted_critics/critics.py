@@ -19,6 +19,7 @@ from safer_gym.attacks.channels import ChannelRows
 from safer_gym.categorical import ExpectedValue, Sizes
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SEED, SHARE_BELOW_ONE, require
 from safer_gym.memory import Memory
+from safer_gym.progress import Told, told
 from safer_gym.types import ActionFn, Attack, QFn
 from safer_gym.wrappers.action_rows import action_rows
 from safer_gym.wrappers.fitted_critics.fqe import QPair
@@ -36,7 +37,6 @@ from safer_gym.wrappers.gate.probes import first_observation
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.victims import through
 from safer_gym.wrappers.policies.view import PolicyView, view_of
-from safer_gym.wrappers.progress import Told, told
 from safer_gym.wrappers.units import make_ball, radius
 
 FRESH = 100_000

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from safer_gym.progress import Told
 from safer_gym.types import ActionFn
 from safer_gym.wrappers.fitted_critics.fqe import (
     QPair,
@@ -21,7 +22,6 @@ from safer_gym.wrappers.fitted_critics.fqe import (
     td_targets,
 )
 from safer_gym.wrappers.fitted_critics.rollouts import Transitions
-from safer_gym.wrappers.progress import Told
 
 TAU = 0.05
 """Share of the networks that the target copy takes over at each update."""

@@ -194,10 +194,16 @@ CLAUSES: dict[str, tuple[Clause, ...]] = {
             "All of it. White-box attacks assume that the adversary has the model already.",
         ),
         Clause(
-            "11.4",
-            "anomaly detection of inputs at run time",
+            "11.4.1, 11.4.2",
+            "anomaly detection of inputs at run time, and what follows from it",
             "The policy with its filter, if the filter is part of the policy that was certified.",
             "A filter that stands in front of it elsewhere, and what follows from an alarm.",
+        ),
+        Clause(
+            "11.4.3",
+            "the feedback of safety violations is guarded against poisoning",
+            NOTHING,
+            "All of it: the certified policy does not go on learning.",
         ),
     ),
     "NIST AI 100-2 E2025, taxonomy of adversarial machine learning": (

@@ -60,7 +60,7 @@ def render_card(
 
 
 def _metadata(data: Data, name: str, licence: str, library: str) -> Iterator[str]:
-    """YAML in which each value is written as JSON, which YAML includes."""
+    """YAML in which each value is written as JSON, see `_yaml`."""
     environment = data["environment"]["id"]
     result = {
         "task": {"type": "reinforcement-learning", "name": "reinforcement-learning"},
@@ -76,7 +76,7 @@ def _metadata(data: Data, name: str, licence: str, library: str) -> Iterator[str
     }
     for key, value in values.items():
         if value:
-            yield f"{key}: {json.dumps(value)}"
+            yield f"{key}: {_yaml(value)}"
 
 
 def _metrics(data: Data) -> Iterator[dict[str, Any]]:
@@ -152,6 +152,20 @@ def _list(title: str, sentences: Iterable[str]) -> Iterator[str]:
     yield from (f"- {plain(sentence)}" for sentence in sentences)
 
 
+def _yaml(value: Any) -> str:
+    """JSON as YAML includes it: JSON's escapes of characters beyond 16 bits are two, YAML's one.
+
+    >>> _yaml({"name": "caf\u00e9 \U0001f916"})
+    '{"name": "caf\\\\u00e9 \\\\U0001f916"}'
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("[^ -~]", lambda found: _escape(ord(found[0])), text)
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code < 2**16 else f"\\U{code:08x}"
+
+
 def _word(text: str) -> str:
-    """A text as the Hub takes it for a tag or a type."""
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-")
+    """A text as the Hub takes it for a tag or a type, never empty."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-") or "unnamed"

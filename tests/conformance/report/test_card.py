@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sample_certificates import sample
 from typer.testing import CliRunner
 
@@ -60,6 +62,20 @@ def test_a_hostile_name_stays_text() -> None:
     assert made.data.license is None
     assert "<script>" not in made.text
     assert card(data, name=name).data.license is None
+
+
+@given(st.text(min_size=1))
+@example("robot \U0001f916")
+@example("a\x7fb\u2028c\ufeffd\\ud83e")
+def test_any_name_is_read_as_it_was_written(name: str) -> None:
+    data = sample()
+    data["environment"]["id"] = name
+    made = card(data, name=name)
+    words = " ".join(name.split())
+    assert made.data.model_name == (words or data["policy"]["source"])
+    assert {r.dataset_name for r in made.data.eval_results} == {name}
+    assert all(made.data.tags)
+    assert ModelCard(str(made).encode().decode()).data.model_name == made.data.model_name
 
 
 def test_no_bound_of_a_void_certificate_reaches_the_annex() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from safer_gym.progress import told_as
 from safer_gym.wrappers.worlds.operation.collectors import KINDS, Collector
 from safer_gym.wrappers.worlds.operation.operation import SIZE, Operation
 from safer_gym.wrappers.worlds.operation.tasks import N_TASKS
@@ -22,7 +23,7 @@ def collect(
     seed: int = 0,
     *,
     blur: float = 0.0,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] | bool | None = None,
 ) -> dict[str, NDArray]:
     """Episodes of all tasks in turn, each with a collector drawn at random.
 
@@ -30,7 +31,7 @@ def collect(
         steps: at least so many; the last episode is complete.
         seed: of episodes and collectors.
         blur: see `Operation`. Collectors know the container all the same.
-        progress: called with the share that is done.
+        progress: True shows a bar; a function is called with the share that is done.
 
     Returns:
         The columns of offline data: DSRL's, with `task_id`, `success` and `episode_id`.
@@ -40,15 +41,15 @@ def collect(
     done = episode = 0
     worlds = [Operation(task, blur=blur) for task in range(N_TASKS)]
     try:
-        while done < steps:
-            world = worlds[episode % N_TASKS]
-            found = _episode(world, rng)
-            found["task_id"] = np.full(len(found["rewards"]), world.task.number)
-            found["episode_id"] = np.full(len(found["rewards"]), episode)
-            rows.append(found)
-            done, episode = done + len(found["rewards"]), episode + 1
-            if progress is not None:
-                progress(min(done / steps, 1.0))
+        with told_as(progress, "collecting", lambda share: share) as telling:
+            while done < steps:
+                world = worlds[episode % N_TASKS]
+                found = _episode(world, rng)
+                found["task_id"] = np.full(len(found["rewards"]), world.task.number)
+                found["episode_id"] = np.full(len(found["rewards"]), episode)
+                rows.append(found)
+                done, episode = done + len(found["rewards"]), episode + 1
+                telling(min(done / steps, 1.0))
     finally:
         for world in worlds:
             world.close()

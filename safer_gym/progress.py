@@ -31,6 +31,23 @@ def told(progress: Told | bool | None) -> Iterator[Told | None]:
         raise TypeError(f"progress must be True, a function or None, got {progress!r}")
 
 
+@contextmanager
+def told_as(
+    progress: Callable[..., None] | bool | None, words: str, share: Callable[..., float]
+) -> Iterator[Callable[..., None]]:
+    """As `told`, of a function that is told something else.
+
+    Args:
+        words: beside the bar.
+        share: of what the function would be told, the share done.
+    """
+    if callable(progress):
+        yield progress
+        return
+    with told(progress) as bar:
+        yield lambda *said: None if bar is None else bar(words, share(*said))
+
+
 class _Bars:
     """A bar for each thing that is done, one after the other."""
 
