@@ -43,7 +43,7 @@ THREATS = "tests/conformance/certify/test_threats.py"
 DOMAINS = "tests/core/test_domains.py"
 HOSTILE = "tests/conformance/loading/test_hostile.py"
 KILLED = "tests/agents/test_killed.py"
-POOL = "tests/conformance/certify/test_pool.py"
+POOL = "tests/conformance/workers/test_pool.py"
 ROUND_OFF = "tests/core/bounds/test_roundoff_laws.py"
 ENCLOSURE = "tests/core/bounds/test_enclosure.py"
 TORCHSCRIPT = "tests/conformance/loading/test_torchscript.py"
@@ -1070,7 +1070,7 @@ MUTANTS = {
         (KILLED,),
     ),
     "pool: workers outlive their parent": Mutant(
-        CERTIFIES + "pool.py", "    end_with_parent()\n", "", (POOL,)
+        "conformance/workers/processes.py", "    end_with_parent()\n", "", (POOL,)
     ),
     "independence: an episode run again outlives its parent": Mutant(
         CERTIFIES + "independence.py", "    end_with_parent()\n", "", (POOL,)
