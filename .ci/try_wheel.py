@@ -6,11 +6,14 @@ say so in one line and end with 3.
 
 from __future__ import annotations
 
+import base64
+import json
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +68,7 @@ ASKED = "--attacks natural --eps 0.05 --episodes 1"
 MISSES = (
     Try("evaluate ball-circle/safer --episodes 1", 3, "safer-gym[bullet]"),
     Try(f"evaluate hall:drive --env operation-7 {ASKED}", 3, "safer-gym[bullet]"),
-    Try(f"train {HALL} --algorithm tqc --timesteps 100 --out tqc", 3, "safer-gym[contrib]"),
+    Try(f"evaluate tqc.zip {HALL} {ASKED}", 3, "safer-gym[contrib]"),
     Try(f"evaluate hall:drive --env walker2d {ASKED}", 3, "safer-gym[mujoco]"),
     Try(f"export sac.zip --out sac.onnx {HALL}", 3, "safer-gym[onnx]"),
     Try(f"certify hall:drive {HALL} {SMALL} --sign key.pem", 3, "safer-gym[sign]"),
@@ -117,8 +120,22 @@ def prepared(folder: Path) -> Path:
     (folder / "key.pem").write_text("no key is read before the package is there")
     (folder / "data.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n")
     shutil.copyfile(SAC, folder / "sac.zip")
+    _as_tqc(SAC, folder / "tqc.zip")
     _offline(folder / "data.npz")
     return folder
+
+
+def _as_tqc(model: Path, path: Path) -> None:
+    """The model with a policy class of sb3-contrib."""
+    with zipfile.ZipFile(model) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "data":
+                data = json.loads(content)
+                pickled = base64.b64encode(b"csb3_contrib.tqc.policies\nTQCPolicy\n.").decode()
+                data["policy_class"][":serialized:"] = pickled
+                content = json.dumps(data).encode()
+            new.writestr(name, content)
 
 
 def _offline(path: Path) -> None:

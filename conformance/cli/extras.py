@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires
 
@@ -37,7 +38,8 @@ def advice(error: BaseException) -> str:
     >>> advice(ModuleNotFoundError("No module named 'zuko'", name="zuko"))
     ": pip install 'safer-gym[skills]'"
     """
-    module = getattr(error, "name", None) or ""
+    told = re.search(r"No module named '([\w.]+)'", str(error))  # by another process, without name
+    module = getattr(error, "name", None) or (told[1] if told else "")
     if not isinstance(error, ImportError) or f"{PACKAGE}[" in str(error):
         return ""
     try:

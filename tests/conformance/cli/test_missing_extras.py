@@ -112,6 +112,8 @@ def test_advice_names_the_extra_of_every_package() -> None:
         for module in modules(requirement.name):
             error = ModuleNotFoundError(f"No module named {module!r}", name=f"{module}.part")
             assert advice(error) == f": pip install 'safer-gym[{extra}]'"
+            error.name = None
+            assert advice(error) == f": pip install 'safer-gym[{extra}]'"
     for name in ("numpy", "nothing_of_the_kind", None):
         assert advice(ModuleNotFoundError("No module", name=name)) == ""
     assert advice(ModuleNotFoundError("pip install 'safer-gym[x]'", name="onnx")) == ""
