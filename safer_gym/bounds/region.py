@@ -53,6 +53,11 @@ class Region(NamedTuple):
         least = _apply(weight, self.center) - _apply(size, self.slack) - reach
         return torch.maximum(lowest, least)
 
+    def to(self, dtype: torch.dtype) -> Region:
+        """The same sets in another floating-point type, up to its round-off."""
+        sets = (part if isinstance(part, float) else part.to(dtype) for part in self)
+        return Region(*sets)
+
     def rows(self, part: Tensor) -> Region:
         """The same sets for the rows of the batch with these indices."""
         return Region(
