@@ -9,7 +9,7 @@ import numpy as np
 
 from safer_gym.balls import LpBall
 from safer_gym.choices import choose
-from safer_gym.domains import NOT_NEGATIVE, SHARE, require, require_array
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, SHARE, require, require_array
 from safer_gym.schedules import SCHEDULES, make_schedule
 
 
@@ -25,6 +25,8 @@ class CertifiedOptions:
         certified_eps: radius of that ball, in units of the observations that the policy receives:
             a number, or one for each entry.
         certified_norm: "l1", "l2" or "linf".
+        certified_states: how many states of each batch are enclosed; more cost time, which grows
+            with them, and make the penalty less noisy.
         certified_schedule, certified_start, certified_end: how the radius grows, as fractions of
             training; "constant" is the whole radius from the beginning.
     """
@@ -32,6 +34,7 @@ class CertifiedOptions:
     certified_weight: float = 0.0
     certified_eps: float | np.ndarray = 0.01
     certified_norm: str = "linf"
+    certified_states: int = 32
     certified_schedule: Any = "linear"
     certified_start: float = 0.0
     certified_end: float = 0.5
@@ -39,6 +42,7 @@ class CertifiedOptions:
     def __post_init__(self) -> None:
         require(NOT_NEGATIVE, certified_weight=self.certified_weight)
         require_array(NOT_NEGATIVE, certified_eps=self.certified_eps)
+        require(AT_LEAST_ONE, certified_states=self.certified_states)
         require(SHARE, certified_start=self.certified_start, certified_end=self.certified_end)
         if self.certified_start > self.certified_end:
             raise ValueError(

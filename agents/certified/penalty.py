@@ -40,7 +40,9 @@ def certified_loss(
     shown = {} if normaliser is None else {"shown": normaliser.normalize_obs}
     box = flat_bounds(agent.observation_space, **shown)
     ball = LpBall.of(options.certified_norm, radius, *box)
-    square = mean_squared_shift(agent.actor, torch.as_tensor(obs), policy, ball)
+    some = slice(options.certified_states)  # a batch is drawn at random: its first states are, too
+    states, drawn = torch.as_tensor(obs)[some], Gaussian(*(part[some] for part in policy))
+    square = mean_squared_shift(agent.actor, states, drawn, ball)
     record = {"certified_shift": square.detach().sqrt(), "certified_eps": float(ball.eps.max())}
     return options.certified_weight * square, record
 

@@ -87,13 +87,13 @@ def region_of(obs: Tensor, ball: LpBall, unit: float = 0.0) -> Region:
         raise ValueError("obs must be finite")
     shape = obs.shape[1:]
     center = obs.detach().flatten(1).double()
-    eps = _fit("eps", ball.eps, shape) * (1 + _MARGIN)
+    eps = _fit("eps", ball.eps, shape).to(center) * (1 + _MARGIN)
     low, high = center - eps, center + eps
     if ball.low is not None:
-        valid = torch.minimum(_fit("low", ball.low, shape), center)
+        valid = torch.minimum(_fit("low", ball.low, shape).to(center), center)
         low = torch.maximum(low, valid)
     if ball.high is not None:
-        valid = torch.maximum(_fit("high", ball.high, shape), center)
+        valid = torch.maximum(_fit("high", ball.high, shape).to(center), center)
         high = torch.minimum(high, valid)
     slack = unit * torch.maximum(low.abs(), high.abs())
     return Region(center, eps, ball.p, low, high, slack)

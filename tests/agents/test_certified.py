@@ -91,6 +91,19 @@ def test_the_radius_follows_its_schedule() -> None:
     assert none < half < whole == end
 
 
+def test_only_some_states_of_a_batch_are_enclosed() -> None:
+    few, many = (certifiable(certified_states=n, certified_end=0.0) for n in (3, 64))
+    few.set_parameters(many.get_parameters())
+    obs = observations(many)
+    losses = [
+        certified_loss(agent, rows, agent.actor.distribution(rows))[0]
+        for agent, rows in ((few, obs), (many, obs[:3]), (many, obs))
+    ]
+    some, same, whole = (torch.as_tensor(loss).detach() for loss in losses)
+    torch.testing.assert_close(some, same)
+    assert not torch.isclose(some, whole)
+
+
 def test_the_box_of_observations_cuts_the_ball() -> None:
     """At a corner of [-1, 1] only the inner half of each side is left."""
     agent = certifiable(env=Boxed(), certified_eps=5.0, certified_schedule="constant")

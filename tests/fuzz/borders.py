@@ -341,6 +341,7 @@ CERTIFIED = kinds(
     name="certified_norm certified_schedule",
     share="certified_start certified_end",
     not_negative="certified_weight",
+    at_least_one="certified_states",
 )
 ESTEP = kinds(
     at_least_one="n_particles estep_iterations",

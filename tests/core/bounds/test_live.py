@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from core.bounds.nets import ACTIVATIONS, RELU, holds, network, normal, outputs_around
+from core.bounds.nets import ACTIVATIONS, RELU, TANH, holds, network, normal, outputs_around
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -26,6 +26,12 @@ def shift(found: PolicyLayers, obs: Tensor, eps: float, norm: str = "linf") -> T
     """m [B] as learning counts it."""
     box = live_mean_box(found, obs, LpBall.of(norm, eps))
     return squared_shift(box, found.mean(obs), SCALE).sqrt()
+
+
+def certified(found: PolicyLayers, obs: Tensor, eps: float, norm: str = "linf") -> Tensor:
+    """m [B] as a certificate counts it, without cuts of the ball."""
+    box = enclose_mean(found, obs, LpBall.of(norm, eps), cuts=0)
+    return mean_shift(box, found.mean(obs), SCALE)
 
 
 @settings(max_examples=60)
@@ -68,22 +74,22 @@ def test_a_larger_radius_is_no_smaller_shift(seed: int, eps: float, more: float,
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 10_000), st.sampled_from(ACTIVATIONS), st.sampled_from(NORMS))
-def test_in_a_small_ball_it_is_the_shift_of_the_certificate(
-    seed: int, activation: Activation, norm: str
-) -> None:
-    """Where the network is nearly straight both enclosures are the same."""
-    found, obs, eps = policy(seed, activation), normal(seed, 8, 4), 1e-5
-    certified = mean_shift(enclose_mean(found, obs, LpBall.of(norm, eps)), found.mean(obs), SCALE)
-    torch.testing.assert_close(shift(found, obs, eps, norm), certified, rtol=2e-3, atol=1e-9)
+@given(st.integers(0, 10_000), st.sampled_from([0.001, 0.05, 0.5]), st.sampled_from(NORMS))
+def test_it_is_the_shift_of_the_certificate(seed: int, eps: float, norm: str) -> None:
+    """Of tanh, whose lines a certificate does not choose anew for each output."""
+    found, obs = policy(seed, TANH), normal(seed, 8, 4)
+    torch.testing.assert_close(
+        shift(found, obs, eps, norm), certified(found, obs, eps, norm), rtol=1e-4, atol=1e-9
+    )
 
 
 @settings(max_examples=30)
-@given(st.integers(0, 10_000), st.sampled_from([0.01, 0.05, 0.2]))
-def test_in_a_larger_ball_the_certificate_counts_hardly_more(seed: int, eps: float) -> None:
+@given(st.integers(0, 10_000), st.sampled_from([0.001, 0.01, 0.05]))
+def test_of_other_networks_the_certificate_counts_no_more(seed: int, eps: float) -> None:
     found, obs = policy(seed), normal(seed, 8, 4)
-    certified = mean_shift(enclose_mean(found, obs, LpBall.of("linf", eps)), found.mean(obs), SCALE)
-    assert bool((certified <= 1.01 * shift(found, obs, eps)).all())
+    proved, learned = certified(found, obs, eps), shift(found, obs, eps)
+    assert bool((proved <= (1 + 1e-4) * learned + 1e-9).all())
+    assert float(learned.mean()) < 1.2 * float(proved.mean())
 
 
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.SiLU])
@@ -124,7 +130,7 @@ def test_no_radius_gives_finite_gradients() -> None:
 
 def test_a_network_that_also_gives_deviations_is_refused() -> None:
     found = PolicyLayers(network(0, (4, 8, 3)), 2, squash="tanh")
-    with pytest.raises(ValueError, match="end in an affine layer of 2 outputs"):
+    with pytest.raises(ValueError, match="the 2 numbers of the mean alone; it gives 3"):
         live_mean_box(found, normal(0, 1, 4), LpBall.of("linf", 0.1))
 
 
