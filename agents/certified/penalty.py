@@ -43,8 +43,8 @@ def certified_loss(
     some = slice(options.certified_states)  # a batch is drawn at random: its first states are, too
     states, drawn = torch.as_tensor(obs)[some], Gaussian(*(part[some] for part in policy))
     square = mean_squared_shift(agent.actor, states, drawn, ball)
-    record = {"certified_shift": square.detach().sqrt(), "certified_eps": float(ball.eps.max())}
-    return options.certified_weight * square, record
+    shift, eps = square.detach().sqrt(), float(ball.eps.max())
+    return options.certified_weight * square, {"certified_shift": shift, "certified_eps": eps}
 
 
 def require_enclosable(actor: Any, options: CertifiedOptions) -> None:

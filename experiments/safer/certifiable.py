@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from stable_baselines3.common.env_util import make_vec_env
 
 from experiments.safer.certifiable_picture import draw
@@ -28,7 +29,6 @@ from safer_gym.conformance import provenance
 from safer_gym.conformance.cli.threads import one_thread
 from safer_gym.conformance.files import write_json
 from safer_gym.conformance.loading import load_policy
-from safer_gym.wrappers.policies.layers import policy_layers
 from safer_gym.wrappers.tasks import find_task
 
 TASK, START = "ball-circle", "ball-circle/safer"
@@ -51,6 +51,7 @@ NOISE = {"min_std": 0.4, "init_std": 0.5, "max_std": 0.6}
 TRIALS: dict[str, dict[str, Any]] = {
     **{f"weight-{weight:g}": {"certified_weight": weight} for weight in WEIGHTS},
     **{f"wide-{weight:g}": {"certified_weight": weight, "std": 0.8} for weight in WEIGHTS},
+    **{f"strict-{weight:g}": {"certified_weight": weight, "max_lam": 30.0} for weight in WEIGHTS},
 }
 """By name: constructor arguments in the place of `SHORT`; `std` is the deviation of the noise."""
 
@@ -77,16 +78,19 @@ def trial(name: str, seed: int, steps: int, episodes: int) -> dict[str, Any]:
     trained = time.process_time() - started
     agent.save(Path("runs/certifiable") / f"{name}-{seed}.zip")
     found = benign(agent, episodes, seed=31_337)
+    obs = torch.as_tensor(found.obs[0])
     return {
         "trial": name,
         "options": SHORT | TRIALS[name],
         "seed": seed,
         "start": START,
         "timesteps": agent.num_timesteps,
-        "std": [round(float(std), 3) for std in policy_layers(agent).scale],
+        "std": [round(std, 3) for std in agent.actor.distribution(obs).scale[0].detach().tolist()],
         "training_cpu_s": round(trained, 1),
         **summary(found, budgets(agent, found)),
         **provenance.record(),
+        "command": f"python -m experiments.safer.certifiable {name} --seed {seed} "
+        f"--timesteps {steps} --episodes {episodes}",
     }
 
 

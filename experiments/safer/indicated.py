@@ -16,7 +16,6 @@ from stable_baselines3.common.env_util import make_vec_env
 from safer_gym.balls import LpBall
 from safer_gym.bounds import gaussian_filter, gaussian_steps
 from safer_gym.conformance.statistics.binomial import binomial_upper
-from safer_gym.wrappers.policies.layers import policy_layers
 from safer_gym.wrappers.tasks import find_task
 
 TASK = "ball-circle"
@@ -61,7 +60,7 @@ def benign(agent: Any, episodes: int, seed: int) -> Benign:
 
 def budgets(agent: Any, found: Benign) -> dict[float, float]:
     """For each radius the largest M of an episode, as far as the states that are enclosed tell."""
-    layers, obs = policy_layers(agent), torch.as_tensor(found.obs).flatten(0, 1)
+    layers, obs = agent.actor.policy_layers(), torch.as_tensor(found.obs).flatten(0, 1)
     shifts = {
         eps: gaussian_steps(layers, obs, LpBall.of("linf", eps), layers.distribution(obs))
         for eps in EPS

@@ -55,8 +55,8 @@ class Region(NamedTuple):
 
     def to(self, dtype: torch.dtype) -> Region:
         """The same sets in another floating-point type, up to its round-off."""
-        sets = (part if isinstance(part, float) else part.to(dtype) for part in self)
-        return Region(*sets)
+        eps, low, high = self.eps.to(dtype), self.low.to(dtype), self.high.to(dtype)
+        return Region(self.center.to(dtype), eps, self.p, low, high, self.slack.to(dtype))
 
     def rows(self, part: Tensor) -> Region:
         """The same sets for the rows of the batch with these indices."""
