@@ -54,7 +54,7 @@ def _row(algorithm: str, name: str, setting: Setting, repetitions: int) -> dict[
 
 
 def _agent(algorithm: str, setting: Setting, weight: float) -> Variational:
-    attack = {"attack_steps": setting.attack_steps} if algorithm == "safer" else {}
+    attack: dict[str, Any] = {"attack_steps": setting.attack_steps} if algorithm == "safer" else {}
     agent = make_agent(
         algorithm,
         setting.width,
