@@ -51,10 +51,12 @@ def make_agent(
     env: gym.Env | None = None,
     n_critics: int = 2,
     n_cost_critics: int = 1,
+    actor_kwargs: dict[str, Any] | None = None,
     **options: Any,
 ) -> Variational:
     """An agent whose actor and critics have two hidden layers of `width`."""
-    networks = {"n_critics": n_critics, "n_cost_critics": n_cost_critics}
+    networks: dict[str, Any] = {"n_critics": n_critics, "n_cost_critics": n_cost_critics}
+    networks |= {} if actor_kwargs is None else {"actor_kwargs": actor_kwargs}
     agent = ALGORITHMS[algorithm](
         "MlpPolicy",
         env or Blank(*BALL_CIRCLE),

@@ -1,6 +1,7 @@
 """Run benchmarks, print tables, write JSON.
 
 python -m benchmarks                         # all of them, at the paper's sizes
+python -m benchmarks certifiable             # updates with the penalty on the enclosed shift
 python -m benchmarks collection              # environment steps, beside the package's own
 python -m benchmarks drac                    # updates of DRAC, beside SB3's SAC
 python -m benchmarks enclosure               # bounds of the packaged actors: tight? fast?
@@ -33,6 +34,7 @@ import torch
 from benchmarks import (
     action_noise,
     attacks,
+    certifiable,
     certificates,
     collection,
     drac,
@@ -59,6 +61,7 @@ from safer_gym.conformance.provenance import command
 
 NAMES = (
     "attacks",
+    "certifiable",
     "collection",
     "drac",
     "enclosure",
@@ -271,6 +274,12 @@ def _effort(options: argparse.Namespace, battery: Any) -> certificates.Effort:
     )  # fmt: skip
 
 
+def _certifiable(options: argparse.Namespace) -> dict[str, Any]:
+    tiny = updates.Setting(batch=8, particles=4, m_steps=1, width=8, transitions=50, updates=1)
+    chosen: dict[str, Any] = {"settings": {"tiny": tiny}} if options.tiny else {}
+    return certifiable.measure(**chosen, **_repeated(options))
+
+
 def _updates(options: argparse.Namespace) -> dict[str, Any]:
     setting = updates.Setting()
     if options.tiny:
@@ -285,6 +294,7 @@ def _updates(options: argparse.Namespace) -> dict[str, Any]:
 _RUNNERS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "action_noise": _action_noise,
     "attacks": _attacks,
+    "certifiable": _certifiable,
     "certificates": _certificates,
     "collection": _collection,
     "drac": _drac,

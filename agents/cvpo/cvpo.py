@@ -6,6 +6,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from safer_gym.agents.certified.penalty import certified_loss
 from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cvpo.mstep import Posterior
 from safer_gym.agents.cvpo.variational import Variational
@@ -22,6 +23,8 @@ class CVPO(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
 
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Tensor | float]:
         for _ in range(self.mstep.m_steps):
-            loss, kl = self._vanilla_loss(self.actor.distribution(obs), posterior)
-            descend("actor", loss, self.actor, self.critics.max_grad_norm)
-        return self._step_record(loss, kl)
+            policy = self.actor.distribution(obs)
+            loss, kl = self._vanilla_loss(policy, posterior)
+            certified, record = certified_loss(self, obs, policy)
+            descend("actor", loss + certified, self.actor, self.critics.max_grad_norm)
+        return self._step_record(loss, kl) | record

@@ -19,6 +19,8 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs, Schedule
 from torch import Tensor
 
+from safer_gym.agents.certified.options import CertifiedOptions
+from safer_gym.agents.certified.penalty import require_enclosable
 from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cvpo.estep import Dual, DualBounds, EStep, blend, rising, solve_estep
 from safer_gym.agents.cvpo.mstep import (
@@ -73,8 +75,8 @@ class Variational(_Base):
             (CVPO-random: "gaussian"; ADV-CVPO: "mc"), or each sampled batch (ADV-EM-CVPO: "mc").
             A name, an Attack, or None. The schedule scales the batch attack (and SAFER's own), not
             the collection attack, as in the public code.
-        cost, critics, estep, mstep, ball: groups of options, each the dataclass of its default, or
-            a dict of its fields.
+        cost, critics, estep, mstep, ball, certified: groups of options, each the dataclass of its
+            default, or a dict of its fields.
         options: a field of any group by itself: `n_particles=32` is `estep={"n_particles": 32}`.
 
     Raises:
@@ -88,12 +90,14 @@ class Variational(_Base):
         "estep": EStepOptions(),
         "mstep": MStepOptions(),
         "ball": BallOptions(),
+        "certified": CertifiedOptions(),
     }
     cost: CostOptions
     critics: CriticOptions
     estep: EStepOptions
     mstep: MStepOptions
     ball: BallOptions
+    certified: CertifiedOptions
     collection_attack: TrainingAttack | None
     batch_attack: TrainingAttack | None
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -197,6 +201,7 @@ class Variational(_Base):
         self.dual, self.betas = Dual(*self.dual), as_pair(self.betas)  # saved as lists
         super()._setup_model()
         self._create_aliases()
+        require_enclosable(self.actor, self.certified)
 
     def _create_aliases(self) -> None:
         super()._create_aliases()

@@ -20,7 +20,7 @@ from safer_gym.agents.networks.ensemble import ACTIVATIONS
 from safer_gym.agents.networks.state_noise import StateDependentNoise
 from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.bounds.heads import SigmoidStd
-from safer_gym.bounds.modules import sequential_layers
+from safer_gym.bounds.modules import live_layers, sequential_layers
 from safer_gym.bounds.network import Affine
 from safer_gym.bounds.policy import PolicyLayers
 from safer_gym.choices import choose
@@ -162,6 +162,15 @@ class GaussianActor(BasePolicy):
             scale=self._std(self.raw_std.detach().double()) if is_constant else scale,
             describe="the stochastic policy",
         )
+
+    def live_mean(self) -> PolicyLayers:
+        """The network of the mean, without noise, as learning encloses it: it carries gradients.
+
+        Raises:
+            NotCoveredError: an activation that no bound covers.
+        """
+        layers = live_layers((*self.latent, self.mean_head))
+        return PolicyLayers(layers, self.mean_head.out_features, squash="tanh")
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> Tensor:
         if deterministic or self.covariance == "gsde":

@@ -12,6 +12,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv, PyTorchObs
 from torch import Tensor
 
+from safer_gym.agents.certified.penalty import certified_loss
 from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.cvpo.mstep import (
     KLPair,
@@ -131,13 +132,14 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
             benign, attacked = self._both(obs, attacked_obs)
             loss, kl = self._vanilla_loss(benign, posterior)
             robust, robust_kl = self._robust_loss(attacked, benign, posterior)
-            total = self.robust.adversarial_weight * robust + (
-                loss if self.robust.vanilla_step else 0.0
-            )
+            certified, record = certified_loss(self, obs, benign)
+            total = self.robust.adversarial_weight * robust + certified
+            total = total + (loss if self.robust.vanilla_step else 0.0)
             descend("actor", total, self.actor, self.critics.max_grad_norm)
         progress = 1.0 - self._current_progress_remaining
         return {
             **self._step_record(total, kl),
+            **record,
             "kl_adversarial_mean": robust_kl.mean,
             "kl_adversarial_cov": robust_kl.covariance,
             "beta_adversarial_mean": self.adversarial_betas[0],

@@ -24,7 +24,8 @@ from safer_gym.bounds.filters import (
     renyi_filter,
     renyi_mean,
 )
-from safer_gym.bounds.modules import MODULES, sequential_layers
+from safer_gym.bounds.live import live_mean_box, squared_shift
+from safer_gym.bounds.modules import MODULES, live_layers, sequential_layers
 from safer_gym.bounds.network import Activation, Affine, Layers, evaluate
 from safer_gym.bounds.policy import (
     GaussianEnclosure,
@@ -90,6 +91,8 @@ __all__ = [
     "lemma_2_bound",
     "literal_theorem_1",
     "literal_theorem_2",
+    "live_layers",
+    "live_mean_box",
     "mean_shift",
     "moment_mean",
     "option_steps",
@@ -104,6 +107,7 @@ __all__ = [
     "smoothing_bound",
     "smoothing_budget_bound",
     "smoothing_shift",
+    "squared_shift",
     "step_hazard",
     "surely_taken",
     "theorem_1",

@@ -33,10 +33,14 @@ class Step(NamedTuple):
     lines: Relaxation | None
 
 
-def crown(layers: Layers, region: Region, unit: float) -> Enclosure:
+def crown(layers: Layers, region: Region, unit: float, *, refine: bool = True) -> Enclosure:
     """The box [B, A] of what the network computes over the region, with unit roundoff `unit`.
 
     Each intermediate box is the intersection of CROWN's and the interval one.
+
+    Args:
+        refine: choose the lower slopes of the last bounds for each output (`refined_bounds`).
+            Without it the box is differentiable in the layers' numbers.
     """
     box, last = region.box, affine_layers(layers)[-1]
     steps: list[Step] = []
@@ -47,7 +51,8 @@ def crown(layers: Layers, region: Region, unit: float) -> Enclosure:
         if isinstance(layer, Affine):
             passed = pending @ layer.weight.abs().mT if isinstance(pending, Tensor) else pending
             pending = passed + error
-            box = meet(box, _wider(_backward(layer, steps, region, layer is last), pending))
+            bounds = _backward(layer, steps, region, refine and layer is last)
+            box = meet(box, _wider(bounds, pending))
             steps.append(Step(layer, None))
         else:
             steps.append(Step(layer, widened(relax(layer, before), pending, error)))

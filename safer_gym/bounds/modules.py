@@ -22,12 +22,24 @@ _GLOBAL_HOOKS = (torch_module._global_forward_hooks, torch_module._global_forwar
 
 
 def sequential_layers(modules: nn.Module | Iterable[nn.Module]) -> tuple[Layer, ...]:
-    """The layers of a torch module, or of several in a row.
+    """The layers of a torch module, or of several in a row; no gradient reaches its weights.
 
     Understands Sequential and the modules in `MODULES`.
 
     Raises:
         NotCoveredError: any other module, names it; dropout or batch statistics in training.
+    """
+    return tuple(
+        Affine(*(part.detach() for part in layer)) if isinstance(layer, Affine) else layer
+        for layer in live_layers(modules)
+    )
+
+
+def live_layers(modules: nn.Module | Iterable[nn.Module]) -> tuple[Layer, ...]:
+    """As `sequential_layers`, but gradients reach the weights of Linear modules.
+
+    Raises:
+        NotCoveredError: the same.
     """
     if isinstance(modules, nn.Module):
         modules = [modules]
@@ -44,7 +56,7 @@ def sequential_layers(modules: nn.Module | Iterable[nn.Module]) -> tuple[Layer, 
 def _layers_of(module: nn.Module) -> tuple[Layer, ...]:
     _check_plain(module)
     if type(module) is nn.Sequential:
-        return sequential_layers(iter(module))  # `children` gives a shared module only once
+        return live_layers(iter(module))  # `children` gives a shared module only once
     if type(module) in MODULES:
         return tuple(checked(layer) for layer in MODULES[type(module)](module))
     if type(module).__name__ == "BatchRenorm1d" and type(module).__module__.startswith("sb3_"):
@@ -84,9 +96,8 @@ def _root(thing: Any) -> str:
 
 
 def _linear(module: Any) -> list[Layer]:
-    weight = module.weight.detach()
-    bias = torch.zeros_like(weight[:, 0]) if module.bias is None else module.bias.detach()
-    return [Affine(weight, bias)]
+    weight, bias = module.weight, module.bias
+    return [Affine(weight, torch.zeros_like(weight[:, 0]) if bias is None else bias)]
 
 
 def _elementwise(module: Any) -> list[Layer]:

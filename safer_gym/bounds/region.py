@@ -53,6 +53,11 @@ class Region(NamedTuple):
         least = _apply(weight, self.center) - _apply(size, self.slack) - reach
         return torch.maximum(lowest, least)
 
+    def to(self, dtype: torch.dtype) -> Region:
+        """The same sets in another floating-point type, up to its round-off."""
+        eps, low, high = self.eps.to(dtype), self.low.to(dtype), self.high.to(dtype)
+        return Region(self.center.to(dtype), eps, self.p, low, high, self.slack.to(dtype))
+
     def rows(self, part: Tensor) -> Region:
         """The same sets for the rows of the batch with these indices."""
         return Region(
@@ -82,13 +87,13 @@ def region_of(obs: Tensor, ball: LpBall, unit: float = 0.0) -> Region:
         raise ValueError("obs must be finite")
     shape = obs.shape[1:]
     center = obs.detach().flatten(1).double()
-    eps = _fit("eps", ball.eps, shape) * (1 + _MARGIN)
+    eps = _fit("eps", ball.eps, shape).to(center) * (1 + _MARGIN)
     low, high = center - eps, center + eps
     if ball.low is not None:
-        valid = torch.minimum(_fit("low", ball.low, shape), center)
+        valid = torch.minimum(_fit("low", ball.low, shape).to(center), center)
         low = torch.maximum(low, valid)
     if ball.high is not None:
-        valid = torch.maximum(_fit("high", ball.high, shape), center)
+        valid = torch.maximum(_fit("high", ball.high, shape).to(center), center)
         high = torch.minimum(high, valid)
     slack = unit * torch.maximum(low.abs(), high.abs())
     return Region(center, eps, ball.p, low, high, slack)

@@ -17,15 +17,17 @@ from safer_gym.bounds.network import Affine, Layer
 
 
 def layer_error(layer: Layer, box: Enclosure, unit: float) -> Tensor:
-    """A bound [B, O] of |computed - exact| of one layer, for every input in its box [B, I].
+    """A bound [B, O], or [O], of |computed - exact| of one layer over its box [B, I].
 
     Args:
         layer: in float64.
         box: what the layer's computed input lies in.
-        unit: unit roundoff of the dtype that the layer is computed in.
+        unit: unit roundoff of the dtype that the layer is computed in; 0 is exact arithmetic.
     """
     if not isinstance(layer, Affine):
         return layer.error(*box, unit)
+    if unit == 0.0:
+        return torch.zeros_like(layer.bias)
     size = torch.maximum(box.lower.abs(), box.upper.abs())
     terms = (size > 0).sum(-1, keepdim=True) + 1
     gamma = terms * unit / (1 - terms * unit)

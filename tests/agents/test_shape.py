@@ -15,6 +15,7 @@ from agent_envs import Timed, small_agent
 
 import safer_gym.agents
 from safer_gym.agents import CVPO, SAFER, SACLagrangian
+from safer_gym.agents.certified.options import CertifiedOptions
 from safer_gym.agents.cvpo.options import EStepOptions, MStepOptions
 from safer_gym.agents.options import BallOptions, CostOptions, CriticOptions
 from safer_gym.agents.safer.options import ExplorationOptions, RobustOptions
@@ -61,7 +62,10 @@ def test_a_deep_class_and_a_long_constructor_would_be_seen() -> None:
 
 # ---------------------------------------------------------------- options
 
-GROUPS = (CostOptions, CriticOptions, EStepOptions, MStepOptions, BallOptions, RobustOptions)
+GROUPS = (
+    *(CostOptions, CriticOptions, EStepOptions, MStepOptions, BallOptions, CertifiedOptions),
+    RobustOptions,
+)
 
 
 def test_no_two_groups_share_a_field() -> None:

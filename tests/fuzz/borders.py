@@ -18,6 +18,7 @@ from fuzz.outcome import Input
 from fuzz.values import BAD, good
 from safer_gym import attacks, bounds, multipliers, returns, schedules, tabular, wrappers
 from safer_gym.agents import CVPO, SAFER, PPOLagrangian, SACLagrangian
+from safer_gym.agents.certified.options import CertifiedOptions
 from safer_gym.agents.cvpo.options import EStepOptions, MStepOptions
 from safer_gym.agents.options import BallOptions, CostOptions, CriticOptions
 from safer_gym.agents.safer.options import ExplorationOptions, RobustOptions
@@ -335,6 +336,13 @@ CRITICS = kinds(
     name="reward_aggregation cost_aggregation",
 )
 BALL = kinds(radii="eps", name="norm eps_schedule", share="eps_start eps_end")
+CERTIFIED = kinds(
+    radii="certified_eps",
+    name="certified_norm certified_schedule",
+    share="certified_start certified_end",
+    not_negative="certified_weight",
+    at_least_one="certified_states",
+)
 ESTEP = kinds(
     at_least_one="n_particles estep_iterations",
     positive="kl_bound_estep estep_tolerance max_lam",
@@ -391,6 +399,9 @@ AGENTS = [
         ("critic_learning_rate", "max_grad_norm"),
     ),
     Border("BallOptions", BallOptions, nothing, {**BALL, "eps": "free_radii"}),
+    Border(
+        "CertifiedOptions", CertifiedOptions, nothing, CERTIFIED | {"certified_eps": "free_radii"}
+    ),
     Border("EStepOptions", EStepOptions, nothing, ESTEP),
     Border("MStepOptions", MStepOptions, nothing, MSTEP),
     Border("RobustOptions", RobustOptions, nothing, ROBUST),

@@ -1,0 +1,1 @@
+"""Training for certifiability: an actor whose mean an adversary can hardly move."""
