@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_every_tutorial_is_run_by_a_test() -> None:
 def test_a_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> None:
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")
-    made = nbformat.from_dict(notebook(EXECUTED))
+    made = nbformat.reads(json.dumps(notebook(EXECUTED)), as_version=4)
     nbformat.validate(made)
     failed = nbformat.v4.new_code_cell("assert _exit_code == 0, _exit_code")  # of the last line
     cells = [[cell, failed] if cell["source"][:1] == "!" else [cell] for cell in made.cells]

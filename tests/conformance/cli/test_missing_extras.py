@@ -25,17 +25,24 @@ else:
 BROUGHT = {"report"}
 """Extras whose packages Stable-Baselines3 brings in any case."""
 SCRIPT = """
-import importlib.abc, json, os, shlex, sys
+import json, shlex, sys
 
 blocked, lines = json.loads(sys.argv[1])
 sys.path.insert(0, "")
 
-class Missing(importlib.abc.MetaPathFinder):
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in blocked:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            return None
+        return self.finder.find_spec(name, path, target)
 
-sys.meta_path.insert(0, Missing())
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 from typer.testing import CliRunner
 from safer_gym.conformance.cli.main import app
 

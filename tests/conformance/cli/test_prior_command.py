@@ -54,7 +54,7 @@ def test_more_updates_go_on_from_fewer(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--labels", "all"], "labels must be one of 'every', 'onset'; got 'all'"),
+        (["--labels", "all"], "labels must be one of 'every', 'onset', 'recovery'; got 'all'"),
         (["--updates", "0"], "updates must be"),
         (["--flow", "glow"], "flow must be one of"),
         (["--safe-share", "2"], "share must lie in"),
