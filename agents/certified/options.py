@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from safer_gym.balls import LpBall
+from safer_gym.balls import NORMS
 from safer_gym.choices import choose
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, SHARE, require, require_array
 from safer_gym.schedules import SCHEDULES, make_schedule
@@ -51,7 +51,7 @@ class CertifiedOptions:
             )
         if not callable(self.certified_schedule):
             choose("certified_schedule", self.certified_schedule, SCHEDULES)
-        LpBall.of(self.certified_norm, 0.0)
+        choose("certified_norm", self.certified_norm, NORMS)
         if isinstance(self.certified_eps, (list, tuple)):
             object.__setattr__(self, "certified_eps", np.asarray(self.certified_eps, dtype=float))
 

@@ -676,8 +676,8 @@ MUTANTS = {
     ),
     "enclosure: the box cuts where the observation is outside": Mutant(
         BOUNDS + "region.py",
-        'valid = torch.minimum(_fit("low", ball.low, shape), center)',
-        'valid = _fit("low", ball.low, shape)',
+        'valid = torch.minimum(_fit("low", ball.low, shape).to(center), center)',
+        'valid = _fit("low", ball.low, shape).to(center)',
         (
             ROUND_OFF,
             ENCLOSURE,
@@ -754,8 +754,8 @@ MUTANTS = {
     ),
     "modules: a shared module counts once": Mutant(
         BOUNDS + "modules.py",
-        "sequential_layers(iter(module))",
-        "sequential_layers(module.children())",
+        "live_layers(iter(module))",
+        "live_layers(module.children())",
         (CURVES,),
     ),
     "cuts: pieces are averaged": Mutant(
