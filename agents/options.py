@@ -102,9 +102,14 @@ class BallOptions:
     @property
     def schedule(self) -> Any:
         """From the progress of training in [0, 1] to a share of eps."""
-        kind = self.eps_schedule
-        window = {} if kind == "constant" else {"start": self.eps_start, "end": self.eps_end}
-        return make_schedule(kind, **window) if isinstance(kind, str) else kind
+        return schedule_between(self.eps_schedule, self.eps_start, self.eps_end)
+
+
+def schedule_between(kind: Any, start: float, end: float) -> Any:
+    """A schedule by name that rises between two shares of training; a function stays itself."""
+    if not isinstance(kind, str):
+        return kind
+    return make_schedule(kind, **({} if kind == "constant" else {"start": start, "end": end}))
 
 
 def grouped(

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from safer_gym.agents.options import schedule_between
 from safer_gym.balls import NORMS
 from safer_gym.choices import choose
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, SHARE, require, require_array
-from safer_gym.schedules import SCHEDULES, make_schedule
+from safer_gym.schedules import SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,5 @@ class CertifiedOptions:
 
     def radius(self, progress: float) -> float | np.ndarray:
         """The radius at a progress of training in [0, 1]."""
-        kind = self.certified_schedule
-        if isinstance(kind, str):
-            is_constant = kind == "constant"
-            window = (
-                {} if is_constant else {"start": self.certified_start, "end": self.certified_end}
-            )
-            kind = make_schedule(kind, **window)
-        return self.certified_eps * kind(progress)
+        window = self.certified_start, self.certified_end
+        return self.certified_eps * schedule_between(self.certified_schedule, *window)(progress)

@@ -206,7 +206,7 @@ def train_prior(
     if checkpoint is not None and checkpoint.exists():
         trainer.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
     log = _log_to(tensorboard)
-    with told_as(progress, "prior", lambda now: now.done / training.updates) as telling:
+    with told_as(progress, "prior", lambda now: now.update / training.updates) as telling:
         while trainer.done < training.updates:
             found = trainer.update()
             if not found.total.isfinite():

@@ -121,6 +121,11 @@ def test_windows_are_padded_where_an_episode_begins() -> None:
     torch.testing.assert_close(prior.posterior(features, one), prior.posterior(other, one))
 
 
+def test_a_bar_shows_the_updates_that_are_done(capsys: pytest.CaptureFixture[str]) -> None:
+    train_prior(toy(), SHAPE, QUICK, progress=True)
+    assert "prior: 100%" in capsys.readouterr().err
+
+
 def test_onset_is_the_first_step_with_cost() -> None:
     costs = np.array([0, 1, 1, 0, 1, 1], np.float32)
     columns = {
