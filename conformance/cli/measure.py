@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -301,3 +302,18 @@ def _print(
             "outcomes": [o.to_json() for o in outcomes],
         }
     )
+
+
+def parse_whole(name: str, text: str) -> tuple[int, ...]:
+    """Comma-separated whole numbers, each once; none for an empty text.
+
+    >>> parse_whole("seeds", "0, 2,2")
+    (0, 2)
+
+    Raises:
+        ValueError: not whole numbers >= 0.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(re.fullmatch(r"\d+", part) for part in parts):
+        raise ValueError(f"{name} must be whole numbers such as 0,1,2, got {text!r}")
+    return tuple(dict.fromkeys(int(part) for part in parts))

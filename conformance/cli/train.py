@@ -9,6 +9,7 @@ from pathlib import Path
 from safer_gym.agents.training.curve import last_means
 from safer_gym.agents.training.plan import planned
 from safer_gym.conformance.cli.environments import EnvWords
+from safer_gym.conformance.cli.measure import parse_whole
 from safer_gym.conformance.cli.named_before import remember
 from safer_gym.conformance.cli.output import print_json
 from safer_gym.conformance.cli.progress import Bar
@@ -48,7 +49,7 @@ def run_train(
     if eps is not None:
         task = replace(task, eps=eps)  # at which the policy that is kept is chosen
     stem = out or f"runs/{re.sub(r'[^a-zA-Z0-9_.-]+', '-', env.env)}-{algorithm}"
-    folders = {s: Path(f"{stem}-{s}") for s in parse_seeds(seeds) or (seed,)}
+    folders = {s: Path(f"{stem}-{s}") for s in parse_whole("seeds", seeds) or (seed,)}
     if out and not seeds:
         folders = {seed: Path(out)}
     runs = [
@@ -76,18 +77,3 @@ def run_train(
     else:
         for result in results:
             print("  ".join(f"{key} {value}" for key, value in result.items()))
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Comma-separated seeds, each once; none for an empty text.
-
-    >>> parse_seeds("0, 2,2")
-    (0, 2)
-
-    Raises:
-        ValueError: not whole numbers >= 0.
-    """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(re.fullmatch(r"\d+", part) for part in parts):
-        raise ValueError(f"seeds must be whole numbers such as 0,1,2, got {text!r}")
-    return tuple(dict.fromkeys(int(part) for part in parts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from experiments.harness.fleet import Fleet, Verdicts, drive
 from experiments.harness.records import Record, read_records
 from experiments.harness.work import BUSY, STOPPED
 from safer_gym.choices import choose
+from safer_gym.conformance.cli.measure import parse_whole
 from safer_gym.conformance.cli.output import print_json, stderr
 from safer_gym.conformance.cli.progress import Bar, Reporter
 from safer_gym.conformance.cli.refusals import GATE_REFUSED
@@ -140,12 +140,10 @@ def parse_numbers(text: str, name: str, valid: Sequence[int] = ()) -> tuple[int,
     """
     if text.strip() == "all" and valid:
         return tuple(valid)
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(re.fullmatch(r"\d+", part) for part in parts):
-        raise ValueError(f"{name} must be whole numbers such as 0,1,2; got {text!r}")
-    for part in parts if valid else ():
-        choose(name, part, [str(number) for number in valid])
-    return tuple(dict.fromkeys(int(part) for part in parts))
+    numbers = parse_whole(name, text)
+    for number in numbers if valid else ():
+        choose(name, str(number), [str(other) for other in valid])
+    return numbers
 
 
 def plan_cells(

@@ -20,9 +20,9 @@ from safer_gym.agents.training.plan import Run
 from safer_gym.agents.training.run import Choice
 from safer_gym.conformance.cli import trainings
 from safer_gym.conformance.cli.main import app
+from safer_gym.conformance.cli.measure import parse_whole
 from safer_gym.conformance.cli.progress import Bar
 from safer_gym.conformance.cli.stopping import stop_flag
-from safer_gym.conformance.cli.train import parse_seeds
 from safer_gym.conformance.cli.trainings import train_policies
 from safer_gym.conformance.workers.processes import Processes
 
@@ -102,7 +102,7 @@ def test_a_stop_leaves_last_checkpoints(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("text", ["0,x", "-1", "1.5"])
 def test_wrong_seeds_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^seeds must be whole numbers such as 0,1,2, got "):
-        parse_seeds(text)
+        parse_whole("seeds", text)
     done = CliRunner().invoke(app, ["train", "cart-pole", f"--seeds={text}"])
     assert done.exit_code == 3
     assert "seeds must be" in done.stderr
