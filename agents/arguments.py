@@ -106,6 +106,8 @@ def sb3_arguments(maker: Callable[..., Any], *args: Any, **kwargs: Any) -> inspe
             require(SB3_ARGUMENTS[name], **{name: value})
         if isinstance(value, np.generic):
             given[name] = value.item()
+        if type(value) is dict:  # Stable-Baselines3 writes into policy_kwargs
+            given[name] = dict(value)
     weight = given.get("ent_coef")
     if not (isinstance(weight, str) and weight.startswith("auto")):
         require(NOT_NEGATIVE.or_none, ent_coef=weight)

@@ -105,6 +105,8 @@ for _name, _place, _chosen_by in (
     ("safer-attacked", "safer_gym.agents:SAFER", ATTACKED),
     ("cvpo", "safer_gym.agents:CVPO", NATURAL),
     ("sac-lagrangian", "safer_gym.agents:SACLagrangian", NATURAL),
+    ("td3-lagrangian", "safer_gym.agents:TD3Lagrangian", NATURAL),
+    ("ddpg-lagrangian", "safer_gym.agents:DDPGLagrangian", NATURAL),
     ("ppol", "safer_gym.agents:PPOLagrangian", NATURAL),
     ("ppol-random", "safer_gym.agents:PPOLagrangian", NATURAL),
     ("sa-ppol", "safer_gym.agents:PPOLagrangian", NATURAL),

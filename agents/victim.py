@@ -53,5 +53,5 @@ def make_victim(
         action=with_pull(action, policy.actor, low, half) if whole else action,
         q_reward=q_value(policy.critic, agent.reward_aggregation),
         q_cost=q_value(policy.cost_critic, agent.cost_aggregation),
-        distribution=distribution,
+        distribution=distribution if hasattr(policy.actor, "distribution") else None,
     )

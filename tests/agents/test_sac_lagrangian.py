@@ -17,9 +17,10 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
 from safer_gym.agents import SACLagrangian
+from safer_gym.agents.lagrangian import lagrangian as cost_part
+from safer_gym.agents.lagrangian.multiplier import Multiplier, MultiplierRule
 from safer_gym.agents.sac_lagrangian import sac_lagrangian as module
 from safer_gym.agents.sac_lagrangian.losses import actor_loss, temperature_loss
-from safer_gym.agents.sac_lagrangian.multiplier import Multiplier, MultiplierRule
 from safer_gym.agents.sac_lagrangian.policies import LagrangianPolicy
 from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
 from safer_gym.agents.training.random_state import load_random_state
@@ -198,8 +199,10 @@ def test_the_cost_behind_a_terminal_state(
         told.append(target)
         return target.mean()
 
-    monkeypatch.setattr(module, "fit_critic", noted)
-    monkeypatch.setattr(module, "aggregate", lambda values, how: torch.full_like(values[0], 10.0))
+    monkeypatch.setattr(cost_part, "fit_critic", noted)
+    monkeypatch.setattr(
+        cost_part, "aggregate", lambda values, how: torch.full_like(values[0], 10.0)
+    )
     data = agent.replay_buffer.sample(64)
     agent._update_cost_critic(data)
     ended = data.dones.squeeze(-1) > 0

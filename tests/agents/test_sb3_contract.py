@@ -19,11 +19,19 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
-from safer_gym.agents import CVPO, SAFER, PPOLagrangian, SACLagrangian
+from safer_gym.agents import (
+    CVPO,
+    SAFER,
+    DDPGLagrangian,
+    PPOLagrangian,
+    SACLagrangian,
+    TD3Lagrangian,
+)
 from safer_gym.agents.constrained import TOTAL_TIMESTEPS
 from safer_gym.agents.training_attack.flat_obs import flat_bounds
 from safer_gym.attacks import make_attack
 
+ALL = (CVPO, SAFER, PPOLagrangian, SACLagrangian, TD3Lagrangian, DDPGLagrangian)
 algorithms = pytest.mark.parametrize("algorithm", ["CVPO", "SAFER"])
 
 
@@ -59,7 +67,15 @@ def test_the_arguments_of_sac_come_first_and_in_order() -> None:
             assert parameter.default is not inspect.Parameter.empty, name
 
 
-@pytest.mark.parametrize("algorithm", [CVPO, SAFER, PPOLagrangian, SACLagrangian])
+@pytest.mark.parametrize("algorithm", ALL)
+def test_policy_kwargs_are_the_users_own(algorithm: type[Any]) -> None:
+    """SAC and DDPG write into `policy_kwargs`, which the next algorithm might be given."""
+    own = {"net_arch": [8]}
+    algorithm("MlpPolicy", Timed(), policy_kwargs=own)
+    assert own == {"net_arch": [8]}
+
+
+@pytest.mark.parametrize("algorithm", ALL)
 def test_learn_needs_no_argument(algorithm: type[Any]) -> None:
     class Stop(BaseCallback):
         def _on_step(self) -> bool:
@@ -115,7 +131,7 @@ def test_discrete_actions_are_refused() -> None:
         small_agent(env=Discrete())
 
 
-@pytest.mark.parametrize("algorithm", [PPOLagrangian, SACLagrangian, CVPO, SAFER])
+@pytest.mark.parametrize("algorithm", ALL)
 @pytest.mark.parametrize(
     "space",
     [

@@ -14,7 +14,7 @@ import pytest
 from agent_envs import Timed, small_agent
 
 import safer_gym.agents
-from safer_gym.agents import CVPO, SAFER, SACLagrangian
+from safer_gym.agents import CVPO, SAFER, DDPGLagrangian, SACLagrangian
 from safer_gym.agents.certified.options import CertifiedOptions
 from safer_gym.agents.cvpo.options import EStepOptions, MStepOptions
 from safer_gym.agents.options import BallOptions, CostOptions, CriticOptions
@@ -45,7 +45,7 @@ def own_classes() -> Iterator[type]:
 
 def test_classes_are_shallow_and_constructors_short() -> None:
     classes = list(own_classes())
-    assert {CVPO, SAFER, SACLagrangian} <= set(classes)
+    assert {CVPO, SAFER, SACLagrangian, DDPGLagrangian} <= set(classes)
     assert {cls.__name__: depth(cls) for cls in classes if depth(cls) > DEEPEST} == {}
     assert {c.__name__: arguments(c) for c in classes if arguments(c) > MOST_ARGUMENTS} == {}
 

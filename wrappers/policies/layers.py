@@ -45,12 +45,12 @@ def policy_layers(
 ) -> PolicyLayers | OptionLayers:
     """The network behind a policy, as `safer_gym.bounds` takes it.
 
-    Covered: CVPO and SAFER; SAC, SAC-Lagrangian, TQC and CrossQ; PPO, A2C and TRPO; TD3, DDPG and
-    ARS (deterministic); the mean of a `Victim` made of a plain network; a torch module of the
-    layers in `safer_gym.bounds.MODULES` (deterministic). Means are in the units in which the policy
-    adds its noise: before tanh for SAC and its kin, in [-1, 1] for CVPO and SAFER, in the
-    environment's for PPO. With discrete actions PPO, A2C and TRPO, which draw options, and DQN,
-    QR-DQN and modules, which take the best.
+    Covered: CVPO and SAFER; SAC, SAC-Lagrangian, TQC and CrossQ; PPO, A2C and TRPO; TD3, DDPG, both
+    with a Lagrangian, and ARS (deterministic); the mean of a `Victim` made of a plain network; a
+    torch module of the layers in `safer_gym.bounds.MODULES` (deterministic). Means are in the
+    units in which the policy adds its noise: before tanh for SAC and its kin, in [-1, 1] for CVPO
+    and SAFER, in the environment's for PPO. With discrete actions PPO, A2C and TRPO, which draw
+    options, and DQN, QR-DQN and modules, which take the best.
 
     Args:
         policy: a model, its policy, a `Victim`, a module, or layers, returned as they are.

@@ -20,7 +20,7 @@ from stable_baselines3 import DQN, PPO, SAC, TD3
 from torch import nn
 from typer.testing import CliRunner
 
-from safer_gym.agents import CVPO, PPOLagrangian, SACLagrangian
+from safer_gym.agents import CVPO, PPOLagrangian, SACLagrangian, TD3Lagrangian
 from safer_gym.conformance.cli.main import app
 from safer_gym.conformance.export import TARGETS, export_policy
 from safer_gym.conformance.export import export as export_module
@@ -35,8 +35,9 @@ CHOICES = {
     "discrete": spaces.Discrete(4),
     "several": spaces.MultiDiscrete([2, 3]),
 }
+OWN = (CVPO, PPOLagrangian, SACLagrangian, TD3Lagrangian)
 MODELS: dict[str, Any] = {
-    **{kind.__name__: kind for kind in (SAC, TD3, PPO, CVPO, PPOLagrangian, SACLagrangian)},
+    **{kind.__name__: kind for kind in (SAC, TD3, PPO, *OWN)},
     **{name: getattr(sb3_contrib, name) for name in ("TQC", "CrossQ", "TRPO", "ARS")},
 }
 ACTIVATIONS = ("ELU", "SiLU", "GELU", "Mish", "LeakyReLU", "Softplus", "SELU", "CELU", "ReLU6")

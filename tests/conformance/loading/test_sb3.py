@@ -20,7 +20,7 @@ from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import nn
 
-from safer_gym.agents import CVPO, SAFER, SACLagrangian
+from safer_gym.agents import CVPO, SAFER, DDPGLagrangian, SACLagrangian, TD3Lagrangian
 from safer_gym.bounds import evaluate
 from safer_gym.conformance.loading import UntrustedFile, load_policy
 from safer_gym.conformance.loading.formats import format_of
@@ -86,6 +86,8 @@ CASES["sac-lagrangian"] = (
     "MlpPolicy",
     {"policy_kwargs": {"net_arch": [8], "n_cost_critics": 2}, "buffer_size": 10},
 )
+for _name, _kind in (("td3-lagrangian", TD3Lagrangian), ("ddpg-lagrangian", DDPGLagrangian)):
+    CASES[_name] = (_kind, "MlpPolicy", {"policy_kwargs": {"net_arch": [8]}, "buffer_size": 10})
 CASES["dqn"] = (DQN, "MlpPolicy", {"policy_kwargs": {"net_arch": [8]}, "buffer_size": 10})
 CASES["ppo-several"] = (PPO, "MlpPolicy", {"n_steps": 64})
 CASES["a2c-bits"] = (A2C, "MlpPolicy", {})
@@ -123,7 +125,7 @@ def make_model(name: str) -> Any:
                     nn.init.normal_(weights)
         return model
     made_by, policy, kwargs = CASES[name]
-    if made_by in (SAFER, CVPO, SACLagrangian):
+    if "cost" in getattr(made_by, "GROUPS", {}):
         kwargs = {**kwargs, "episode_length": 5}
     return made_by(policy, env, seed=0, device="cpu", **kwargs)
 

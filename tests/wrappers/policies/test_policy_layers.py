@@ -12,7 +12,7 @@ from stable_baselines3 import A2C, DDPG, PPO, SAC, TD3
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from torch import Tensor, nn
 
-from safer_gym.agents import CVPO, SAFER, SACLagrangian
+from safer_gym.agents import CVPO, SAFER, DDPGLagrangian, SACLagrangian, TD3Lagrangian
 from safer_gym.balls import LpBall
 from safer_gym.bounds import (
     Affine,
@@ -134,9 +134,10 @@ def test_steps_are_small_for_small_balls_and_grow(name: str) -> None:
             gaussian_steps(layers, obs, LpBall.of("linf", 1e-3), benign)
 
 
-@pytest.mark.parametrize("kind", [TD3, DDPG])
+@pytest.mark.parametrize("kind", [TD3, DDPG, TD3Lagrangian, DDPGLagrangian])
 def test_deterministic_policies_have_a_mean_and_no_divergence(kind) -> None:
-    agent, obs, ball = model(kind), observations(), LpBall.of("l2", 0.1)
+    options = {} if kind in (TD3, DDPG) else OURS
+    agent, obs, ball = model(kind, **options), observations(), LpBall.of("l2", 0.1)
     layers = policy_layers(agent)
     assert layers.is_deterministic
     low, high = torch.tensor([-2.0, 0.0]), torch.tensor([3.0, 3.0])
