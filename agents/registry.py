@@ -107,6 +107,7 @@ for _name, _place, _chosen_by in (
     ("sac-lagrangian", "safer_gym.agents:SACLagrangian", NATURAL),
     ("td3-lagrangian", "safer_gym.agents:TD3Lagrangian", NATURAL),
     ("ddpg-lagrangian", "safer_gym.agents:DDPGLagrangian", NATURAL),
+    ("trpo-lagrangian", "safer_gym.agents.trpo_lagrangian:TRPOLagrangian", NATURAL),
     ("ppol", "safer_gym.agents:PPOLagrangian", NATURAL),
     ("ppol-random", "safer_gym.agents:PPOLagrangian", NATURAL),
     ("sa-ppol", "safer_gym.agents:PPOLagrangian", NATURAL),

@@ -12,33 +12,46 @@ from safer_gym.multipliers import PIDGains, gains_of
 
 
 @dataclass(frozen=True)
-class LagrangeOptions:
-    """The multiplier, and how the cost enters the policy's loss.
+class MultiplierOptions:
+    """The multiplier, and what the advantage of the cost is.
 
     Args:
         pid_gains: proportional, integral and derivative gain (B.3.2). The controller takes one step
             a rollout, on the mean cost of the episodes that ended in it.
         max_lam: bound of the multiplier.
         cost_advantage: A_c of a rollout "raw" (the public code), "centred" or "standardised".
-        cost_surrogate: "clipped" lets Eq. 69 clip the ratio of the combined advantage, "linear" of
-            the reward's alone (Eq. 70 with the public code's ratio at A_c).
     """
 
     pid_gains: tuple[float, float, float] = PIDGains()
     max_lam: float = math.inf
     cost_advantage: str = "raw"
-    cost_surrogate: str = "clipped"
 
     def __post_init__(self) -> None:
         require(CAP, max_lam=self.max_lam)
         gains_of(self.pid_gains)
         choose("cost_advantage", self.cost_advantage, SCALINGS)
-        choose("cost_surrogate", self.cost_surrogate, COST_SURROGATES)
 
     @property
     def gains(self) -> PIDGains:
         """The controller's."""
         return PIDGains(*self.pid_gains)
+
+
+@dataclass(frozen=True)
+class LagrangeOptions(MultiplierOptions):
+    """The multiplier, and how the cost enters the policy's loss.
+
+    Args:
+        pid_gains, max_lam, cost_advantage: see `MultiplierOptions`.
+        cost_surrogate: "clipped" lets Eq. 69 clip the ratio of the combined advantage, "linear" of
+            the reward's alone (Eq. 70 with the public code's ratio at A_c).
+    """
+
+    cost_surrogate: str = "clipped"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choose("cost_surrogate", self.cost_surrogate, COST_SURROGATES)
 
 
 @dataclass(frozen=True)

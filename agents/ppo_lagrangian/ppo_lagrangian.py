@@ -6,27 +6,18 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 import torch.nn.functional as F  # noqa: N812
-from gymnasium import spaces
 from stable_baselines3 import PPO
-from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor
-from typing_extensions import Self
 
-from safer_gym.agents.arguments import require_known
-from safer_gym.agents.constrained import TOTAL_TIMESTEPS, Constrained
-from safer_gym.agents.cost_monitor import CostMonitor
+from safer_gym.agents.constrained import Constrained
 from safer_gym.agents.data.choice import choose_buffer
-from safer_gym.agents.data.signals import cost_signal
 from safer_gym.agents.means import Means
 from safer_gym.agents.model_file import FilePath
-from safer_gym.agents.options import BallOptions, grouped, taken_out
+from safer_gym.agents.options import BallOptions
 from safer_gym.agents.ppo_lagrangian.actor_critics import (
     CostActorCritic,
     CostCnnPolicy,
@@ -35,9 +26,9 @@ from safer_gym.agents.ppo_lagrangian.actor_critics import (
     with_cost_value,
 )
 from safer_gym.agents.ppo_lagrangian.attackers_critics import AttackersCritics
-from safer_gym.agents.ppo_lagrangian.collection import Collector, values_at_time_limits
 from safer_gym.agents.ppo_lagrangian.losses import approximate_kl, robustness_distance
 from safer_gym.agents.ppo_lagrangian.objective import Weights, clipped_values, policy_loss
+from safer_gym.agents.ppo_lagrangian.on_policy import OnPolicy
 from safer_gym.agents.ppo_lagrangian.options import LagrangeOptions, RegulariserOptions
 from safer_gym.agents.ppo_lagrangian.policies import (
     ActorValuePolicy,
@@ -48,18 +39,15 @@ from safer_gym.agents.ppo_lagrangian.policies import (
 from safer_gym.agents.ppo_lagrangian.rollouts import (
     CostRolloutBuffer,
     CostRolloutSamples,
-    choose_rollout_buffer,
 )
 from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.agents.training_attack.flat_obs import require_attackable
 from safer_gym.agents.training_attack.observations import attacked_array, attacked_batch
 from safer_gym.agents.updates import descend
-from safer_gym.domains import NOT_NEGATIVE, require
-from safer_gym.multipliers import PIDState, pid_multiplier_step
 from safer_gym.types import Attack
 
 
-class PPOLagrangian(Constrained, PPO):
+class PPOLagrangian(OnPolicy, Constrained, PPO):
     """PPO on (A_r - lambda A_c) / (1 + lambda), lambda by a PID controller of the episode cost.
 
     The paper's baselines are options: `regulariser="mad"` is SA-PPOL, `regulariser="mc"` (or "mr")
@@ -87,6 +75,7 @@ class PPOLagrangian(Constrained, PPO):
         ValueError: for values out of range and for unknown options, with the valid ones.
     """
 
+    BASE = PPO
     LAYOUT: ClassVar[int] = 4
     GROUPS: ClassVar[dict[str, Any]] = {
         "lagrange": LagrangeOptions(),
@@ -114,27 +103,14 @@ class PPOLagrangian(Constrained, PPO):
         policy: str | type[ActorValuePolicy | ActorCriticPolicy],
         env: GymEnv | str,
         *args: Any,
-        cost_limit: float = 5.0,
         collection_attack: str | Attack | None = None,
         regulariser: str | Attack | None = None,
-        cost_key: str = "cost",
-        missing_cost: str = "error",
         _init_setup_model: bool = True,
         **kwargs: Any,
     ) -> None:
-        options, others = taken_out(kwargs, self.GROUPS)
-        groups = [type(group) for group in self.GROUPS.values()]
-        require_known("argument", others, PPO.__init__, PPOLagrangian.__init__, *groups)
-        vars(self).update(grouped(options, self.GROUPS))
-        super().__init__(policy, env, *args, _init_setup_model=False, **others)
-        require(NOT_NEGATIVE, cost_limit=cost_limit)
-        self.cost_limit = cost_limit
-        self.cost_signal = cost_signal(cost_key, missing_cost)
+        super().__init__(policy, env, *args, _init_setup_model=False, **kwargs)
         self.collection_attack = self._training_attack("collection_attack", collection_attack)
         self.regulariser = self._training_attack("regulariser", regulariser)
-        self.cost_monitor = CostMonitor(cost_limit, self._stats_window_size, cost_key)
-        self.lam, self.pid = 0.0, PIDState()
-        self._collector: Collector | None = None
         if _init_setup_model:
             self._setup_model()
 
@@ -144,10 +120,6 @@ class PPOLagrangian(Constrained, PPO):
         steps = self.smoothing.attack_steps
         return TrainingAttack.of(attack, self.ball, steps=steps, argument=name)
 
-    def _require_actions(self, action_space: spaces.Space) -> None:
-        if isinstance(action_space, spaces.Box):
-            super()._require_actions(action_space)
-
     # ------------------------------------------------------------------ set-up, saving
 
     def _setup_model(self) -> None:
@@ -156,18 +128,11 @@ class PPOLagrangian(Constrained, PPO):
         is_plain = issubclass(self.policy_class, CostActorCritic)
         if self.collection_attack is not None or self.regulariser is not None:
             self._require_attackable(is_plain)
-        self.rollout_buffer_class = choose_rollout_buffer(
-            self.rollout_buffer_class, self.observation_space
-        )
         self.critic_learning_rate = None if is_plain else self.critics.critic_learning_rate
         self.reward_aggregation = self.critics.reward_aggregation
         self.cost_aggregation = self.critics.cost_aggregation
         super()._setup_model()
-        self.pid = PIDState(*self.pid)  # saved as a list
-        self.replay_buffer: Any = None if is_plain else self._transitions()
-        if is_plain:  # attacked as Stable-Baselines3's own policies are
-            self.victim = None  # type: ignore[assignment, method-assign]
-        self._seed_draws()
+        self.replay_buffer = None if is_plain else self._transitions()
 
     def _require_attackable(self, is_plain: bool) -> None:
         require_attackable(self.observation_space, type(self).__name__, self.ball.eps)
@@ -192,14 +157,6 @@ class PPOLagrangian(Constrained, PPO):
             missing_cost=self.cost_signal.missing,
         )
 
-    @classmethod
-    def read_policy(cls, policy: Any, value: Any) -> Any:
-        """As other agents, or Stable-Baselines3's policy, which has no critics."""
-        return policy if isinstance(policy, CostActorCritic) else super().read_policy(policy, value)
-
-    def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_collector", "victim"]
-
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", *(f"policy.{name}" for name in self.policy.OPTIMIZERS)], []
 
@@ -223,61 +180,7 @@ class PPOLagrangian(Constrained, PPO):
     def _radius(self, attack: TrainingAttack) -> float:
         return float(np.max(attack.radius(1.0 - self._current_progress_remaining)))
 
-    def _begin_episodes(self) -> None:
-        super()._begin_episodes()
-        assert self.env is not None
-        self._collector = Collector(self.env, self)
-
-    def collect_rollouts(
-        self,
-        env: VecEnv,
-        callback: BaseCallback,
-        rollout_buffer: RolloutBuffer,
-        n_rollout_steps: int,
-    ) -> bool:
-        """As in Stable-Baselines3, through the attacker's eyes; then the GAE of the cost."""
-        if self._collector is None or self._collector.venv is not env:  # set without a reset
-            self._collector = Collector(env, self)
-        self._last_obs = self._collector.present()  # type: ignore[assignment]
-        before = self.cost_monitor.episodes
-        going = super().collect_rollouts(self._collector, callback, rollout_buffer, n_rollout_steps)
-        if going:
-            with torch.no_grad():
-                values = self.rollout_buffer.map_observations(self.policy.state_values)
-                last, _ = self.policy.obs_to_tensor(self._last_obs)
-                last_values = self.policy.state_values(last)
-            self.rollout_buffer.compute_cost_advantages(values[:, 1], last_values[:, 1])
-            self._control(self.cost_monitor.mean_since(before))
-        return going
-
-    def _update_info_buffer(self, infos: list[dict], dones: np.ndarray | None = None) -> None:
-        super()._update_info_buffer(infos, dones)
-        if dones is not None:
-            assert self._collector is not None
-            ends = values_at_time_limits(self.policy, self._last_obs, infos, dones)
-            self.rollout_buffer.note(self._collector.costs, dones, ends)
-
-    def _control(self, cost: float | None) -> None:
-        """One step of the multiplier; none where no episode has ended in the rollout."""
-        if cost is not None:
-            error = cost - self.cost_limit
-            options = self.lagrange
-            self.lam, self.pid = pid_multiplier_step(
-                self.pid, error, options.gains, options.max_lam
-            )
-
     # ------------------------------------------------------------------ learning
-
-    def learn(
-        self,
-        total_timesteps: int = TOTAL_TIMESTEPS,
-        callback: MaybeCallback = None,
-        log_interval: int | None = 1,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Self:
-        """As in Stable-Baselines3; `tb_log_name` is the algorithm's name if not given."""
-        return super().learn(total_timesteps, callback, log_interval, *args, **kwargs)
 
     def train(self) -> None:
         """The attackers' critics, then `n_epochs` passes of actor and values over the rollout."""

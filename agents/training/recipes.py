@@ -175,7 +175,10 @@ def _general(**kwargs: Any) -> Recipe:
 GENERAL: dict[str, Recipe] = {
     **{
         name: _general()
-        for name in ("cvpo", "safer", "sac-lagrangian", "td3-lagrangian", "ddpg-lagrangian")
+        for name in (
+            *("cvpo", "safer", "sac-lagrangian", "td3-lagrangian", "ddpg-lagrangian"),
+            "trpo-lagrangian",
+        )
     },
     "safer-attacked": _general(**ATTACKED),
     **{name: _general(**form) for name, form in PPO_FORMS.items()},

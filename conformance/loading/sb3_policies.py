@@ -48,8 +48,6 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 """Module to the classes in it that a file may ask for, beside the registered algorithms' own."""
 MOVED = {"safer_gym.agents.common.policies": "safer_gym.agents.networks.actor_critics"}
 """Modules by the names that older files have for them."""
-ON_POLICY = ("stable_baselines3.common.policies", "sb3_contrib.common.recurrent.policies")
-"""Modules of classes to which a model hands its `use_sde`."""
 MASKED = "sb3_contrib.common.maskable."
 
 EXTRACTORS = {
@@ -144,7 +142,7 @@ def _options(file: Sb3File, made_by: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ValueError("its policy_kwargs are no dict")
     known = _options_of(made_by)
-    if made_by.__module__ in ON_POLICY:
+    if "use_sde" in known:
         given = {"use_sde": file.value("use_sde"), **given}
     options = {}
     for key, value in given.items():
