@@ -15,7 +15,6 @@ from safer_gym.balls import NORMS, LpBall
 from safer_gym.bounds import (
     gaussian_filter,
     smoothing_bound,
-    smoothing_budget_bound,
     smoothing_shift,
 )
 
@@ -43,7 +42,6 @@ def test_an_episode_of_steps(norm: str, size: float) -> None:
     """Per-step eps means a total of eps sqrt(H) in l2, eps sqrt(d H) in linf."""
     bound = smoothing_bound(0.01, LpBall.of(norm, 0.002), 0.1, (8,), 200)
     assert bound == pytest.approx(gaussian_filter(0.01, size * 0.02 * math.sqrt(200)), rel=1e-4)
-    assert smoothing_budget_bound(0.01, 0.3, 0.1) == gaussian_filter(0.01, 0.3 / 0.1)
 
 
 def test_frozen_dimensions_need_no_noise() -> None:
@@ -58,7 +56,6 @@ def test_frozen_dimensions_need_no_noise() -> None:
     [
         (lambda: smoothing_shift(LpBall.of("l2", 0.1), -1.0, (2,)), "noise_std"),
         (lambda: smoothing_bound(0.1, LpBall.of("l2", 0.1), 1.0, (2,), 0), "steps"),
-        (lambda: smoothing_budget_bound(0.1, 0.1, 0.0), "noise_std"),
     ],
 )
 def test_bad_input_is_named(call, words: str) -> None:
