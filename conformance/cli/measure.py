@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import typer
@@ -253,11 +254,8 @@ def whole_box(task: Task, channel: Channel) -> float:
         return task.eps
     if channel == "action":
         raise ValueError("eps must be given on the action channel; the task's is of observations")
-    env = task.make()
-    try:
+    with closing(task.make()) as env:
         box = moved_space(env, channel)
-    finally:
-        env.close()
     return float(max(abs(box.low).max(), abs(box.high).max()))
 
 

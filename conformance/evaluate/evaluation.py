@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -283,13 +284,10 @@ def _met(
 ) -> tuple[PolicyView, str]:
     """The view of an admitted policy, and the wrapper that stacks frames, if any."""
     policy, given = as_policy(policy, vec_normalize)
-    env = make_env()
-    try:
+    with closing(make_env()) as env:
         check_same_layers(policy, env)
         space, actions, stack = env.observation_space, env.action_space, frame_stack(env)
         obs = first_observation(env, int(seed))  # environments refuse numpy's
-    finally:
-        env.close()
     view = admit(policy, space, actions, vec_normalize=given, around=obs, device=device)
     return view, stack
 
