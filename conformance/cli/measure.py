@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -140,8 +140,11 @@ def measure(
                 check_ends(task.make, plan.seed)
                 fitter = fitter_for(named, policy, task.make, plan.channel, plan.seed, bar.say)
             met = fitter.led({attack: named[attack]})
-            share = _Share(bar, file.name, done, len(jobs))
-            known = _run(policy, task, plan, met, eps, share, workers)
+
+            def told(attack: str, share: float, done: int = done) -> None:
+                bar.update(file.name, (done + share) / len(jobs), attack)
+
+            known = _run(policy, task, plan, met, eps, told, workers)
             cache.store(inputs, known)
         outcomes.append(known)
         bar.update(file.name, (done + 1) / len(jobs))
@@ -206,23 +209,13 @@ def parse_numbers(name: str, text: str) -> tuple[float, ...]:
         raise ValueError(f"{name} must be numbers such as 0.01,0.05, got {text!r}") from None
 
 
-class _Share:
-    """Turns the share of one job into the share of all."""
-
-    def __init__(self, bar: Reporter, name: str, done: int, total: int) -> None:
-        self.bar, self.name, self.done, self.total = bar, name, done, total
-
-    def __call__(self, attack: str, share: float) -> None:
-        self.bar.update(self.name, (self.done + share) / self.total, attack)
-
-
 def _run(
     policy: Any,
     task: Task,
     plan: Plan,
     attacks: Mapping[str, Any],
     eps: float,
-    progress: _Share,
+    progress: Callable[[str, float], None],
     workers: int | Workers,
 ) -> Outcomes:
     return evaluate(
