@@ -63,49 +63,36 @@ def run_measure(
     env: EnvWords,
     attacks: str,
     eps: str,
-    norm: str,
-    episodes: int,
-    seed: int,
     algorithm: str,
-    max_cost: float | None = None,
     *,
+    max_cost: float | None = None,
     trust: bool,
     as_json: bool,
-    vec_normalize: str = "",
-    units: str = "raw",
-    channel: str = "observation",
-    cache: str = "",
-    learning_steps: int | None = None,
-    scale: str = "",
-    workers: int | None = None,
-    ray: str = "",
+    vec_normalize: str,
+    channel: str,
+    scale: str,
+    workers: int | None,
+    ray: str,
+    **options: Any,
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
+
+    Args:
+        options: the rest of the plan: norm, episodes, seed, units, cache, learning_steps.
 
     Raises:
         ValueError: no radius on a channel for which the task has none.
         typer.Exit: with code 1, the worst mean cost is above `max_cost`.
     """
     one_thread()
-    require(SEED, seed=seed)
+    require(SEED, seed=options["seed"])
     require(NUMBER.or_none, max_cost=max_cost)
     file = find_model(model, algorithm, env, trust=trust, vec_normalize=vec_normalize)
     found = file.task
     moved = choose("channel", channel, CHANNELS)
     radii = parse_radii(eps)
     radii = radii or (whole_box(found, moved),)
-    plan = Plan(
-        parse_names(attacks),
-        radii,
-        norm,
-        episodes,
-        seed,
-        units=units,
-        channel=moved,
-        cache=cache,
-        learning_steps=learning_steps,
-        scale=parse_scale(scale),
-    )
+    plan = Plan(parse_names(attacks), radii, channel=moved, scale=parse_scale(scale), **options)
     with workers_of(workers, ray) as computing, Bar() as bar:
         outcomes = measure(file, found, plan, bar, workers=computing)
     _print(file, found, outcomes, max_cost, as_json=as_json)
