@@ -30,14 +30,19 @@ TEST_TOOLS := "pytest>=8" "hypothesis>=6.100"
 NEWEST_EXTRAS ?= contrib,report,tensorboard,onnx,sign,skills,mujoco
 OLDEST_EXTRAS ?= bullet,contrib,report,tensorboard,onnx,sign,skills
 
-.PHONY: demo test lint types imports tests doctests example package picture setup clean help
+.PHONY: demo test alone lint types imports tests coverage doctests example package picture setup clean help
 .PHONY: docs test-wheel test-oldest test-newest
 
 demo: $(READY) ## Attack the packaged policies on Ball-Circle, train a safer one, write a report
 	$(BIN)/safer-gym demo $(DEMO_ARGS)
 
-test: lint types imports tests docs example package ## All checks, as in CI
+test: ## All checks, as in CI
+	$(MAKE) -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) alone
+	$(MAKE) tests
 	@echo "All checks passed."
+
+# Each of these takes one core, so two run side by side; the tests take all.
+alone: lint types docs package example doctests imports
 
 lint: $(READY) ## Style and format
 	$(BIN)/ruff check .
@@ -49,8 +54,13 @@ types: $(READY) ## Static types
 imports: $(READY) ## Which part may import which
 	$(BIN)/lint-imports
 
-tests: $(READY) ## Tests and doctests with coverage
+tests: $(READY) ## Tests
+	$(BIN)/pytest $(SPREAD) --ignore=tests/packaging $(HANGS) $(PYTEST_ARGS)
+
+coverage: $(READY) ## Tests, and which lines none of them runs
 	$(BIN)/pytest $(SPREAD) --cov --cov-report=term:skip-covered --ignore=tests/packaging $(HANGS) $(PYTEST_ARGS)
+
+doctests: $(READY) ## The examples in docstrings
 	$(BIN)/pytest --doctest-modules safer_gym -q
 
 example: $(READY) ## The examples, at a few hundred steps

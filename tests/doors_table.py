@@ -88,6 +88,8 @@ SHORT: dict[str, Any] = {
     "eps": 0.1, "limit": 1, "episodes": 2, "benign_episodes": 2, "battery": ATTACKS
 }  # fmt: skip
 SHELL = ["--eps", "0.1", "--limit", "1", "--episodes", "2", "--benign-episodes", "2"]
+LEARNED = ["--cache", "learned"]
+"""What a battery learns of a policy is learned once, and not for each door."""
 
 
 class Cell(NamedTuple):
@@ -141,13 +143,14 @@ def shell_attack(row: Row) -> None:
 @cache
 def shell_certify(row: Row) -> str:
     out = f"certificates/{ROWS.index(row)}"
-    _shell("certify", *row.words(*SHELL, "--battery", "quick", "--out", out))
+    _shell("certify", *row.words(*SHELL, *LEARNED, "--battery", "quick", "--out", out))
     return f"{out}/certificate.json"
 
 
 def shell_replay(row: Row) -> None:
     file = shell_certify(_certifiable(row))
-    _shell("replay", file, "--model", *row.words("--attack", "uniform", "--eps", "0.1"))
+    words = row.words("--attack", "uniform", "--eps", "0.1", *LEARNED)
+    _shell("replay", file, "--model", *words)
 
 
 def python_train(row: Row) -> None:

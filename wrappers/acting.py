@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-import gymnasium as gym
-from gymnasium.utils import RecordConstructorArgs
-from typing_extensions import Unpack
-
-from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.action_rows import moved_actions
-from safer_gym.wrappers.adversary import victim_of
+from safer_gym.wrappers.adversary import Adversary
 from safer_gym.wrappers.disturbances import disturbance_space
-from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
+from safer_gym.wrappers.engine import INFO_KEY, Situation
 from safer_gym.wrappers.obs_layout import batch_of, pick
-from safer_gym.wrappers.options import AdversaryOptions, complete
 from safer_gym.wrappers.streams import peek
 
 
-class ActingAdversary(gym.Wrapper, RecordConstructorArgs):
+class ActingAdversary(Adversary):
     """What `ActionAdversary` and `DisturbanceAdversary` share; see there."""
 
-    channel: ClassVar[Channel]
-
-    def __init__(
-        self,
-        env: gym.Env,
-        attack: str | Attack,
-        *,
-        policy: Any = None,
-        **options: Unpack[AdversaryOptions],
-    ) -> None:
-        spaces = env.observation_space, env.action_space
-        victim, chosen = victim_of(policy, *spaces), complete(options)
-        RecordConstructorArgs.__init__(
-            self, _disable_deepcopy=True, policy=victim, attack=attack, **chosen
-        )
-        gym.Wrapper.__init__(self, env)
-        space = self._space()
-        self.engine = AdversaryEngine(space, attack, victim, 1, chosen, self.channel, spaces)
-        self._last: tuple[Any, dict[str, Any]] = (None, {})
+    _last: tuple[Any, dict[str, Any]] = (None, {})
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -61,19 +37,6 @@ class ActingAdversary(gym.Wrapper, RecordConstructorArgs):
         self.engine.count_step()
         self._last = obs, info
         return obs, reward, terminated, truncated, {**info, INFO_KEY: record}
-
-    def set_progress(self, progress: float) -> None:
-        """Where the eps schedule stands, in [0, 1]."""
-        self.engine.set_progress(progress)
-
-    def set_policy(self, policy: Any) -> None:
-        """Attack this policy from now on."""
-        spaces = self.env.observation_space, self.env.action_space
-        self.engine.set_victim(victim_of(policy, *spaces))
-
-    def _space(self) -> Any:
-        """The space of what is moved."""
-        raise NotImplementedError
 
     def _act(self, action: Any, moved: Any) -> Any:
         """What the attack does before the next step, and the action of that step."""

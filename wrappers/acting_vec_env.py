@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, unwrap_vec_normalize
-from typing_extensions import Unpack
 
-from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.action_rows import moved_actions
-from safer_gym.wrappers.adversary import victim_of
-from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
-from safer_gym.wrappers.options import AdversaryOptions, complete
-from safer_gym.wrappers.streams import peek_vec_env
+from safer_gym.wrappers.adversary_vec_env import VecAdversary
+from safer_gym.wrappers.engine import INFO_KEY, Situation
 
 
-class VecActingAdversary(VecEnvWrapper):
+class VecActingAdversary(VecAdversary):
     """What `VecActionAdversary` and `VecDisturbanceAdversary` share; see there."""
 
-    channel: ClassVar[Channel]
-
-    def __init__(
-        self,
-        venv: VecEnv,
-        attack: str | Attack,
-        *,
-        policy: Any = None,
-        **options: Unpack[AdversaryOptions],
-    ) -> None:
-        chosen = complete(options)
-        super().__init__(venv)
-        spaces = venv.observation_space, venv.action_space
-        self.engine = AdversaryEngine(
-            self._space(), attack, self._victim_of(policy), venv.num_envs, chosen, self.channel,
-            spaces,
-        )  # fmt: skip
-        self._last: tuple[Any, list[dict[str, Any]]] = (None, [{}] * venv.num_envs)
-        self._records: list[dict[str, Any]] = []
+    _last: tuple[Any, list[dict[str, Any]]]
+    _records: list[dict[str, Any]]
 
     def reset(self) -> Any:
         """Reset all environments; nothing is attacked yet."""
@@ -70,25 +48,6 @@ class VecActingAdversary(VecEnvWrapper):
         asked = [self.reset_infos[row] if dones[row] else info for row, info in enumerate(infos)]
         self._last = obs, asked
         return obs, rewards, dones, infos
-
-    def set_progress(self, progress: float) -> None:
-        """Where the eps schedule stands, in [0, 1]."""
-        self.engine.set_progress(progress)
-
-    def set_policy(self, policy: Any) -> None:
-        """Attack this policy from now on."""
-        self.engine.set_victim(self._victim_of(policy))
-
-    def _victim_of(self, policy: Any) -> Any:
-        raw = unwrap_vec_normalize(self.venv) is None
-        return victim_of(policy, self.observation_space, self.action_space, raw=raw)
-
-    def _start(self, row: int, seed: int | None) -> None:
-        self.engine.start(row, seed, lambda: peek_vec_env(self.venv, row))
-
-    def _space(self) -> Any:
-        """The space of what is moved in one environment."""
-        raise NotImplementedError
 
     def _act(self, actions: Any, moved: Any) -> Any:
         """What the attack does before the next step, and the actions of that step."""

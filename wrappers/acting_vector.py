@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from gymnasium.utils import RecordConstructorArgs
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
-from typing_extensions import Unpack
+from gymnasium.vector import AutoresetMode
 
-from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.action_rows import moved_actions
-from safer_gym.wrappers.adversary import victim_of
+from safer_gym.wrappers.adversary_vector import VectorAdversary
 from safer_gym.wrappers.disturbances import disturbance_space
-from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine, Situation
+from safer_gym.wrappers.engine import INFO_KEY, Situation
 from safer_gym.wrappers.obs_layout import pick, replace
-from safer_gym.wrappers.options import AdversaryOptions, complete
-from safer_gym.wrappers.streams import peek_vector
-from safer_gym.wrappers.vector_rows import autoreset_mode, reset_rows, row_info, seeds_of
+from safer_gym.wrappers.vector_rows import reset_rows, row_info, seeds_of
 
 
-class VectorActingAdversary(VectorWrapper, RecordConstructorArgs):
+class VectorActingAdversary(VectorAdversary):
     """What `VectorActionAdversary` and `VectorDisturbanceAdversary` share; see there."""
 
-    channel: ClassVar[Channel]
-
-    def __init__(
-        self,
-        env: VectorEnv,
-        attack: str | Attack,
-        *,
-        policy: Any = None,
-        **options: Unpack[AdversaryOptions],
-    ) -> None:
-        spaces = env.single_observation_space, env.single_action_space
-        victim, chosen = victim_of(policy, *spaces), complete(options)
-        RecordConstructorArgs.__init__(
-            self, _disable_deepcopy=True, policy=victim, attack=attack, **chosen
-        )
-        VectorWrapper.__init__(self, env)
-        self.engine = AdversaryEngine(
-            self._space(), attack, victim, env.num_envs, chosen, self.channel, spaces
-        )
-        self.autoreset_mode = autoreset_mode(env)
-        self._resets_next = np.zeros(env.num_envs, dtype=bool)
-        self._last: tuple[Any, dict[str, Any]] = (None, {})
+    _last: tuple[Any, dict[str, Any]] = (None, {})
 
     def reset(
         self, *, seed: Any = None, options: dict[str, Any] | None = None
@@ -80,15 +54,6 @@ class VectorActingAdversary(VectorWrapper, RecordConstructorArgs):
         self._last = obs, infos
         return obs, rewards, terminations, truncations, infos
 
-    def set_progress(self, progress: float) -> None:
-        """Where the eps schedule stands, in [0, 1]."""
-        self.engine.set_progress(progress)
-
-    def set_policy(self, policy: Any) -> None:
-        """Attack this policy from now on."""
-        spaces = self.env.single_observation_space, self.env.single_action_space
-        self.engine.set_victim(victim_of(policy, *spaces))
-
     def _attacked(self, rows: list[int], actions: Any) -> tuple[Any, list[dict[str, Any]]]:
         obs, infos = self._last
         actions = np.asarray(actions)
@@ -100,13 +65,6 @@ class VectorActingAdversary(VectorWrapper, RecordConstructorArgs):
         situation = Situation(pick(obs, rows), own)
         moved, records = self.engine.perturb(rows, clean, asked, situation)
         return (actions if moved is clean else self._act(actions, rows, moved)), records
-
-    def _start(self, row: int, seed: int | None) -> None:
-        self.engine.start(row, seed, lambda: peek_vector(self.env, row))
-
-    def _space(self) -> Any:
-        """The space of what is moved in one environment."""
-        raise NotImplementedError
 
     def _act(self, actions: Any, rows: Sequence[int], moved: Any) -> Any:
         """What the attack does in `rows` before the next step, and the actions of that step."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 from typing_extensions import Unpack
 
 from safer_gym.networks import MlpAction, MlpCritic
-from safer_gym.types import Attack, Victim
+from safer_gym.types import Attack, Channel, Victim
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.gate.policy import admit
 from safer_gym.wrappers.obs_layout import batch_of, pick
@@ -17,7 +17,43 @@ from safer_gym.wrappers.options import AdversaryOptions, complete
 from safer_gym.wrappers.streams import peek
 
 
-class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
+class Adversary(gym.Wrapper, RecordConstructorArgs):
+    """What the adversaries of one environment share; see `ObservationAdversary`."""
+
+    channel: ClassVar[Channel] = "observation"
+
+    def __init__(
+        self,
+        env: gym.Env,
+        attack: str | Attack,
+        *,
+        policy: Any = None,
+        **options: Unpack[AdversaryOptions],
+    ) -> None:
+        spaces = env.observation_space, env.action_space
+        victim, chosen = victim_of(policy, *spaces), complete(options)
+        # The victim's plain functions, not the model: specs are deep-copied.
+        RecordConstructorArgs.__init__(
+            self, _disable_deepcopy=True, policy=victim, attack=attack, **chosen
+        )
+        gym.Wrapper.__init__(self, env)
+        space = self._space()
+        self.engine = AdversaryEngine(space, attack, victim, 1, chosen, self.channel, spaces)
+
+    def set_progress(self, progress: float) -> None:
+        """Where the eps schedule stands, in [0, 1]."""
+        self.engine.set_progress(progress)
+
+    def set_policy(self, policy: Any) -> None:
+        """Attack this policy from now on, e.g. a model that was made with this very env."""
+        self.engine.set_victim(victim_of(policy, self.env.observation_space, self.env.action_space))
+
+    def _space(self) -> Any:
+        """The space of what is moved."""
+        return self.env.observation_space
+
+
+class ObservationAdversary(Adversary):
     """Shows the policy perturbed observations; the environment itself is never touched.
 
         env = ObservationAdversary(env, "mc", policy=model, eps=0.05)
@@ -64,23 +100,6 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
         AdversaryError: if an attack ever leaves its ball.
     """
 
-    def __init__(
-        self,
-        env: gym.Env,
-        attack: str | Attack,
-        *,
-        policy: Any = None,
-        **options: Unpack[AdversaryOptions],
-    ) -> None:
-        victim = victim_of(policy, env.observation_space, env.action_space)
-        chosen = complete(options)
-        # The victim's plain functions, not the model: specs are deep-copied.
-        RecordConstructorArgs.__init__(
-            self, _disable_deepcopy=True, policy=victim, attack=attack, **chosen
-        )
-        gym.Wrapper.__init__(self, env)
-        self.engine = AdversaryEngine(env.observation_space, attack, victim, 1, chosen)
-
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
@@ -96,14 +115,6 @@ class ObservationAdversary(gym.Wrapper, RecordConstructorArgs):
         self.engine.count_step()
         seen, info = self._perturb(obs, info)
         return seen, reward, terminated, truncated, info
-
-    def set_progress(self, progress: float) -> None:
-        """Where the eps schedule stands, in [0, 1]."""
-        self.engine.set_progress(progress)
-
-    def set_policy(self, policy: Any) -> None:
-        """Attack this policy from now on, e.g. a model that was made with this very env."""
-        self.engine.set_victim(victim_of(policy, self.env.observation_space, self.env.action_space))
 
     def _perturb(self, obs: Any, info: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         batch = batch_of(obs)

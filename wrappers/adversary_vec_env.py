@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, unwrap_vec_normalize
 from typing_extensions import Unpack
 
-from safer_gym.types import Attack
+from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.adversary import victim_of
 from safer_gym.wrappers.engine import INFO_KEY, AdversaryEngine
 from safer_gym.wrappers.obs_layout import pick, stack
@@ -16,7 +16,52 @@ from safer_gym.wrappers.options import AdversaryOptions, complete
 from safer_gym.wrappers.streams import peek_vec_env
 
 
-class VecObservationAdversary(VecEnvWrapper):
+class VecAdversary(VecEnvWrapper):
+    """What the adversaries of a VecEnv share; see `VecObservationAdversary`."""
+
+    channel: ClassVar[Channel] = "observation"
+
+    def __init__(
+        self,
+        venv: VecEnv,
+        attack: str | Attack,
+        *,
+        policy: Any = None,
+        **options: Unpack[AdversaryOptions],
+    ) -> None:
+        chosen = complete(options)
+        super().__init__(venv)
+        self.engine = AdversaryEngine(
+            self._space(),
+            attack,
+            self._victim_of(policy),
+            venv.num_envs,
+            chosen,
+            self.channel,
+            (venv.observation_space, venv.action_space),
+        )
+
+    def set_progress(self, progress: float) -> None:
+        """Where the eps schedule stands, in [0, 1]."""
+        self.engine.set_progress(progress)
+
+    def set_policy(self, policy: Any) -> None:
+        """Attack this policy from now on, e.g. a model that was made with this very venv."""
+        self.engine.set_victim(self._victim_of(policy))
+
+    def _victim_of(self, policy: Any) -> Any:
+        raw = unwrap_vec_normalize(self.venv) is None
+        return victim_of(policy, self.venv.observation_space, self.action_space, raw=raw)
+
+    def _start(self, row: int, seed: int | None) -> None:
+        self.engine.start(row, seed, lambda: peek_vec_env(self.venv, row))
+
+    def _space(self) -> Any:
+        """The space of what is moved in one environment."""
+        return self.venv.observation_space
+
+
+class VecObservationAdversary(VecAdversary):
     """`ObservationAdversary` over a whole SB3 `VecEnv`, one batched attack a step.
 
     Arguments and records are those of `ObservationAdversary`. `infos[i]["terminal_observation"]`
@@ -30,19 +75,6 @@ class VecObservationAdversary(VecEnvWrapper):
     Environment i begins its random stream as a single `ObservationAdversary` would with the seed
     that `VecEnv.seed` gave to it.
     """
-
-    def __init__(
-        self,
-        venv: VecEnv,
-        attack: str | Attack,
-        *,
-        policy: Any = None,
-        **options: Unpack[AdversaryOptions],
-    ) -> None:
-        chosen = complete(options)
-        super().__init__(venv)
-        victim = self._victim_of(policy)
-        self.engine = AdversaryEngine(venv.observation_space, attack, victim, venv.num_envs, chosen)
 
     def reset(self) -> Any:
         """Reset all environments; the first observations are attacked too."""
@@ -77,21 +109,6 @@ class VecObservationAdversary(VecEnvWrapper):
             home = self.reset_infos if dones[row] else infos
             home[row] = {**home[row], INFO_KEY: record}
         return seen, rewards, dones, infos
-
-    def set_progress(self, progress: float) -> None:
-        """Where the eps schedule stands, in [0, 1]."""
-        self.engine.set_progress(progress)
-
-    def set_policy(self, policy: Any) -> None:
-        """Attack this policy from now on, e.g. a model that was made with this very venv."""
-        self.engine.set_victim(self._victim_of(policy))
-
-    def _victim_of(self, policy: Any) -> Any:
-        raw = unwrap_vec_normalize(self.venv) is None
-        return victim_of(policy, self.venv.observation_space, self.action_space, raw=raw)
-
-    def _start(self, row: int, seed: int | None) -> None:
-        self.engine.start(row, seed, lambda: peek_vec_env(self.venv, row))
 
     def _perturb_final(self, rows: list[int], infos: list[dict[str, Any]]) -> None:
         batch = stack([infos[row]["terminal_observation"] for row in rows])

@@ -73,7 +73,7 @@ class AdversaryEngine:
         eps, schedule = options["eps"], options["schedule"]
         self.attack = gated(attack)
         self.name = self.attack.name
-        self.channel, self.around = channel, around
+        self.channel, self.around = channel, None if channel == "observation" else around
         self._check_channel(options)
         self.layout = ObsLayout(space, _keys_of(eps, options["keys"]))
         self._gate = BatchGate(space) if channel == "observation" else None

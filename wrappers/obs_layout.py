@@ -189,6 +189,11 @@ def stack(observations: list[Any]) -> ObsBatch:
     return np.stack(observations)
 
 
+def any_part(obs: Any) -> Tensor:
+    """A tensor of observations, or one of those of a dict: its batch, device and type are all's."""
+    return next(iter(obs.values())) if isinstance(obs, dict) else obs
+
+
 def pick(obs: ObsBatch, rows: Any) -> Any:
     """Row(s) of a batch: one observation for a number, a batch for a list of rows."""
     if isinstance(obs, Mapping):

@@ -116,21 +116,6 @@ def make_battery(
     return Battery(name, members, tuple(left_out), tuple(unlearned))
 
 
-def check_battery(
-    battery: str | Mapping[str, Attack],
-    victim: Victim,
-    *,
-    has_gradient: bool,
-    channel: Channel = "observation",
-) -> None:
-    """Refuse a battery that could not be run, before anything is learned.
-
-    Raises:
-        ValueError, TypeError: as `make_battery`.
-    """
-    make_battery(battery, victim, Lessons({}), has_gradient=has_gradient, channel=channel)
-
-
 def labels_of(
     name: str, *, has_gradient: bool, channel: Channel = "observation"
 ) -> tuple[str, ...]:

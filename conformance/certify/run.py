@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from safer_gym.attacks import has_gradient
 from safer_gym.attacks.traits import climbs_cost_critic
-from safer_gym.conformance.battery import Battery
-from safer_gym.conformance.battery.build import check_battery
+from safer_gym.conformance.battery import Battery, make_battery
 from safer_gym.conformance.battery.learning import Lessons
 from safer_gym.conformance.battery.members import NONE, Member
 from safer_gym.conformance.certificate.record import Certificate, Flag
@@ -93,8 +92,9 @@ class Certification:
         self.say = progress or (lambda what, share: None)
         self.started = started
         self.deadline = started + settings.seconds * (1 - RESERVE)
-        climbs = has_gradient(subject.target, subject.probe)
-        check_battery(settings.battery, subject.target, has_gradient=climbs, channel=plan.channel)
+        climbs, named = has_gradient(subject.target, subject.probe), settings.battery
+        # A battery that could not be run is refused before anything is learned.
+        make_battery(named, subject.target, Lessons({}), has_gradient=climbs, channel=plan.channel)
 
     def run(self) -> Certificate:
         """All steps."""

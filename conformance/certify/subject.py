@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -145,8 +146,7 @@ def make_subject(
     """
     make = env_maker(make_env)
     policy, normaliser = as_policy(policy, vec_normalize)
-    env = make()
-    try:
+    with closing(make()) as env:
         check_same_layers(policy, env)
         space = env.observation_space
         environment = environment_record(env, max_step_cost)
@@ -157,8 +157,6 @@ def make_subject(
         seat = seat_in(env, channel, view.victim().memory)
         ball = ball_in(env, seat, norm, 1.0 if scale is None else scale)
         threat = _threat(env, view, scale, channel)
-    finally:
-        env.close()
     check_ends(make, 0)
     view, make = in_numbers(view, make)
     noise = _own_noise(policy, noise)

@@ -23,7 +23,7 @@ from safer_gym.conformance.cli.options import (
     Units,
     VecNormalizeFile,
     Workers,
-    environment_words,
+    typed,
 )
 
 
@@ -79,36 +79,13 @@ def certify(
     env_arg: EnvArg = None,
 ) -> None:
     """Bound a policy's worst-case cost under attack; exit 0 pass, 1 fail, 2 inconclusive."""
+    given = typed(locals())
     from safer_gym.conformance.cli.certify import run_certify
 
-    run_certify(
-        model,
-        environment_words(env, cost, max_steps, env_arg),
-        out,
-        trust=trust,
-        as_json=as_json,
-        vec_normalize=vec_normalize,
-        units=units,
-        eps=eps,
-        requirement=requirement or [],
-        limit=limit,
-        norm=norm,
-        scale=scale,
-        modes={"": None, "both": ("deterministic", "stochastic")}.get(modes, (modes,)),
-        action_noise=action_noise,
-        observation_noise=observation_noise,
-        battery=battery,
-        budget=budget or None,
-        episodes=episodes,
-        benign_episodes=benign_episodes,
-        max_step_cost=max_step_cost,
-        workers=workers,
-        ray=ray,
-        seed=seed,
-        cache=cache,
-        sign=sign,
-        channel=channel or None,
-    )
+    given |= {"requirement": requirement or [], "budget": budget or None}
+    given |= {"channel": channel or None}
+    given["modes"] = {"": None, "both": ("deterministic", "stochastic")}.get(modes, (modes,))
+    run_certify(**given)
 
 
 def diff(old: CertificatePath, new: CertificatePath, as_json: Json = False) -> None:
@@ -163,8 +140,8 @@ def replay(
     env_arg: EnvArg = None,
 ) -> None:
     """Run an episode of a certificate again."""
+    words = typed(locals())["env"]
     from safer_gym.conformance.cli.certificates import Which, run_replay
 
     which = Which(episode, attack, eps, index, mode)
-    words = environment_words(env, cost, max_steps, env_arg)
     run_replay(certificate, model, words, which, cache, trust=trust, vec_normalize=vec_normalize)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import typer
@@ -62,49 +63,36 @@ def run_measure(
     env: EnvWords,
     attacks: str,
     eps: str,
-    norm: str,
-    episodes: int,
-    seed: int,
     algorithm: str,
-    max_cost: float | None = None,
     *,
+    max_cost: float | None = None,
     trust: bool,
     as_json: bool,
-    vec_normalize: str = "",
-    units: str = "raw",
-    channel: str = "observation",
-    cache: str = "",
-    learning_steps: int | None = None,
-    scale: str = "",
-    workers: int | None = None,
-    ray: str = "",
+    vec_normalize: str,
+    channel: str,
+    scale: str,
+    workers: int | None,
+    ray: str,
+    **options: Any,
 ) -> None:
     """Measure one policy, print the result, and refuse it if it costs more than `max_cost`.
+
+    Args:
+        options: the rest of the plan: norm, episodes, seed, units, cache, learning_steps.
 
     Raises:
         ValueError: no radius on a channel for which the task has none.
         typer.Exit: with code 1, the worst mean cost is above `max_cost`.
     """
     one_thread()
-    require(SEED, seed=seed)
+    require(SEED, seed=options["seed"])
     require(NUMBER.or_none, max_cost=max_cost)
     file = find_model(model, algorithm, env, trust=trust, vec_normalize=vec_normalize)
     found = file.task
     moved = choose("channel", channel, CHANNELS)
     radii = parse_radii(eps)
     radii = radii or (whole_box(found, moved),)
-    plan = Plan(
-        parse_names(attacks),
-        radii,
-        norm,
-        episodes,
-        seed,
-        units=units,
-        channel=moved,
-        cache=cache,
-        learning_steps=learning_steps,
-        scale=parse_scale(scale),
-    )
+    plan = Plan(parse_names(attacks), radii, channel=moved, scale=parse_scale(scale), **options)
     with workers_of(workers, ray) as computing, Bar() as bar:
         outcomes = measure(file, found, plan, bar, workers=computing)
     _print(file, found, outcomes, max_cost, as_json=as_json)
@@ -139,8 +127,11 @@ def measure(
                 check_ends(task.make, plan.seed)
                 fitter = fitter_for(named, policy, task.make, plan.channel, plan.seed, bar.say)
             met = fitter.led({attack: named[attack]})
-            share = _Share(bar, file.name, done, len(jobs))
-            known = _run(policy, task, plan, met, eps, share, workers)
+
+            def told(attack: str, share: float, done: int = done) -> None:
+                bar.update(file.name, (done + share) / len(jobs), attack)
+
+            known = _run(policy, task, plan, met, eps, told, workers)
             cache.store(inputs, known)
         outcomes.append(known)
         bar.update(file.name, (done + 1) / len(jobs))
@@ -205,23 +196,13 @@ def parse_numbers(name: str, text: str) -> tuple[float, ...]:
         raise ValueError(f"{name} must be numbers such as 0.01,0.05, got {text!r}") from None
 
 
-class _Share:
-    """Turns the share of one job into the share of all."""
-
-    def __init__(self, bar: Reporter, name: str, done: int, total: int) -> None:
-        self.bar, self.name, self.done, self.total = bar, name, done, total
-
-    def __call__(self, attack: str, share: float) -> None:
-        self.bar.update(self.name, (self.done + share) / self.total, attack)
-
-
 def _run(
     policy: Any,
     task: Task,
     plan: Plan,
     attacks: Mapping[str, Any],
     eps: float,
-    progress: _Share,
+    progress: Callable[[str, float], None],
     workers: int | Workers,
 ) -> Outcomes:
     return evaluate(
@@ -253,11 +234,8 @@ def whole_box(task: Task, channel: Channel) -> float:
         return task.eps
     if channel == "action":
         raise ValueError("eps must be given on the action channel; the task's is of observations")
-    env = task.make()
-    try:
+    with closing(task.make()) as env:
         box = moved_space(env, channel)
-    finally:
-        env.close()
     return float(max(abs(box.low).max(), abs(box.high).max()))
 
 

@@ -27,7 +27,7 @@ from safer_gym.conformance.cli.options import (
     Units,
     VecNormalizeFile,
     Workers,
-    environment_words,
+    typed,
 )
 
 
@@ -61,31 +61,10 @@ def attack(
     ray: Ray = "",
 ) -> None:
     """Attack a policy and print its reward and cost beside those without an attack."""
-    asked = f"natural,{attacks}"
-    evaluate(
-        model,
-        env,
-        asked,
-        eps,
-        norm,
-        episodes,
-        seed,
-        algorithm,
-        None,
-        trust=trust,
-        as_json=as_json,
-        vec_normalize=vec_normalize,
-        units=units,
-        channel=channel,
-        cost=cost,
-        max_steps=max_steps,
-        env_arg=env_arg,
-        cache=cache,
-        learning_steps=learning_steps,
-        scale=scale,
-        workers=workers,
-        ray=ray,
-    )
+    given = typed(locals())
+    from safer_gym.conformance.cli.measure import run_measure
+
+    run_measure(**given | {"attacks": f"natural,{attacks}"})
 
 
 def evaluate(
@@ -117,29 +96,10 @@ def evaluate(
     ray: Ray = "",
 ) -> None:
     """Measure a policy without and under attack; with --max-cost it is a gate for CI."""
+    given = typed(locals())
     from safer_gym.conformance.cli.measure import run_measure
 
-    run_measure(
-        model,
-        environment_words(env, cost, max_steps, env_arg),
-        attacks,
-        eps,
-        norm,
-        episodes,
-        seed,
-        algorithm,
-        max_cost,
-        trust=trust,
-        as_json=as_json,
-        vec_normalize=vec_normalize,
-        units=units,
-        channel=channel,
-        cache=cache,
-        learning_steps=learning_steps,
-        scale=scale,
-        workers=workers,
-        ray=ray,
-    )
+    run_measure(**given)
 
 
 def tasks(as_json: Json = False) -> None:

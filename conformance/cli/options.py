@@ -98,8 +98,14 @@ Ray = Annotated[str, typer.Option(help="A Ray cluster: its address, auto, or loc
 CertificatePath = Annotated[Path, typer.Argument(help="A certificate.json.", exists=True)]
 
 
-def environment_words(env: str, cost: str, max_steps: int | None, env_arg: list[str] | None) -> Any:
-    """The options that name an environment, as one value."""
+def typed(given: dict[str, Any], *, env: str = "") -> dict[str, Any]:
+    """A command's options by name, with those that name an environment as one value, `env`.
+
+    Args:
+        given: the command's `locals()`, before it has others than its options.
+        env: the environment's name where it is not the option's.
+    """
     from safer_gym.conformance.cli.environments import EnvWords
 
-    return EnvWords(env, cost, max_steps, tuple(env_arg or ()))
+    named, cost, steps, more = (given.pop(k) for k in ("env", "cost", "max_steps", "env_arg"))
+    return {**given, "env": EnvWords(env or named, cost, steps, tuple(more or ()))}

@@ -22,7 +22,7 @@ from safer_gym.conformance.cli.options import (
     Seed,
     Trust,
     VecNormalizeFile,
-    environment_words,
+    typed,
 )
 
 
@@ -44,10 +44,10 @@ def export(
 
     A JSON file of the same name is written beside it; it says which noise is not inside.
     """
+    given = typed(locals())
     from safer_gym.conformance.cli.publishing import run_export
 
-    words = environment_words(env, cost, max_steps, env_arg)
-    run_export(model, out, words, trust=trust, vec_normalize=vec_normalize, as_json=as_json)
+    run_export(**given)
 
 
 def card(
@@ -112,26 +112,10 @@ def compare(
     env_arg: EnvArg = None,
 ) -> None:
     """Is B worse than A? Paired episodes; exit 0 no, 1 yes, by more than the margin, 2 open."""
+    given = typed(locals())
     from safer_gym.conformance.cli.compare import run_compare
 
-    run_compare(
-        a,
-        b,
-        environment_words(env, cost, max_steps, env_arg),
-        attacks=attacks,
-        eps=eps,
-        limit=limit,
-        channel=channel,
-        trust=trust,
-        as_json=as_json,
-        margin=margin,
-        metric=metric,
-        norm=norm,
-        n_episodes=episodes,
-        search_episodes=search_episodes,
-        confidence=confidence,
-        seed=seed,
-    )
+    run_compare(n_episodes=given.pop("episodes"), **given)
 
 
 def leaderboard(

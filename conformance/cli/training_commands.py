@@ -16,7 +16,7 @@ from safer_gym.conformance.cli.options import (
     MaxSteps,
     Ray,
     Workers,
-    environment_words,
+    typed,
 )
 
 
@@ -69,23 +69,11 @@ def train(
     ray: Ray = "",
 ) -> None:
     """Train a policy; a checkpoint every half minute, and running it again resumes."""
+    given = typed(locals(), env=env or task)
     from safer_gym.conformance.cli.train import run_train
 
-    run_train(
-        environment_words(env or task, cost, max_steps, env_arg),
-        algorithm,
-        timesteps=timesteps,
-        seed=seed,
-        out=out,
-        resume=resume,
-        overlap=overlap,
-        as_json=as_json,
-        cost_limit=cost_limit,
-        eps=eps,
-        seeds=seeds,
-        workers=workers,
-        ray=ray,
-    )
+    del given["task"]
+    run_train(**given)
 
 
 def prior(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -61,8 +62,7 @@ def check_cost_env(
     domains.require(domains.AT_LEAST_ONE, episodes=episodes, max_steps=max_steps)
     make = env if not isinstance(env, gym.Env) else lambda: env
     seeds = range(seed, seed + episodes)
-    own = make()
-    try:
+    with closing(make()) as own:
         runs = []
         for name, check in _STEP_CLAUSES.items():
             with refusals_named(name, "the environment"):
@@ -73,8 +73,6 @@ def check_cost_env(
             with refusals_named("nothing shared", "the environment"):
                 _run(own, s, max_steps, after=_nothing_shared)
         _repeatable(make, own, seeds, runs, max_steps)
-    finally:
-        own.close()
     costs = [[float(step.info["cost"]) for step in run[1:]] for run in runs]
     return EnvFacts(
         horizon=max(map(len, costs)),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -157,7 +159,7 @@ def evaluate(
             setting = Setting(
                 view, label, attack, ball, seat, env_pool, seed, device, n_envs, max_steps, traces
             )
-            say = None if telling is None else _labelled(telling, label)
+            say = None if telling is None else partial(telling, label)
             episodes = play(setting, n_episodes, computing, say)
             radius = 0.0 if label == NATURAL else largest(eps)
             found = _gather(label, radius, norm, episodes, perf_counter() - started)
@@ -208,7 +210,10 @@ def named_attacks(attacks: Mapping[str, Attack] | Sequence[str]) -> dict[str, At
     if isinstance(attacks, Mapping):
         return dict(attacks)
     names = [choose("attacks", name, (NATURAL, *ATTACKS, *LEARNED)) for name in attacks]
-    return {name: name if name in LEARNED else _made(name) for name in names}
+    return {
+        name: name if name in LEARNED else make_attack("null" if name == NATURAL else name)
+        for name in names
+    }
 
 
 def fitter_for(
@@ -259,23 +264,13 @@ def _said(progress: Progress | None) -> Callable[[str], None]:
     return (lambda text: None) if progress is None else (lambda text: progress(text, 0.0))
 
 
-def _made(name: str) -> Attack:
-    return make_attack("null" if name == NATURAL else name)
-
-
-def admitted(
-    policy: Any,
-    make_env: MakeEnv,
-    vec_normalize: Any,
-    seed: int,
-    device: str = "cpu",
-) -> PolicyView:
+def admitted(policy: Any, make_env: MakeEnv, vec_normalize: Any, seed: int) -> PolicyView:
     """The view of a policy that can be evaluated in these environments.
 
     Raises:
         ValueError: a policy that cannot be measured, or observations that cannot be packed.
     """
-    return _met(policy, make_env, vec_normalize, seed, device)[0]
+    return _met(policy, make_env, vec_normalize, seed, "cpu")[0]
 
 
 def _met(
@@ -283,19 +278,12 @@ def _met(
 ) -> tuple[PolicyView, str]:
     """The view of an admitted policy, and the wrapper that stacks frames, if any."""
     policy, given = as_policy(policy, vec_normalize)
-    env = make_env()
-    try:
+    with closing(make_env()) as env:
         check_same_layers(policy, env)
         space, actions, stack = env.observation_space, env.action_space, frame_stack(env)
         obs = first_observation(env, int(seed))  # environments refuse numpy's
-    finally:
-        env.close()
     view = admit(policy, space, actions, vec_normalize=given, around=obs, device=device)
     return view, stack
-
-
-def _labelled(progress: Progress, label: str) -> Callable[[float], None]:
-    return lambda done: progress(label, done)
 
 
 def _gather(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,11 +80,8 @@ def adversary_from(
     Raises:
         ValueError, TypeError: an environment without that channel, or no policy.
     """
-    env = make_env()
-    try:
+    with closing(make_env()) as env:
         rows = seat_in(env, channel).rows
         space: Any = env.observation_space
-    finally:
-        env.close()
     rows = rows if channel != "observation" else ChannelRows(channel, tuple(space.shape))
     return GivenAdversary(as_victim(policy).action, rows, cost_directed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,14 +108,11 @@ def _best_response(
     victim, ppo = view.victim(), PpoOptions(**options)
     if view.draw is None:
         victim = victim.deterministic
-    env = make_env()
-    try:
+    with closing(make_env()) as env:
         space: Any = env.observation_space
         environment = environment_digest(env)
         seat = seat_in(env, channel, victim.memory)
         ball = ball_in(env, seat, norm, eps)
-    finally:
-        env.close()
     key = {
         "policy": policy_digest(view, victim, space),
         "environment": environment,

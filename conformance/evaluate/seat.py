@@ -6,6 +6,7 @@ Axes: B batch, O observation, A action, D disturbance.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -114,11 +115,8 @@ def moved_space(env: Any, channel: Channel) -> gym.spaces.Box:
 
 def seat_for(make_env: Callable[[], gym.Env], channel: Channel, memory: Memory) -> Seat:
     """As `seat_in`, of an environment that is made for the question."""
-    env = make_env()
-    try:
+    with closing(make_env()) as env:
         return seat_in(env, channel, memory)
-    finally:
-        env.close()
 
 
 def seat_in(env: Any, channel: Channel, memory: Memory = NO_MEMORY) -> Seat:
@@ -173,12 +171,9 @@ def seat_and_ball(
     if channel == "observation":
         seat = _before(view.layout, view.victim().memory)
         return seat, _ball(view.layout, seat, norm, eps)
-    env = make_env()
-    try:
+    with closing(make_env()) as env:
         seat = seat_in(env, channel, view.victim().memory)
         return seat, ball_in(env, seat, norm, eps)
-    finally:
-        env.close()
 
 
 def _before(layout: ObsLayout, memory: Memory) -> Seat:

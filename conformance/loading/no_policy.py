@@ -76,12 +76,9 @@ def _described(found: Any) -> str | None:
         items = found.items if isinstance(found, Call) else found
         keys = ", ".join(repr(key) for key in list(items)[:SHOWN])
         more = ", ..." if len(items) > SHOWN else ""
-        what = "weights without their network" if _has_weights(found) else "a dict and no policy"
+        has_weights = any(isinstance(p, Call) and p.function in TENSORS for p in walk(found))
+        what = "weights without their network" if has_weights else "a dict and no policy"
         return f"{what} (keys: {keys}{more}); {HOW}"
     if isinstance(found, Name):
         return None  # a class or a function, which may act
     return f"a value of type {type(found).__name__} and no policy"
-
-
-def _has_weights(found: Any) -> bool:
-    return any(isinstance(part, Call) and part.function in TENSORS for part in walk(found))

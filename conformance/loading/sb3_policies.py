@@ -86,7 +86,8 @@ def build_policy(file: Sb3File) -> Any:
     _check_sizes(options, file.weights)
     spaces = [space_of(file.value(f"{name}_space")) for name in ("observation", "action")]
     # The networks start with random weights; the global stream must not notice.
-    with torch.random.fork_rng(devices=[]), NumbersWithin(SLACK + 2 * _numel(file.weights)):
+    most = SLACK + 2 * sum(tensor.numel() for tensor in file.weights.values())
+    with torch.random.fork_rng(devices=[]), NumbersWithin(most):
         policy = _made(made_by, *spaces, **_of_learning(made_by), **options)
     try:
         policy.load_state_dict(_renamed(file.weights, made_by), strict=True)
@@ -198,10 +199,6 @@ def _check_sizes(options: dict[str, Any], weights: dict[str, Tensor]) -> None:
         count = options.get(key, 0)
         if type(count) is not int or not 0 <= count <= len(weights):
             raise ValueError(f"its {key} is {shown(count)}, with {len(weights)} tensors")
-
-
-def _numel(weights: dict[str, Tensor]) -> int:
-    return sum(tensor.numel() for tensor in weights.values())
 
 
 def _numbers(value: Any) -> list[int]:

@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from threading import current_thread, main_thread
-from types import TracebackType
 from typing import Any
 
 import cloudpickle
@@ -73,16 +72,11 @@ class RayWorkers:
             self._joined = True
         self.size = self.size or int(self._ray.cluster_resources().get("CPU", 0))
         if not self.size:
-            self.__exit__(None, None, None)
+            self.__exit__()
             raise ValueError(f"the Ray cluster at {self.address!r} has no CPU for a job")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._joined:
             self._ray.shutdown()
 

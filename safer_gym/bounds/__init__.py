@@ -17,12 +17,8 @@ from safer_gym.bounds.errors import NotCoveredError
 from safer_gym.bounds.filters import (
     ORDERS,
     gaussian_filter,
-    gaussian_mean,
-    is_vacuous,
-    layer_cake,
     moment_mean,
     renyi_filter,
-    renyi_mean,
 )
 from safer_gym.bounds.live import live_mean_box, squared_shift
 from safer_gym.bounds.modules import MODULES, live_layers, sequential_layers
@@ -42,21 +38,17 @@ from safer_gym.bounds.shift import (
     renyi_steps,
     tv_shift,
 )
-from safer_gym.bounds.smoothing import smoothing_bound, smoothing_budget_bound, smoothing_shift
+from safer_gym.bounds.smoothing import smoothing_bound, smoothing_shift
 from safer_gym.bounds.softmax import OptionLayers, certified_radius, option_steps, surely_taken
 from safer_gym.bounds.steps import Steps, shifted
 from safer_gym.bounds.theorems import (
     additive_bound,
-    additive_mean,
     coupling_bound,
     direct_bound,
-    lemma_2_bound,
     literal_theorem_1,
     literal_theorem_2,
     paper_theorem_1,
     paper_theorem_2,
-    theorem_1,
-    theorem_2,
     value_cap,
 )
 
@@ -73,7 +65,6 @@ __all__ = [
     "PolicyLayers",
     "Steps",
     "additive_bound",
-    "additive_mean",
     "certified_radius",
     "coupled_rate",
     "coupling_bound",
@@ -83,12 +74,8 @@ __all__ = [
     "enclose_policy",
     "evaluate",
     "gaussian_filter",
-    "gaussian_mean",
     "gaussian_steps",
-    "is_vacuous",
     "kl_shift",
-    "layer_cake",
-    "lemma_2_bound",
     "literal_theorem_1",
     "literal_theorem_2",
     "live_layers",
@@ -99,19 +86,15 @@ __all__ = [
     "paper_theorem_1",
     "paper_theorem_2",
     "renyi_filter",
-    "renyi_mean",
     "renyi_shift",
     "renyi_steps",
     "sequential_layers",
     "shifted",
     "smoothing_bound",
-    "smoothing_budget_bound",
     "smoothing_shift",
     "squared_shift",
     "step_hazard",
     "surely_taken",
-    "theorem_1",
-    "theorem_2",
     "tv_shift",
     "value_cap",
     "with_constant_noise",

@@ -7,8 +7,7 @@ the Gaussian case). Budgets must hold surely. So let E hold an overrun, E' = E o
 steps' sizes exceeds the budget}, and bound P(E'): on the rest nothing changes if the adversary is
 stopped when the budget would be exceeded.
 
-Probabilities are float64, numbers or arrays; everything broadcasts. `is_vacuous` says when a bound
-says nothing.
+Probabilities are float64, numbers or arrays; everything broadcasts.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from safer_gym.domains import ABOVE_ONE, CAP, POSITIVE, SHARE, require_array
+from safer_gym.domains import ABOVE_ONE, CAP, SHARE, require_array
 
 Floats = NDArray[np.float64]
 ORDERS = (
@@ -77,23 +76,6 @@ def renyi_filter(p: Any, rho: Any, alphas: Any = ORDERS) -> Any:
     return plain(np.minimum(bounds.min(axis=-1) * _UP, 1.0))
 
 
-def gaussian_mean(mean: Any, M: Any, high: Any) -> Any:
-    """A bound of the mean of a cost in [0, high] under attack, from its benign mean.
-
-    A cost of c is an event of probability c / high, so that the filter applies. Attained by costs
-    of 0 and `high`; see `layer_cake` for what the whole distribution adds.
-
-    Raises:
-        ValueError: mean outside [0, high], high not positive, M negative.
-    """
-    return plain(np.asarray(high) * gaussian_filter(_share(mean, high), M))
-
-
-def renyi_mean(mean: Any, rho: Any, high: Any, alphas: Any = ORDERS) -> Any:
-    """As `gaussian_mean`, by the Renyi filter."""
-    return plain(np.asarray(high) * renyi_filter(_share(mean, high), rho, alphas))
-
-
 def moment_mean(moments: Any, rho: Any, alphas: Any = ORDERS) -> Any:
     """The least over orders of exp((a - 1) rho_a / a) m_a^((a - 1) / a), m_a = E[C^(a / (a - 1))].
 
@@ -112,30 +94,6 @@ def moment_mean(moments: Any, rho: Any, alphas: Any = ORDERS) -> Any:
     return plain(bounds.min(axis=-1) * _UP)
 
 
-def layer_cake(thresholds: Any, tails: Any, high: float) -> Any:
-    """A bound of a mean in [0, high] from bounds of its tails: the integral of P(C > t).
-
-    Args:
-        thresholds: t_1 <= t_2 <= ... in [0, high], [k].
-        tails: for each a bound of P(C > t), already under attack; last axis [k].
-
-    Raises:
-        ValueError: thresholds not ordered or outside [0, high], tails outside [0, 1].
-    """
-    points = np.asarray(thresholds, dtype=float)
-    if points.ndim != 1 or (np.diff(points, prepend=0.0, append=high) < 0).any():
-        raise ValueError(f"thresholds must rise within [0, {high}]; got {points}")
-    if not len(points):
-        return float(high)
-    tails = np.minimum.accumulate(probability("tails", tails), axis=-1)
-    return plain(points[0] + (tails * np.diff(points, append=high)).sum(-1))
-
-
-def is_vacuous(bound: Any, cap: Any = 1.0) -> Any:
-    """Whether a bound says no more than the trivial one, `cap`."""
-    return plain(~(np.asarray(bound, dtype=float) < cap))
-
-
 def _two_point(p: Floats, above: Floats, rho: Floats, alphas: Floats) -> Floats:
     """For 0 < p < 1 the q in [p, above] where the two-point divergence reaches rho, from above."""
     below, log_p, log_rest = p.copy(), np.log(p), np.log1p(-p)
@@ -148,12 +106,6 @@ def _two_point(p: Floats, above: Floats, rho: Floats, alphas: Floats) -> Floats:
         inside = np.logaddexp(hit, miss) / (alphas - 1) <= rho + slack
         below, above = np.where(inside, q, below), np.where(inside, above, q)
     return above
-
-
-def _share(mean: Any, high: Any) -> Floats:
-    require_array(POSITIVE, high=high)
-    mean, high = np.asarray(mean, dtype=float), np.asarray(high, dtype=float)
-    return probability("mean / high", mean / high)
 
 
 def probability(name: str, p: Any) -> Floats:

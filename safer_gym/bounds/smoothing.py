@@ -16,7 +16,7 @@ import torch
 
 from safer_gym.balls import LpBall
 from safer_gym.bounds.filters import gaussian_filter
-from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, require, require_array
+from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, require, require_array
 
 _MARGIN = 1e-6
 """Relative growth of the radius: what `LpBall.contains` tolerates."""
@@ -77,10 +77,3 @@ def smoothing_bound(p: Any, ball: LpBall, noise_std: Any, shape: Sequence[int], 
     """
     require(AT_LEAST_ONE, steps=steps)
     return gaussian_filter(p, math.sqrt(steps) * smoothing_shift(ball, noise_std, shape))
-
-
-def smoothing_budget_bound(p: Any, total: Any, noise_std: float) -> Any:
-    """P'(E) where the adversary has sqrt(sum_t ||delta_t||_2^2) <= total for the whole episode."""
-    require(POSITIVE, noise_std=noise_std)
-    require_array(NOT_NEGATIVE, total=total)
-    return gaussian_filter(p, total / noise_std)

@@ -96,33 +96,6 @@ def literal_theorem_2(
     return _printed(kappa, robust_tv, second, gamma, cost_max, unsafe_probability)
 
 
-def theorem_1(
-    kappa: Any,
-    step_tv: Any,
-    lipschitz: Any,
-    eps: Any,
-    *,
-    gamma: Any,
-    cost_max: Any,
-    unsafe_probability: Any = 1.0,
-) -> Any:
-    """What holds in place of Theorem 1: `coupling_bound` with d + L eps. xi plays no part."""
-    tv = np.minimum(step_tv + lipschitz * np.asarray(eps), 1.0)
-    return coupling_bound(
-        kappa, tv, gamma=gamma, cost_max=cost_max, unsafe_probability=unsafe_probability
-    )
-
-
-def theorem_2(
-    kappa: Any, robust_tv: Any, *, gamma: Any, cost_max: Any, unsafe_probability: Any = 1.0
-) -> Any:
-    """What holds in place of Theorem 2: `coupling_bound` with d^(R). xi plays no part."""
-    probability("robust_tv", robust_tv)
-    return coupling_bound(
-        kappa, robust_tv, gamma=gamma, cost_max=cost_max, unsafe_probability=unsafe_probability
-    )
-
-
 def coupling_bound(
     kappa: Any, tv: Any, *, gamma: Any, cost_max: Any, unsafe_probability: Any = 1.0
 ) -> Any:
@@ -161,20 +134,6 @@ def value_cap(*, gamma: Any, cost_max: Any, unsafe_probability: Any = 1.0) -> An
     return plain(hazard * nonnegative("cost_max", cost_max) / (1 - gamma))
 
 
-def lemma_2_bound(
-    tv: Any, value_max: Any, *, gamma: Any, cost_max: Any, unsafe_probability: Any = 1.0
-) -> Any:
-    """E_{a ~ pi'} A(s, a) <= tv (p_s C_m + gamma max V): Lemma 2, half of what Eq. (18) prints.
-
-    Args:
-        tv: total variation between pi'(. | s) and pi(. | s).
-        value_max: max_s V(s), at most `value_cap`.
-        unsafe_probability: p_s of this state.
-    """
-    step = nonnegative("unsafe_probability", unsafe_probability) * cost_max
-    return plain(nonnegative("tv", tv) * (step + np.asarray(gamma) * value_max))
-
-
 def additive_bound(p: Any, summed_tv: Any) -> Any:
     """(C): P'(E) <= P(E) + E[sum_t delta(s_t)], for an event E of an undiscounted episode.
 
@@ -183,16 +142,6 @@ def additive_bound(p: Any, summed_tv: Any) -> Any:
         summed_tv: benign mean of the summed distances; delta(s) = sup over the ball of the TV.
     """
     return plain(np.minimum(nonnegative("p", p) + nonnegative("summed_tv", summed_tv), 1.0))
-
-
-def additive_mean(mean: Any, weighted_tv: Any, cost_max: Any) -> Any:
-    """(C): E[C'] <= E[C + sum_t delta(s_t) (H - t) C_m], for an undiscounted episode of H steps.
-
-    Args:
-        weighted_tv: benign mean of sum_t delta(s_t) (H - t), t from 0.
-    """
-    rise = nonnegative("weighted_tv", weighted_tv) * nonnegative("cost_max", cost_max)
-    return plain(nonnegative("mean", mean) + rise)
 
 
 def _printed(kappa: Any, first: Any, second: Any, gamma: Any, cost_max: Any, hazard: Any) -> Any:

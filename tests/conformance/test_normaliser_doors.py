@@ -332,7 +332,7 @@ def test_the_command_line_refuses_a_model_without_its_statistics(
 
 def test_certify_and_replay_of_the_command_line(model: Any, tmp_path: Path) -> None:
     path, statistics = saved(model, tmp_path)
-    given = ("--vec-normalize", statistics)
+    given = ("--vec-normalize", statistics, "--cache", tmp_path / "learned")
     code, said = run(
         "certify", path, "--env", "Far-v0", "--eps", "0.01", "--limit", 2, "--episodes", 25,
         "--modes", "deterministic", "--battery", "quick", "--out", tmp_path / "out", *given,

@@ -231,12 +231,6 @@ CORE = [
         kinds(name="objective"),
     ),
     Border(
-        "smoothing_budget_bound",
-        bounds.smoothing_budget_bound,
-        lambda: {"p": 0.1, "total": 0.1, "noise_std": 0.5},
-        kinds(share="p", not_negative="total", positive="noise_std"),
-    ),
-    Border(
         "smoothing_bound",
         bounds.smoothing_bound,
         lambda: {"p": 0.1, "ball": LpBall(2, 0.1), "noise_std": 0.5, "shape": (2,), "steps": 3},
@@ -247,12 +241,6 @@ CORE = [
         bounds.gaussian_filter,
         lambda: {"p": 0.1, "M": 0.1},
         kinds(share="p", cap="M"),
-    ),
-    Border(
-        "gaussian_mean",
-        bounds.gaussian_mean,
-        lambda: {"mean": 0.1, "M": 0.1, "high": 1.0},
-        kinds(cap="M", positive="high"),
     ),
     Border(
         "additive_bound",
@@ -277,12 +265,6 @@ CORE = [
         bounds.coupling_bound,
         lambda: {"kappa": 0.5, "tv": 0.1, "gamma": 0.9, "cost_max": 1.0},
         kinds(share="tv unsafe_probability", below_one="gamma", cap="kappa cost_max"),
-    ),
-    Border(
-        "theorem_2",
-        bounds.theorem_2,
-        lambda: {"kappa": 0.5, "robust_tv": 0.1, "gamma": 0.9, "cost_max": 1.0},
-        kinds(share="robust_tv unsafe_probability", below_one="gamma", cap="kappa cost_max"),
     ),
     Border(
         "value_cap",

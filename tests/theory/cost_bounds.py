@@ -18,8 +18,6 @@ from safer_gym.bounds import (
     literal_theorem_2,
     paper_theorem_1,
     paper_theorem_2,
-    theorem_1,
-    theorem_2,
 )
 from safer_gym.tabular.cmdp import Floats
 from safer_gym.tabular.distances import total_variation
@@ -56,14 +54,14 @@ def state_adversarial(facts: Facts) -> Comparison:
     return _attacked(facts, kappa + rise, kappa)
 
 
-def corrected_1(facts: Facts, bound: Bound = theorem_1) -> Comparison:
+def corrected_1(facts: Facts) -> Comparison:
     """Theorem 1, corrected: (B) with delta = d + L eps, from the policy before the step."""
-    kappa = facts.from_start(facts.previous.v)
-    found = bound(kappa, *_step_and_slope(facts), **_constants(facts))
+    kappa, (step, slope, eps) = facts.from_start(facts.previous.v), _step_and_slope(facts)
+    found = coupling_bound(kappa, np.minimum(step + slope * eps, 1.0), **_constants(facts))
     return _attacked(facts, found, kappa)
 
 
-def corrected_2(facts: Facts, bound: Bound = theorem_2) -> Comparison:
+def corrected_2(facts: Facts, bound: Bound = coupling_bound) -> Comparison:
     """Theorem 2, corrected: (B) with delta = d_R over all adversaries."""
     kappa = facts.from_start(facts.previous.v)
     return _attacked(facts, bound(kappa, _robust_step(facts), **_constants(facts)), kappa)

@@ -15,10 +15,8 @@ import numpy as np
 from safer_gym.bounds import (
     ORDERS,
     additive_bound,
-    additive_mean,
     coupled_rate,
     renyi_filter,
-    renyi_mean,
 )
 from safer_gym.tabular.cmdp import Floats, unattacked
 from safer_gym.tabular.horizon import worst_mean, worst_rate
@@ -73,11 +71,11 @@ def summed_tv_rate(facts: EpisodeFacts, formula: Bound = additive_bound) -> Comp
     return Comparison(facts.worst_rate, bound, facts.benign_rate)
 
 
-def summed_tv_mean(facts: EpisodeFacts, formula: Bound = additive_mean) -> Comparison:
+def summed_tv_mean(facts: EpisodeFacts) -> Comparison:
     """E[C'] <= E_benign[C + sum_t delta(s_t) (H - t) C_m]."""
     left = facts.horizon - np.arange(facts.horizon)
     weighted = (facts.expected_tv * left[:, None]).sum(0)
-    bound = formula(facts.benign_mean, weighted, facts.c_max)
+    bound = facts.benign_mean + weighted * facts.c_max
     return Comparison(facts.worst_mean, bound, facts.benign_mean)
 
 
@@ -95,10 +93,10 @@ def renyi_rate(facts: EpisodeFacts, formula: Bound = renyi_filter) -> Comparison
     return Comparison(facts.worst_rate, found, facts.benign_rate)
 
 
-def renyi_cost(facts: EpisodeFacts, formula: Bound = renyi_mean) -> Comparison:
+def renyi_cost(facts: EpisodeFacts) -> Comparison:
     """The same for the mean cost, as a share of the most that H steps can cost."""
     high = facts.horizon * np.maximum(facts.c_max, 1e-300)
-    found = formula(facts.benign_mean, _budgets(facts), high, ORDERS)
+    found = high * renyi_filter(facts.benign_mean / high, _budgets(facts), ORDERS)
     return Comparison(facts.worst_mean, found, facts.benign_mean)
 
 

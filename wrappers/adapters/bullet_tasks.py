@@ -44,11 +44,6 @@ class BulletSpec:
         return f"SaferGym/{self.paper_name.replace('-', '')}-v0"
 
     @property
-    def import_id(self) -> str:
-        """The same with the module to import first: for processes that start afresh."""
-        return f"safer_gym:{self.id}"
-
-    @property
     def paper_name(self) -> str:
         """The task's name in the papers, such as `Ball-Circle`."""
         return "-".join(part.capitalize() for part in self.name.split("-"))

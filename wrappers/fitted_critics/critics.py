@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -247,12 +248,9 @@ class _Head:
 
 
 def _admitted(policy: Any, make_env: MakeEnv, seed: int) -> tuple[PolicyView, ObsLayout]:
-    env = make_env()
-    try:
+    with closing(make_env()) as env:
         layout, actions = ObsLayout(env.observation_space), env.action_space
         return admit(policy, layout.space, actions, around=first_observation(env, seed)), layout
-    finally:
-        env.close()
 
 
 def _acting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import closing
 
 import gymnasium as gym
 
@@ -24,12 +25,9 @@ def check_ends(make_env: Callable[[], gym.Env], seed: int) -> None:
     Raises:
         ValueError: says how to pass a limit.
     """
-    env = make_env()
-    try:
+    with closing(make_env()) as env:
         if stated_limit(env) is None and not _ends(env, seed):
             raise ValueError(endless(f"an episode with random actions of seed {seed}"))
-    finally:
-        env.close()
 
 
 def _ends(env: gym.Env, seed: int) -> bool:

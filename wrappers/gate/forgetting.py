@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import gymnasium as gym
@@ -32,13 +33,10 @@ def remembered(make_env: Callable[[], gym.Env], seeds: tuple[int, int] = (0, 1))
     """
     runs = []
     for before in ((), seeds[:1]):
-        env = make_env()
-        try:
+        with closing(make_env()) as env:
             for seed in before:
                 _episode(env, seed)
             runs.append(_episode(env, seeds[1]))
-        finally:
-            env.close()
     for step, (first, again) in enumerate(zip(*runs, strict=False)):
         if not _alike(first, again):
             return f"at step {step}" if step else "at its reset"

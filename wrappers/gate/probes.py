@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import gymnasium as gym
@@ -28,12 +29,8 @@ def first_observation(env: gym.Env, seed: int) -> Any:
 
 def reports_h(make_env: Callable[[], gym.Env]) -> bool:
     """Whether a reset reports the constraint function, `info["h"]`."""
-    env = make_env()
-    try:
-        with GlobalStream(0):
-            return "h" in env.reset(seed=0)[1]
-    finally:
-        env.close()
+    with closing(make_env()) as env, GlobalStream(0):
+        return "h" in env.reset(seed=0)[1]
 
 
 def near(space: spaces.Space, obs: Any, seed: int = 0) -> Any:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from safer_gym.memory import Memory
 from safer_gym.types import Gaussian, Victim
 from safer_gym.wrappers.action_rows import ActionRows, ChoiceRows
-from safer_gym.wrappers.obs_layout import ObsLayout
+from safer_gym.wrappers.obs_layout import ObsLayout, any_part
 from safer_gym.wrappers.policies.choosing import choosing_victim
 from safer_gym.wrappers.policies.modes import as_found
 from safer_gym.wrappers.policies.states import StateLayout
@@ -140,8 +140,7 @@ def predicting(policy: Any, layout: ObsLayout) -> Ask:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in takes.values())
 
     def ask(obs: Any, state: Any) -> Step:
-        like = next(iter(obs.values())) if isinstance(obs, dict) else obs
-        told = {"state": state, "episode_start": np.full(len(like), state is None)}
+        told = {"state": state, "episode_start": np.full(len(any_part(obs)), state is None)}
         known = {name: value for name, value in told.items() if takes_any or name in takes}
         modules = [m for m in (policy, getattr(policy, "policy", None)) if isinstance(m, nn.Module)]
         with as_found(*modules):

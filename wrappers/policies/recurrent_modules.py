@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from safer_gym.wrappers.obs_layout import any_part
 from safer_gym.wrappers.policies.modes import as_found
 from safer_gym.wrappers.policies.recurrent import Ask, Step
 
@@ -37,7 +38,7 @@ def module_with_states(module: nn.Module, obs: Any) -> Ask | None:
     shapes = _state_shapes(module, obs, needed)
 
     def ask(obs: Any, state: Any) -> Step:
-        n = len(_like(obs))
+        n = len(any_part(obs))
         return _step(module, obs, _zeros(shapes, n) if state is None else state)
 
     return ask
@@ -55,7 +56,7 @@ def _hands_on(module: nn.Module, obs: Any) -> bool:
 
 
 def _step(module: nn.Module, obs: Any, states: Any) -> Step:
-    like = _like(obs)
+    like = any_part(obs)
     action, *after = _call(module, obs, *states)
     is_batch = isinstance(action, Tensor) and 0 < action.dim() <= 2
     if not is_batch or len(action) != len(like):
@@ -65,7 +66,7 @@ def _step(module: nn.Module, obs: Any, states: Any) -> Step:
 
 
 def _call(module: nn.Module, obs: Any, *states: Any) -> Any:
-    own = next(module.parameters(), _like(obs))
+    own = next(module.parameters(), any_part(obs))
 
     def given(value: Any) -> Any:
         floats = isinstance(value, Tensor) and value.is_floating_point()
@@ -90,7 +91,7 @@ def _needed(module: nn.Module) -> int:
 
 def _state_shapes(module: nn.Module, obs: Any, needed: int) -> list[tuple[int, ...]]:
     """Shapes of the states, with -1 for B, by trial: those that come back as they went in."""
-    n = len(_like(obs))
+    n = len(any_part(obs))
     for shape in _candidates(module):
         shapes = [shape] * needed
         try:
@@ -117,7 +118,3 @@ def _candidates(module: nn.Module) -> Iterator[tuple[int, ...]]:
 
 def _zeros(shapes: list[tuple[int, ...]], n: int) -> tuple[Tensor, ...]:
     return tuple(torch.zeros([n if size == -1 else size for size in shape]) for shape in shapes)
-
-
-def _like(obs: Any) -> Tensor:
-    return next(iter(obs.values())) if isinstance(obs, dict) else obs

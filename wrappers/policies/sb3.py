@@ -19,6 +19,7 @@ from torch import Tensor
 
 from safer_gym.types import Gaussian, QFn, Victim
 from safer_gym.wrappers.action_rows import ChoiceRows
+from safer_gym.wrappers.obs_layout import any_part
 from safer_gym.wrappers.policies.choosing import choosing_victim
 from safer_gym.wrappers.policies.modes import as_found
 from safer_gym.wrappers.policies.recurrent import Ask, Step
@@ -102,7 +103,7 @@ def _choosing(policy: BasePolicy) -> Victim | None:
         with as_found(policy):
             found = give(obs)
         # Of quantiles [B, N, A] the mean counts.
-        return rows.scores(found.mean(1) if found.dim() == 3 else found).to(_any_tensor(obs))
+        return rows.scores(found.mean(1) if found.dim() == 3 else found).to(any_part(obs))
 
     return choosing_victim(scores, rows.sizes, draws=draws, are_values=values is not None)
 
@@ -118,7 +119,7 @@ def _on_policy(policy: ActorCriticPolicy) -> Victim:
     def distribution(obs: Any) -> Gaussian:
         with as_found(policy):
             latent = _latent(policy, obs)
-            return _gaussian(policy, latent, _any_tensor(obs))
+            return _gaussian(policy, latent, any_part(obs))
 
     return Victim(lambda obs: _acted(policy, distribution(obs).mean), distribution=distribution)
 
@@ -131,7 +132,7 @@ def recurrent_parts(model: Any) -> Ask | None:
     run: Any = policy._process_sequence
 
     def ask(obs: Any, state: Any) -> Step:
-        like: Tensor = _any_tensor(obs)
+        like: Tensor = any_part(obs)
         lstm: Any = policy.lstm_actor
         shape = (lstm.num_layers, len(like), lstm.hidden_size)
         given = (np.zeros(shape), np.zeros(shape)) if state is None else state
@@ -172,7 +173,7 @@ def _acted(policy: ActorCriticPolicy, mean: Tensor) -> Tensor:
 
 def _squashed_gaussian(policy: Any) -> Victim:
     def distribution(obs: Any) -> Gaussian:
-        like, actor = _any_tensor(obs), policy.actor
+        like, actor = any_part(obs), policy.actor
         with as_found(actor):
             mean, log_std, extra = actor.get_action_dist_params(_prepared(policy, obs))
             scale = _deviation(actor.action_dist, log_std, mean, extra.get("latent_sde"))
@@ -188,7 +189,7 @@ def _deterministic(policy: Any) -> Victim:
     def action(obs: Any) -> Tensor:
         with as_found(policy.actor):
             scaled = policy.actor(_prepared(policy, obs))
-        return _unscaled(policy, scaled.to(_any_tensor(obs)))
+        return _unscaled(policy, scaled.to(any_part(obs)))
 
     return Victim(action, q_reward=_critic(policy))
 
@@ -198,7 +199,7 @@ def _direct(policy: Any) -> Victim:
 
     def action(obs: Any) -> Tensor:
         with as_found(policy):
-            found = policy.action_net(_latent(policy, obs)).to(_any_tensor(obs))
+            found = policy.action_net(_latent(policy, obs)).to(any_part(obs))
         if policy.squash_output:
             return _unscaled(policy, found)
         low, high = _bounds(policy, found)
@@ -257,7 +258,3 @@ def _bounds(policy: BasePolicy, like: Tensor) -> tuple[Tensor, Tensor]:
 def _unscaled(policy: BasePolicy, scaled: Tensor) -> Tensor:
     low, high = _bounds(policy, scaled)
     return low + 0.5 * (scaled + 1) * (high - low)
-
-
-def _any_tensor(obs: Any) -> Tensor:
-    return next(iter(obs.values())) if isinstance(obs, dict) else obs

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from safer_gym.categorical import expected
 from safer_gym.types import QFn, Victim
 from safer_gym.wrappers.action_rows import ChoiceRows, action_rows
-from safer_gym.wrappers.obs_layout import ObsLayout
+from safer_gym.wrappers.obs_layout import ObsLayout, any_part
 from safer_gym.wrappers.policies.choosing import choosing_victim
 from safer_gym.wrappers.policies.modes import as_found
 from safer_gym.wrappers.policies.normaliser import Normaliser, behind
@@ -112,13 +112,13 @@ def _read_as(answer: Callable[[Any], Tensor], space: spaces.Space | None) -> Vic
     """A policy by what it answers: continuous actions, or scores of options, or options."""
     rows = None if space is None else action_rows(space)
     if not isinstance(rows, ChoiceRows):
-        return Victim(lambda obs: _as_rows(answer(obs), _any_tensor(obs)))
-    return choosing_victim(lambda obs: rows.scores(answer(obs)).to(_any_tensor(obs)), rows.sizes)
+        return Victim(lambda obs: _as_rows(answer(obs), any_part(obs)))
+    return choosing_victim(lambda obs: rows.scores(answer(obs)).to(any_part(obs)), rows.sizes)
 
 
 def _module_answer(module: nn.Module) -> Callable[[Any], Any]:
     def answer(obs: Any) -> Any:
-        like = _any_tensor(obs)
+        like = any_part(obs)
         own = next(module.parameters(), like)
         with as_found(module):
             result = module(_map(obs, lambda value: value.to(own.device, own.dtype)))
@@ -142,7 +142,7 @@ def _predicted(policy: Any, arrays: Arrays) -> Callable[[Any], Any]:
 
 def _called_one_by_one(function: Callable[[Any], Any], arrays: Arrays) -> Callable[[Any], Any]:
     def answer(obs: Any) -> Any:
-        shown, like = arrays(obs), _any_tensor(obs)
+        shown, like = arrays(obs), any_part(obs)
         rows = range(len(like))
         if isinstance(shown, dict):
             answers = [function({key: a[row] for key, a in shown.items()}) for row in rows]
@@ -168,10 +168,6 @@ def _as_rows(actions: Any, like: Tensor) -> Tensor:
             f"observations; got shape {array.shape} of {array.dtype}"
         )
     return torch.as_tensor(array.reshape(len(like), -1)).to(like)
-
-
-def _any_tensor(obs: Any) -> Tensor:
-    return next(iter(obs.values())) if isinstance(obs, dict) else obs
 
 
 def _map(obs: Any, function: Callable[[Tensor], Tensor]) -> Any:

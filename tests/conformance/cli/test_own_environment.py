@@ -13,6 +13,7 @@ import pytest
 from own_hall import COST, ENV, NAME, hall_in
 from typer.testing import CliRunner
 
+from safer_gym.attacks import make_attack
 from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.certify.verify import verify
@@ -139,7 +140,8 @@ def test_python_takes_names_and_what_was_loaded() -> None:
         for env in (task, task.make)
     ]
     assert all(found == costs[0] for found in costs)
-    made = certify(loaded, task, eps=0.3, limit=2, battery="quick", episodes=5, benign_episodes=5)
+    battery = {"uniform": make_attack("uniform")}
+    made = certify(loaded, task, eps=0.3, limit=2, battery=battery, episodes=5, benign_episodes=5)
     assert made.policy.source == DRIVE
     assert made.episodes_of_note[0].replay.endswith(
         f"--model {DRIVE} --env {NAME}:Hall --cost touched --max-steps 20"

@@ -15,7 +15,6 @@ from safer_gym.balls import NORMS, LpBall
 from safer_gym.bounds import (
     gaussian_filter,
     smoothing_bound,
-    smoothing_budget_bound,
     smoothing_shift,
 )
 
@@ -23,8 +22,8 @@ from safer_gym.bounds import (
 @given(st.sampled_from(NORMS), st.integers(0, 1000))
 def test_no_point_of_the_ball_is_farther(norm: str, seed: int) -> None:
     eps, std = normal(seed, 5).abs() + 0.01, normal(seed + 1, 5).abs() + 0.1
-    ball, center = LpBall.of(norm, eps), torch.zeros(3000, 5, dtype=torch.float64)
-    far = ball.ascent_direction(normal(seed + 2, 3000, 5) * torch.eye(5).repeat(600, 1).double())
+    ball, center = LpBall.of(norm, eps), torch.zeros(300, 5, dtype=torch.float64)
+    far = ball.ascent_direction(normal(seed + 2, 300, 5) * torch.eye(5).repeat(60, 1).double())
     points = torch.cat(
         [
             ball.sample(center),
@@ -43,7 +42,6 @@ def test_an_episode_of_steps(norm: str, size: float) -> None:
     """Per-step eps means a total of eps sqrt(H) in l2, eps sqrt(d H) in linf."""
     bound = smoothing_bound(0.01, LpBall.of(norm, 0.002), 0.1, (8,), 200)
     assert bound == pytest.approx(gaussian_filter(0.01, size * 0.02 * math.sqrt(200)), rel=1e-4)
-    assert smoothing_budget_bound(0.01, 0.3, 0.1) == gaussian_filter(0.01, 0.3 / 0.1)
 
 
 def test_frozen_dimensions_need_no_noise() -> None:
@@ -58,7 +56,6 @@ def test_frozen_dimensions_need_no_noise() -> None:
     [
         (lambda: smoothing_shift(LpBall.of("l2", 0.1), -1.0, (2,)), "noise_std"),
         (lambda: smoothing_bound(0.1, LpBall.of("l2", 0.1), 1.0, (2,), 0), "steps"),
-        (lambda: smoothing_budget_bound(0.1, 0.1, 0.0), "noise_std"),
     ],
 )
 def test_bad_input_is_named(call, words: str) -> None:

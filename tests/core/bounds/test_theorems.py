@@ -11,17 +11,12 @@ from hypothesis import strategies as st
 
 from safer_gym.bounds import (
     additive_bound,
-    additive_mean,
     coupling_bound,
     direct_bound,
-    is_vacuous,
-    lemma_2_bound,
     literal_theorem_1,
     literal_theorem_2,
     paper_theorem_1,
     paper_theorem_2,
-    theorem_1,
-    theorem_2,
     value_cap,
 )
 
@@ -48,8 +43,7 @@ def test_figures_at_the_papers_own_settings(
     assert literal_theorem_2(KAPPA, tv, 0.05, **BALL) == pytest.approx(literal, rel=1e-3)
     assert direct_bound(KAPPA, tv, **BALL) == pytest.approx(direct, rel=1e-2)
     assert coupling_bound(KAPPA, tv, **BALL) == pytest.approx(coupling, rel=1e-3)
-    assert theorem_2(KAPPA, tv, **BALL) == coupling_bound(KAPPA, tv, **BALL)
-    assert is_vacuous(direct_bound(KAPPA, tv, **BALL), value_cap(**BALL)) is (tv >= 0.0049)
+    assert (direct_bound(KAPPA, tv, **BALL) >= value_cap(**BALL)) is (tv >= 0.0049)
 
 
 @given(TVS, GAMMAS, st.floats(0, 1), st.floats(0, 5))
@@ -75,7 +69,6 @@ def test_order_of_the_forms(
     tv = min(d + le, 1.0)
     good = coupling_bound(kappa, tv, **rest)
     direct = direct_bound(kappa, tv, **rest)
-    assert theorem_1(kappa, d, le, 1.0, **rest) == good
     assert good <= direct * (1 + 1e-12)
     assert good <= kappa + value_cap(**rest) * (1 + 1e-12)
     for paper, literal in (
@@ -96,13 +89,11 @@ def test_forms_take_arrays() -> None:
         assert found.shape == (5,)
         assert found[0] == 1.0
     assert paper_theorem_1(1.0, tv, 0.5, 0.1, 0.05, **BALL).shape == (5,)
-    assert lemma_2_bound(tv, 3.0, gamma=0.9, cost_max=1.0).tolist() == pytest.approx(3.7 * tv)
 
 
 def test_additive_bounds() -> None:
     assert additive_bound(0.1, 0.05) == pytest.approx(0.15)
     assert additive_bound(0.6, 0.7) == 1.0
-    assert additive_mean(1.0, 0.2, 2.0) == pytest.approx(1.4)
 
 
 @pytest.mark.parametrize(
