@@ -3,6 +3,7 @@
     python -m benchmarks.shield fit ball-circle          # the shield
     python -m benchmarks.shield table ball-circle        # reward, cost, interventions by attack
     python -m benchmarks.shield certificate ball-circle  # formal given a model
+    python -m benchmarks.shield learned ball-circle shielded  # see benchmarks.shield_adversary
     python -m benchmarks.shield page                     # all of results/shield as shield.md
 
 Shields are fitted to the packaged CVPO, which knows of no attack; seeds are in the files. A task
@@ -20,15 +21,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 
+from benchmarks.shield_adversary import Learned, learn, more_searches, world_of
 from safer_gym.attacks import make_attack
 from safer_gym.conformance import provenance
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.certify.model_tests import counted, looks
 from safer_gym.conformance.evaluate import evaluate
-from safer_gym.conformance.evaluate.evaluation import admitted
-from safer_gym.conformance.evaluate.learned_attacks import learn_attack
 from safer_gym.conformance.loading import load_policy
 from safer_gym.types import Attack
 from safer_gym.wrappers import Shield, ShieldedPolicy
@@ -37,8 +38,6 @@ from safer_gym.wrappers.tasks import TASKS
 
 FOLDER = Path(__file__).parent / "results" / "shield"
 EPISODES = 25
-LEARNING = 8_000
-"""Environment steps of the learned adversary."""
 SEED = 7_000_000
 """Of the evaluated episodes; those of the fit begin at 0."""
 
@@ -104,7 +103,6 @@ def table(name: str) -> None:
             add("plain", plain, label, attack)
     for label, attack in _aware(half.shield):
         add("built for half", half, label, attack)
-    add("shielded", policy, "learned", _learned(policy, task))
 
 
 def _aware(shield: Shield) -> list[tuple[str, Attack]]:
@@ -118,13 +116,32 @@ def _blind() -> list[tuple[str, Attack]]:
     return [(n, make_attack(n)) for n in names] + [("mc restarts", make_attack("mc", restarts=3))]
 
 
-def _learned(policy: ShieldedPolicy, task: Any) -> Attack:
-    """PPO of Stable-Baselines3: it sees the truth and the shield's state, and earns the cost."""
-    view = admitted(policy, task.make, None, SEED)
-    options = {"timesteps": LEARNING}
-    return learn_attack(
-        "cost_adversary", view, task.make, eps=task.eps, norm="linf", seed=SEED, **options
-    )
+def learned(name: str, kind: str, steps: str = "20000", seed: str = "0") -> None:
+    """SAC that sees the shield's state, on the policy behind its shield, or alone as a control."""
+    policy = _behind(name)
+    world = world_of(kind, policy.shield, policy.inner, TASKS[name], int(seed))
+    model = learn(f"{name}-{kind}", world, steps=int(steps), seed=int(seed))
+    attack, told = Learned(policy.shield, model), {"learned_from": int(steps), "seed": int(seed)}
+    _tried(name, kind, "learned", attack, **told)
+
+
+def searches(name: str, seed: str = "0") -> None:
+    """Greedy search; another seed restarts it with other corners."""
+    for label, attack in more_searches(_behind(name).shield):
+        _tried(name, "shielded", label, attack, seed=int(seed))
+
+
+def _tried(name: str, kind: str, label: str, attack: Attack, **told: int) -> None:
+    """Add a row to those of `learned` and `searches`."""
+    policy, path = _behind(name), FOLDER / f"{name}-learned.json"
+    who = policy if kind == "shielded" else load_policy(f"{name}/cvpo").policy
+    row = _row(kind, label, who, attack, TASKS[name], policy.shield, told["seed"])
+    rows = json.loads(path.read_text())["rows"] if path.is_file() else []
+    _write(path.name, {"task": name, "eps": TASKS[name].eps, "rows": [*rows, {**row, **told}]})
+
+
+def _behind(name: str) -> ShieldedPolicy:
+    return ShieldedPolicy(load_policy(f"{name}/cvpo").policy, shield_of(name))
 
 
 def certificate(name: str, *attacks: str) -> None:
@@ -164,8 +181,9 @@ def _lines() -> Iterator[str]:
             said = f"proved ({proof['cells']} cells)" if proof["holds"] else proof["reason"]
             yield f"- {', '.join(part['names'])}: {said}"
         yield ""
-        table = FOLDER / f"{name}-table.json"
-        yield from _table(json.loads(table.read_text())["rows"]) if table.is_file() else ()
+        for kind, lines in (("table", _table), ("learned", _searched)):
+            found = FOLDER / f"{name}-{kind}.json"
+            yield from lines(json.loads(found.read_text())["rows"]) if found.is_file() else ()
 
 
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -177,6 +195,20 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield (
             f"| {row['attack']} | {row['policy']} | {EPISODES} | {row['reward']:.0f} | "
             f"{row['cost']:.2f} | {row['largest_cost']:.0f} | {changed} | {row.get('alarms', '')} |"
+        )
+    yield ""
+
+
+def _searched(rows: list[dict[str, Any]]) -> Iterator[str]:
+    yield "Adversaries that see the shield's state; see `benchmarks/shield_adversary.py`.\n"
+    yield "| adversary | policy | learned from | seed | reward | mean cost | largest | smallest h |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        steps = f"{row['learned_from']:,} steps" if "learned_from" in row else ""
+        yield (
+            f"| {row['attack']} | {row['policy']} | {steps} | {row['seed']} | "
+            f"{row['reward']:.0f} | {row['cost']:.2f} | {row['largest_cost']:.0f} | "
+            f"{row['smallest_h']:.3f} |"
         )
     yield ""
 
@@ -193,10 +225,18 @@ def shield_of(name: str) -> Shield:
     return Shield.from_json(data["shield"])
 
 
-def _row(kind: str, label: str, policy: Any, attack: Attack, task: Any) -> dict[str, Any]:
-    eps = 0.0 if label == "null" else task.eps
+def _row(
+    kind: str,
+    label: str,
+    policy: Any,
+    attack: Attack,
+    task: Any,
+    shield: Shield | None = None,
+    offset: int = 0,
+) -> dict[str, Any]:
+    eps, told = 0.0 if label == "null" else task.eps, {"n_episodes": EPISODES, "traces": EPISODES}
     (found,) = evaluate(
-        policy, task.make, {label: attack}, eps=eps, n_episodes=EPISODES, seed=SEED, traces=EPISODES
+        policy, task.make, {label: attack}, eps=eps, seed=SEED + offset * EPISODES, **told
     )
     row = {
         "policy": kind,
@@ -207,6 +247,9 @@ def _row(kind: str, label: str, policy: Any, attack: Attack, task: Any) -> dict[
         "largest_cost": float(found.costs.max()),
         "seconds": found.seconds,
     }
+    if shield is not None:
+        clean = torch.as_tensor(np.concatenate([trace.clean for trace in found.traces]))
+        row["smallest_h"] = float(shield.h(clean.flatten(1)).min())
     if isinstance(policy, ShieldedPolicy):
         test = counted(label, eps, looks(policy, found.traces))
         names = ("n", "steps", "moved", "infeasible", "left", "alarms")
@@ -241,6 +284,8 @@ if __name__ == "__main__":
         "fit": fit,
         "table": table,
         "certificate": certificate,
+        "learned": learned,
+        "searches": searches,
         "page": page,
     }
     COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.shield import Backup, Mode, Part, observe, predicted, safe_rows, shielded
+from safer_gym.shield import Backup, Function, Mode, Part, observe, predicted, safe_rows, shielded
+from safer_gym.shield.box import Box
 from safer_gym.shield.filtering import Filtered
 
 DT = 0.1
@@ -112,3 +115,23 @@ class Loop:
 
     def inside(self) -> Tensor:
         return (self.z @ self.part.rows.mT <= self.part.limits + 1e-9).all(1)
+
+
+def pendulum(z: Any, u: Any) -> Any:
+    """An upright pendulum's angle and rate after a step: no linear model has small errors."""
+    angle, rate, push = z[..., 0], z[..., 1], u[..., 0]
+    return torch.stack([angle + DT * rate, rate + DT * (torch.sin(angle) + 1.2 * push)], -1)
+
+
+def mass_step(z: Any, u: Any) -> Any:
+    """The mass's model as a function."""
+    x, v, push = z[..., 0], z[..., 1], u[..., 0]
+    return torch.stack([x + DT * v + DT**2 / 2 * push, v + DT * push], -1)
+
+
+def functional_mass(**options: Any) -> Part:
+    """The same part with its model given as a function."""
+    part, one = mass(**options), torch.ones(1, 1).double()
+    span = 3 * torch.ones(1, 2).double()
+    function = Function.of(mass_step, Box(-span, span), Box(-one, one))
+    return replace(part, function=function)

@@ -27,7 +27,7 @@ from safer_gym.conformance.certificate.record import (
 from safer_gym.conformance.certificate.requirement import MODES, Metric, Mode, Requirement
 from safer_gym.conformance.certify.compositions import make_composition
 from safer_gym.conformance.certify.decide import decide_all, headline, overall
-from safer_gym.conformance.certify.given_model import GivenModel, derived_evidence
+from safer_gym.conformance.certify.given_model import GivenModel, derived_evidence, read_shield
 from safer_gym.conformance.certify.independence import not_repeatable
 from safer_gym.conformance.certify.inspect import battery_flags, contradiction_flags
 from safer_gym.conformance.certify.ledger import Key, Ledger
@@ -39,10 +39,15 @@ from safer_gym.conformance.certify.seeds import seed_of, start_in
 from safer_gym.conformance.certify.shares import split
 from safer_gym.conformance.certify.world import Result
 from safer_gym.conformance.evaluate.limits import Limits
+from safer_gym.wrappers.shield.shield import Models
 
 
-def derived(certificate: Certificate) -> Certificate:
+def derived(certificate: Certificate, *, model: Models = None, trust: bool = False) -> Certificate:
     """The certificate as it follows from its recorded parts.
+
+    Args:
+        certificate: not trusted.
+        model, trust: the functions that a shield has as its model, see `verify`.
 
     Raises:
         ValueError: they contradict each other.
@@ -55,13 +60,16 @@ def derived(certificate: Certificate) -> Certificate:
     notes = _notes(certificate, ledger)
     flags = _flags(certificate, ledger, rows, notes)
     doubt = doubt_of(flags)
-    model = None if certificate.model is None else derived_evidence(certificate.model)
-    given = GivenModel(model, certificate.norm, certificate.scale, certificate.channel)
+    evidence = certificate.model
+    if evidence is not None:
+        shield = read_shield(evidence.shield, model, trust=trust)
+        evidence = derived_evidence(evidence, shield)
+    given = GivenModel(evidence, certificate.norm, certificate.scale, certificate.channel)
     decisions = decide_all(plan, rows, _missing(certificate), doubt, given)
     headlines = tuple(headline(plan, rows, mode, doubt, given) for mode in reversed(plan.modes))
     return replace(
         certificate,
-        model=model,
+        model=evidence,
         allocation=shares,
         rows=rows,
         requirements=decisions,

@@ -15,7 +15,7 @@ from safer_gym.conformance.certificate.requirement import Metric
 from safer_gym.conformance.statistics import binomial_upper
 from safer_gym.shield import reach_of
 from safer_gym.types import Channel
-from safer_gym.wrappers.shield.shield import Shield
+from safer_gym.wrappers.shield.shield import Models, Shield
 
 NULL = "null"
 AWARE = ("spoof", "greedy")
@@ -75,15 +75,20 @@ class GivenModel:
         return None
 
 
-def read_shield(text: str) -> Shield:
+def read_shield(text: str, model: Models = None, *, trust: bool = False) -> Shield:
     """The shield of evidence; it is not trusted.
 
+    Args:
+        text: JSON.
+        model: the functions that it was fitted with; None leaves them at their names.
+        trust: import the functions that it names.
+
     Raises:
-        ValueError: no shield.
+        ValueError: no shield, or functions with other values.
     """
     try:
         data: Any = json.loads(text)
-        return Shield.from_json(data)
+        return Shield.from_json(data, model, trust=trust)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"the evidence holds no shield: {error}") from None
 
@@ -92,19 +97,23 @@ def made(shield: Shield, tests: Sequence[ModelTest], delta: float) -> ModelEvide
     """The evidence, with the shield's proof."""
     text = json.dumps(shield.to_json(), separators=(",", ":"), sort_keys=True)
     bare = ModelEvidence(text, False, "", 0, tuple(tests), delta)
-    return derived_evidence(bare)
+    return derived_evidence(bare, shield)
 
 
-def derived_evidence(evidence: ModelEvidence) -> ModelEvidence:
+def derived_evidence(evidence: ModelEvidence, shield: Shield | None = None) -> ModelEvidence:
     """The evidence with all that follows from the shield and the counts computed here.
 
+    Args:
+        evidence: not trusted.
+        shield: the evidence's own with the functions that it names; None: it names none.
+
     Raises:
-        ValueError: no shield, or counts that contradict each other.
+        ValueError: no shield, counts that contradict each other, or a function that is only named.
     """
     for test in evidence.tests:
         _check_counts(test)
     share = evidence.delta / max(len(evidence.tests), 1)
-    proofs = read_shield(evidence.shield).prove()
+    proofs = (shield or read_shield(evidence.shield)).prove()
     return replace(
         evidence,
         proved=all(proof.holds for proof in proofs),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from safer_gym.conformance.certificate.record import Certificate
 from safer_gym.conformance.certificate.seal import UNSEALED
 from safer_gym.conformance.certify.consistency import inconsistencies
 from safer_gym.conformance.certify.derive import derived
+from safer_gym.shield.function import NoFunctionError
+from safer_gym.wrappers.shield.shield import Models
 
 TOLERANCE = 1e-9
 UNPROTECTED = (
@@ -24,12 +27,22 @@ UNPROTECTED = (
 )
 
 
-def verify(certificate: Certificate) -> tuple[str, ...]:
-    """What is wrong with a certificate, in words; empty where nothing is."""
+def verify(
+    certificate: Certificate, *, model: Models = None, trust: bool = False
+) -> tuple[str, ...]:
+    """What is wrong with a certificate, in words; empty where nothing is.
+
+    Args:
+        certificate: not trusted.
+        model: the functions that a shield was fitted with: a certificate holds their names and some
+            of their values, and no code.
+        trust: import the functions that the shield names instead, which runs their modules.
+    """
     why = UNPROTECTED if certificate.schema == UNSEALED else certificate.why_broken
     broken = (why,) if why else ()
     # Where the recorded parts contradict each other, nothing can be derived from them.
-    wrong = _said(inconsistencies, certificate) or _said(_underived, certificate)
+    again = partial(_underived, model=model, trust=trust)
+    wrong = _said(inconsistencies, certificate) or _said(again, certificate)
     return (*broken, *wrong)
 
 
@@ -39,13 +52,15 @@ def _said(check: Callable[[Certificate], Iterator[str]], certificate: Certificat
     try:
         with np.errstate(all="ignore"):
             found += check(certificate)
+    except (NoFunctionError, ImportError) as error:
+        found.append(f"it was not checked: {error}")
     except (ValueError, TypeError, ArithmeticError, LookupError) as error:
         found.append(f"it contradicts itself: {error}")
     return found
 
 
-def _underived(certificate: Certificate) -> Iterator[str]:
-    return _differences(certificate, derived(certificate), "")
+def _underived(certificate: Certificate, *, model: Models, trust: bool) -> Iterator[str]:
+    return _differences(certificate, derived(certificate, model=model, trust=trust), "")
 
 
 def _differences(found: Any, made: Any, place: str) -> Iterator[str]:

@@ -101,11 +101,14 @@ def verify(
         Path | None, typer.Option(help="Demand a signature by this Ed25519 key, a PEM file.")
     ] = None,
     as_json: Json = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Import the function that a shield has as its model.")
+    ] = False,
 ) -> None:
     """Check a certificate's hash, and derive every bound again from the episodes it records."""
     from safer_gym.conformance.cli.certificates import run_verify
 
-    run_verify(certificate, public_key, as_json=as_json)
+    run_verify(certificate, public_key, as_json=as_json, trust=trust)
 
 
 def report(

@@ -45,14 +45,14 @@ def run_diff(old: Path, new: Path, *, as_json: bool) -> None:
         raise typer.Exit(code)
 
 
-def run_verify(path: Path, public_key: Path | None, *, as_json: bool) -> None:
+def run_verify(path: Path, public_key: Path | None, *, as_json: bool, trust: bool = False) -> None:
     """Check hash and signature, and derive every bound again from the recorded episodes.
 
     Raises:
         typer.Exit: with 1 where something does not follow.
     """
     certificate = Certificate.load(path, changed=True)
-    problems = verify(certificate)
+    problems = verify(certificate, trust=trust)
     if public_key is not None:
         reason = why_not_signed(certificate, read_key(public_key, "public"))
         problems = (*problems, *([reason] if reason else []))

@@ -19,7 +19,9 @@ class Ahead(NamedTuple):
     pull: Tensor
     """Rows times B [R, M]."""
     shift: Tensor
-    """Rows times c, and the largest error [R]."""
+    """Rows times c [R]."""
+    spread: Support
+    """How far rows times the error reach."""
     high: Support
     """Of A z, for the box of the next state."""
     low: Support
@@ -29,9 +31,10 @@ class Ahead(NamedTuple):
     def of(cls, rows: Tensor, limits: Tensor, mode: Mode) -> Ahead:
         """Computed once."""
         support = SafeSupport(rows @ mode.A, rows, limits)
-        shift = rows @ mode.c + mode.most(rows)
-        return cls(support, rows @ mode.B, shift, Support(mode.A), Support(-mode.A))
+        ends = Support(mode.A), Support(-mode.A)
+        return cls(support, rows @ mode.B, rows @ mode.c, Support(rows), *ends)
 
     def reach(self, box: Box) -> Tensor:
-        """An upper bound [B, R] of the rows after a step without an action, from safe states."""
+        """An upper bound [B, R] of the rows after a step without action and error, from safe
+        states."""
         return self.state(box) + self.shift

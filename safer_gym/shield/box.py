@@ -12,6 +12,8 @@ ROUNDING = 1e-13
 float64 (Higham 2002, section 3.1)."""
 UP = 1.0 + 1e-12
 """Outward, of single numbers."""
+ROUNDED = 1e-6
+"""Relative: room for an action that is sent as float32."""
 
 
 class Box(NamedTuple):
@@ -28,6 +30,12 @@ class Box(NamedTuple):
     def middle(self) -> Tensor:
         """[B, K]"""
         return (self.low + self.high) / 2
+
+
+def about(one: Tensor, other: Tensor) -> Box:
+    """The boxes of what lies between two actions [B, M] and is sent as float32."""
+    low, high = torch.minimum(one, other), torch.maximum(one, other)
+    return Box(low - ROUNDED * (1 + low.abs()), high + ROUNDED * (1 + high.abs()))
 
 
 class Support:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from scipy.optimize import linprog
 from torch import Tensor
 
 from safer_gym.shield.box import UP, Box, Support
 from safer_gym.shield.filtering import backup_room
+from safer_gym.shield.hull import hull_of
 from safer_gym.shield.model import Part
 
 CELLS = 20_000
@@ -78,35 +78,11 @@ def _room(part: Part, cells: Box) -> Tensor:
 
 
 def _domain(part: Part) -> Box | str:
-    """A box of the middles of all boxes that hold a safe state, or why there is none.
-
-    Each end comes from a linear program. Its multipliers l >= 0 give s z_k <= l q + r z with what
-    they leave over, r. Where |r|_1 < 1 for all ends the set has no direction without end, and
-    |z| <= max l q / (1 - |r|_1): so a small r is made up for by a slack.
-    """
-    eye = torch.eye(len(part.names), dtype=torch.float64)
-    ends, left = [], 0.0
-    for sign in (-1.0, 1.0):
-        for direction in sign * eye:
-            solved = linprog(
-                -direction.numpy(),
-                A_ub=part.rows.numpy(),
-                b_ub=part.limits.numpy(),
-                bounds=[(None, None)] * len(eye),
-                method="highs",
-            )
-            if solved.status != 0:
-                return f"the safe set is {'empty' if solved.status == 2 else 'unbounded'}"
-            weights = torch.as_tensor(-solved.ineqlin.marginals).clamp(min=0)
-            left = max(left, float((direction - weights @ part.rows).abs().sum()))
-            ends.append(sign * float(weights @ part.limits))
-    low, high = torch.tensor(ends, dtype=torch.float64).reshape(2, -1)
-    slack = 1e-6 * (1 + float(torch.maximum(low.abs(), high.abs()).max()))
-    if left > 1e-7:
-        return "the safe set could not be enclosed"
-    if bool((low > high).any()):
-        return "the safe set is empty"
-    return Box((low - slack - part.radius)[None], (high + slack + part.radius)[None])
+    """A box of the middles of all boxes that hold a safe state, or why there is none."""
+    hull = hull_of(part.rows, part.limits)
+    if isinstance(hull, str):
+        return f"the safe set is {hull}"
+    return Box(hull.low - part.radius, hull.high + part.radius)
 
 
 def _halved(cells: Box, least: Tensor) -> Box:

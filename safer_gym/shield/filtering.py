@@ -7,11 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from safer_gym.shield.box import Box
+from safer_gym.shield.box import ROUNDED, Box, about
 from safer_gym.shield.model import Part
 
-ROUNDED = 1e-6
-"""Relative: room for an action that is sent as float32."""
 TASK = -1
 """In `Filtered.backup`: the action is no backup."""
 
@@ -42,10 +40,15 @@ def shielded(part: Part, box: Box, task: Tensor) -> Filtered:
     """
     task = task.double().clamp(part.action_low, part.action_high)
     free, box = part.ahead[0], part.tight(box)
-    room = part.limits - free.reach(box)  # [B, R]
-    best, share = task, task.new_full((len(task),), torch.inf)
+    still = part.limits - free.reach(box)  # [B, R]
+
+    def room(towards: Tensor) -> Tensor:
+        over = part.over(box, about(task, towards))
+        return still - free.spread(part.free.error(over))
+
+    best, share = task, _share(free.pull, room(task), task, task)
     for backup in part.backups:
-        needed = _share(free.pull, room, task, backup.action)
+        needed = _share(free.pull, room(backup.action), task, backup.action)
         nearer = needed < share
         mixed = task + needed.clamp(max=1).unsqueeze(1) * (backup.action - task)
         best = torch.where(nearer.unsqueeze(1), mixed, best)
@@ -64,7 +67,7 @@ def _share(pull: Tensor, room: Tensor, task: Tensor, backup: Tensor) -> Tensor:
 
     [B]; infinite where there is none.
     """
-    at_task, at_backup = task @ pull.mT, pull @ backup
+    at_task, at_backup = task @ pull.mT, backup @ pull.mT
     over, gain = at_task - room, at_task - at_backup
     slack = ROUNDED * (1 + room.abs())
     needed = torch.where(over > -slack, (over + slack) / gain.clamp(min=1e-12), 0.0).amax(1)
@@ -74,5 +77,6 @@ def _share(pull: Tensor, room: Tensor, task: Tensor, backup: Tensor) -> Tensor:
 
 def backup_room(part: Part, box: Box, index: int) -> Tensor:
     """What the next states under a backup leave of the limits, at least [B, R]."""
-    ahead, backup = part.ahead[index + 1], part.backups[index]
-    return part.limits - ahead.reach(box) - ahead.pull @ backup.action
+    ahead, (action, mode) = part.ahead[index + 1], part.backups[index]
+    error = mode.error(part.over(box, about(action[None], action[None])))
+    return part.limits - ahead.reach(box) - ahead.spread(error) - ahead.pull @ action

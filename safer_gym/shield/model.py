@@ -7,7 +7,7 @@ actions do to its coordinates is in the bounds of its model.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,9 @@ from torch import Tensor
 
 from safer_gym.shield.ahead import Ahead
 from safer_gym.shield.box import Box
+from safer_gym.shield.curved_set import curved_rows
+from safer_gym.shield.function import Call, Enclosed, Function, cells_of
+from safer_gym.shield.hull import hull_of
 from safer_gym.shield.mode import Backup, Mode
 from safer_gym.shield.safe_set import safe_rows
 from safer_gym.shield.safe_support import SafeSupport
@@ -39,6 +42,8 @@ class Part:
         backups: actions that are always at hand.
         rows, limits: the safe set, rows z <= limits [R, K], [R]. The first `facets` of them are h.
         facets: how many of the rows are the user's.
+        function: the model where it is not linear; modes then hold linear parts of it, and their
+            intervals are its errors.
     """
 
     names: tuple[str, ...]
@@ -53,6 +58,7 @@ class Part:
     rows: Tensor
     limits: Tensor
     facets: int
+    function: Function | None = None
 
     def __post_init__(self) -> None:
         k, m = len(self.names), len(self.actions)
@@ -72,14 +78,30 @@ class Part:
                 f"a part has at most {MOST_COORDINATES} coordinates, {MOST_ROWS} rows and "
                 f"{MOST_BACKUPS} backups"
             )
+        if self.function is not None:
+            p = len(self.function.points)
+            _sized("a function's points", self.function.points, (p, k + m))
+            _sized("a function's values", self.function.values, (p, k))
         if not self.backups or not 0 < self.facets <= len(self.limits):
             raise ValueError("a part needs at least one backup and one facet of h")
 
     @cached_property
     def ahead(self) -> tuple[Ahead, ...]:
         """The safe set one step ahead: of any step, then of a step under each backup."""
-        modes = (self.free, *(backup.mode for backup in self.backups))
-        return tuple(Ahead.of(self.rows, self.limits, mode) for mode in modes)
+        return tuple(Ahead.of(self.rows, self.limits, mode) for mode in self.modes)
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """Of any step, then of a step under each backup."""
+        return (self.free, *(backup.mode for backup in self.backups))
+
+    def over(self, box: Box, actions: Box) -> Enclosed | None:
+        """The function over boxes of states and of actions; None where the model is linear."""
+        return None if self.function is None else self.function.over(box, actions)
+
+    def step(self, z: Tensor, action: Tensor) -> Tensor:
+        """The next states [B, K] by the model of any step, without an error."""
+        return step_of(self.free, self.function, z, action)
 
     @cached_property
     def _ends(self) -> SafeSupport:
@@ -95,7 +117,7 @@ class Part:
     @property
     def radius(self) -> Tensor:
         """The reach [K], with room for what float32 rounds of an observation."""
-        return self.reach * (1 + 1e-5) + 1e-6
+        return radius_of(self.reach)
 
     def coordinates(self, obs: Tensor) -> Tensor:
         """z [B, K] of observations [B, *O]."""
@@ -117,14 +139,22 @@ class Part:
             action: how far it moves each of the part's actions [M].
             state: how far it moves the next state [K], of disturbances.
         """
-        by = self.free.B.abs() @ _like(action, self.action_low) + _like(state, self.offset)
-        backups = []
-        for backup in self.backups:
-            more = backup.mode.B.abs() @ _like(action, self.action_low)
-            backups.append(
-                backup._replace(mode=backup.mode.wider(more + _like(state, self.offset)))
-            )
-        return replace(self, free=self.free.wider(by), backups=tuple(backups)).with_rows()
+        moved, more = _like(action, self.action_low), _like(state, self.offset)
+        wider = [mode.wider(self._pull(mode, moved) @ moved + more) for mode in self.modes]
+        pairs = zip(self.backups, wider[1:], strict=True)
+        backups = tuple(backup._replace(mode=mode) for backup, mode in pairs)
+        return replace(self, free=wider[0], backups=backups).with_rows()
+
+    def _pull(self, mode: Mode, moved: Tensor) -> Tensor:
+        """How far actions near those of the part move the next state at most [K, M]."""
+        if self.function is None:
+            return mode.B.abs()
+        actions = Box((self.action_low - moved)[None], (self.action_high + moved)[None])
+        rates = self.function.over(cells_of(self._domain()), actions).slope.size().high
+        return rates[len(self.names) :].amax(1).mT
+
+    def _domain(self) -> Box:
+        return domain_of(self.rows[: self.facets], self.limits[: self.facets])
 
     def with_rows(self) -> Part:
         """The part with the safe set that follows from its backups anew.
@@ -134,7 +164,7 @@ class Part:
         """
         facets, bounds = self.rows[: self.facets], self.limits[: self.facets]
         own = [self.backups[self._keeper(facet)] for facet in facets]
-        rows, limits = safe_rows(facets, bounds, own)
+        rows, limits = rows_of(facets, bounds, own, self.function, self.radius)
         return replace(self, rows=rows, limits=limits)
 
     def _keeper(self, facet: Tensor) -> int:
@@ -149,17 +179,23 @@ class Part:
         return pushes.index(min(pushes))
 
     def to_json(self) -> dict[str, Any]:
-        """Lists and numbers."""
-        return {name: _plain(getattr(self, name)) for name in FIELDS}
+        """Lists and numbers; of a function its name and some values."""
+        told = {} if self.function is None else {"function": self.function.to_json()}
+        return {name: _plain(getattr(self, name)) for name in FIELDS} | told
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Part:
+    def from_json(cls, data: Mapping[str, Any], model: Call | None = None) -> Part:
         """Undo `to_json`.
 
+        Args:
+            data: not trusted.
+            model: the function that is named there; None leaves it at the name.
+
         Raises:
-            ValueError: keys or shapes that do not fit, numbers that are not finite.
+            ValueError: keys or shapes that do not fit, numbers that are not finite, a function that
+                is not the one that is named.
         """
-        if set(data) != set(FIELDS):
+        if set(data) - {"function"} != set(FIELDS):
             raise ValueError(f"a part must have the keys {FIELDS}, got {sorted(data)}")
         tensors = ("weight", "offset", "reach", "action_low", "action_high", "rows", "limits")
         found: dict[str, Any] = {name: _tensor(name, data[name]) for name in tensors}
@@ -172,11 +208,65 @@ class Part:
                 for backup in data["backups"]
             ),
             facets=int(data["facets"]),
+            function=_function(data.get("function"), model),
             **found,
         )
 
 
-FIELDS = tuple(field.name for field in fields(Part))
+FIELDS = tuple(field.name for field in fields(Part) if field.name != "function")
+
+
+def step_of(mode: Mode, function: Function | None, z: Tensor, action: Tensor) -> Tensor:
+    """The next states [B, K] without an error."""
+    if function is not None:
+        return function(z, action)
+    return z @ mode.A.mT + action @ mode.B.mT + mode.c
+
+
+def radius_of(reach: Tensor) -> Tensor:
+    """Half-widths [K] of the box around what is shown."""
+    return reach * (1 + 1e-5) + 1e-6
+
+
+def domain_of(facets: Tensor, bounds: Tensor) -> Box:
+    """The box [1, K] around h, in which a function is looked at.
+
+    Raises:
+        ValueError: there is none.
+    """
+    hull = hull_of(facets, bounds)
+    if isinstance(hull, str):
+        raise ValueError(f"h must bound every coordinate of a function's model; its set is {hull}")
+    return hull
+
+
+def rows_of(
+    facets: Tensor,
+    bounds: Tensor,
+    backups: Sequence[Backup],
+    function: Function | None,
+    radius: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Rows and limits of the safe set, of either kind of model.
+
+    Raises:
+        ValueError: a backup that is too weak, or an h without a box around it.
+    """
+    if function is None:
+        return safe_rows(facets, bounds, backups)
+    return curved_rows(facets, bounds, backups, function, domain_of(facets, bounds), radius)
+
+
+def _function(data: Mapping[str, Any] | None, model: Call | None) -> Function | None:
+    if data is None:
+        if model is not None:
+            raise ValueError("model must be None: the shield's model is linear")
+        return None
+    if set(data) != {"name", "points", "values"}:
+        raise ValueError(f"a function must have a name, points and values, got {sorted(data)}")
+    points, values = _tensor("points", data["points"]), _tensor("values", data["values"])
+    found = Function(None, str(data["name"]), points, values)
+    return found if model is None else found.given(model)
 
 
 def _mode(data: Mapping[str, Any]) -> Mode:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from safer_gym.shield.box import Box
-from safer_gym.shield.filtering import ROUNDED, Filtered
+from safer_gym.shield.box import ROUNDED, Box, about
+from safer_gym.shield.filtering import Filtered
 from safer_gym.shield.model import Part
 
 
@@ -37,11 +37,13 @@ def predicted(part: Part, box: Box, answer: Filtered) -> Box:
     """The box of the next states [B, K], by the model of the action that was sent."""
     modes = (part.free, *(backup.mode for backup in part.backups))
     sent = [answer.action, *(backup.action for backup in part.backups)]
+    over = part.over(box, about(answer.action, answer.action))
     low, high = box
     for index, (mode, ahead, action) in enumerate(zip(modes, part.ahead, sent, strict=True)):
         chosen = (answer.backup == index - 1).unsqueeze(1)
         shift = action @ mode.B.mT + mode.c
-        high = torch.where(chosen, ahead.high(box) + shift + mode.high, high)
-        low = torch.where(chosen, -ahead.low(box) + shift + mode.low, low)
+        error = mode.error(over)
+        high = torch.where(chosen, ahead.high(box) + shift + error.high, high)
+        low = torch.where(chosen, -ahead.low(box) + shift + error.low, low)
     slack = ROUNDED * (1 + torch.maximum(low.abs(), high.abs()))
     return Box(low - slack, high + slack)

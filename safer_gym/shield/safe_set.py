@@ -43,7 +43,7 @@ def safe_rows(
         spare = SPARE
         for _ in range(steps):
             row, limit = _before(row, limit, backup)
-            if _implied(row, limit, rows, limits):
+            if implied(row, limit, rows, limits):
                 spare -= 1
                 if spare < 0 or torch.equal(row, rows[-1]):
                     break
@@ -64,8 +64,12 @@ def _before(row: Tensor, limit: Tensor, backup: Backup) -> tuple[Tensor, Tensor]
     return row @ mode.A, limit - ahead - TIGHTER * (1 + limit.abs())
 
 
-def _implied(row: Tensor, limit: Tensor, rows: list[Tensor], limits: list[Tensor]) -> bool:
-    """Whether the rows so far say more than this one."""
+def implied(row: Tensor, limit: Tensor, rows: list[Tensor], limits: list[Tensor]) -> bool:
+    """Whether the rows so far say more than this one.
+
+    Raises:
+        ValueError: they hold nothing.
+    """
     matrix, ends = torch.stack(rows).numpy(), torch.stack(limits).numpy()
     if float(row.abs().max()) < 1e-12:
         return float(limit) >= 0

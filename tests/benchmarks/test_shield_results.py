@@ -11,7 +11,7 @@ from benchmarks import radii, shield
 SHIELDS = sorted(
     path
     for path in shield.FOLDER.glob("*.json")
-    if not path.stem.endswith(("-table", "-certificate"))
+    if not path.stem.endswith(("-table", "-certificate", "-learned"))
 )
 
 
@@ -31,6 +31,14 @@ def test_ball_circle_costs_nothing_behind_its_shield() -> None:
     assert len(kept) >= 7
     assert all(row["largest_cost"] == 0 and row["alarms"] == 0 for row in kept)
     assert any(row["cost"] > 10 for row in rows if row["policy"] == "plain")
+
+
+def test_longer_searches_find_nothing_behind_the_shield() -> None:
+    rows = json.loads((shield.FOLDER / "ball-circle-learned.json").read_text())["rows"]
+    assert len(rows) >= 2
+    for row in (row for row in rows if row["policy"] == "shielded"):
+        assert row["largest_cost"] == row["left"] == row["infeasible"] == row["alarms"] == 0
+        assert row["smallest_h"] > 0
 
 
 def test_the_picture_has_every_policy() -> None:

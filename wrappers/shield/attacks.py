@@ -100,7 +100,7 @@ class Greedy:
         for part in self.shield.parts:
             z, own = part.coordinates(truth), action[:, list(part.actions)].double()
             for _ in range(self.ahead):
-                z = z @ part.free.A.mT + own @ part.free.B.mT + part.free.c
+                z = part.step(z, own)
                 size = part.rows.abs().amax(1)
                 worst.append(((z @ part.rows.mT - part.limits) / size).amax(1))
         return torch.stack(worst).amax(0)

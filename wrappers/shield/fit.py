@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -14,8 +14,9 @@ from safer_gym.balls import LpBall
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, SEED, require
 from safer_gym.shield import Part, Transitions, fit_part, reach_of
 from safer_gym.shield.fitting import Frame
+from safer_gym.shield.function import Call
 from safer_gym.wrappers.shield.collecting import Episodes, acting, collect, shielded_acting
-from safer_gym.wrappers.shield.shield import Shield
+from safer_gym.wrappers.shield.shield import Models, Shield, models_of
 
 Coordinate = tuple[int, float]
 """An entry of the flat observation, and by what it is multiplied."""
@@ -29,6 +30,7 @@ def fit_shield(
     h: Mapping[str, tuple[float, float]],
     eps: float,
     policy: Any = None,
+    model: Models = None,
     actions: Sequence[Sequence[int]] | None = None,
     norm: str = "linf",
     scale: Any = None,
@@ -38,7 +40,7 @@ def fit_shield(
     seed: int = 0,
     max_steps: int = 1000,
 ) -> Shield:
-    """Fit a linear model with interval errors, a backup of each facet, and the safe set.
+    """Fit a model with interval errors, a backup of each facet, and the safe set.
 
     Args:
         make_env: makes one environment.
@@ -48,6 +50,9 @@ def fit_shield(
             the world alone, say so here too.
         eps, norm, scale: the ball of observations that is to be withstood.
         policy: who acts in the data; None: random actions alone.
+        model: z' = f(z, u) by the user's own function, of tensors z [B, K] and u [B, M] in float64
+            with the part's coordinates and actions in order; several parts: one each, or None. The
+            data then give its errors alone. None: a linear model is fitted.
         actions: of each part, which entries of the action move it; None: all, of a single part.
         episodes: of each round.
         rounds: after the first, data come from the shield so far, under lies about its coordinates.
@@ -56,7 +61,8 @@ def fit_shield(
         max_steps: cut episodes here.
 
     Raises:
-        ValueError: names that differ, too few data, a backup that is too weak.
+        ValueError: names that differ, too few data, a backup that is too weak, a function that
+            cannot be enclosed.
     """
     require(NOT_NEGATIVE, eps=eps, margin=margin)
     require(AT_LEAST_ONE, episodes=episodes, rounds=rounds, max_steps=max_steps)
@@ -64,16 +70,17 @@ def fit_shield(
     env = make_env()
     try:
         frames = _frames(env, coordinates, h, actions, LpBall.of(norm, _radius(eps, scale)))
+        how = _How(eps, norm, margin, models_of(model, len(frames)))
         generator = np.random.default_rng(seed)
         act = acting(policy, env.action_space, generator, len(frames))
         data = collect(env, act, range(seed, seed + episodes), max_steps)
-        shield = _fitted(frames, data, eps, norm, margin)
+        shield = _fitted(frames, data, how)
         for turn in range(1, rounds):
             first = seed + turn * episodes
             lying = shielded_acting(policy, env.action_space, shield, generator)
             more = collect(env, lying, range(first, first + episodes), max_steps)
             data = Episodes(*(torch.cat(pair) for pair in zip(data, more, strict=True)))
-            shield = _fitted(frames, data, eps, norm, margin)
+            shield = _fitted(frames, data, how)
     finally:
         env.close()
     return shield
@@ -103,15 +110,20 @@ def before_leaving(frames: Sequence[Frame], data: Episodes) -> Episodes:
     return Episodes(*(column[~out] for column in data))
 
 
-def _fitted(
-    frames: Sequence[Frame], data: Episodes, eps: float, norm: str, margin: float
-) -> Shield:
+class _How(NamedTuple):
+    eps: float
+    norm: str
+    margin: float
+    models: tuple[Call | None, ...]
+
+
+def _fitted(frames: Sequence[Frame], data: Episodes, how: _How) -> Shield:
     kept = before_leaving(frames, data)
     parts = tuple(
-        fit_part(frame, transitions(frame, kept, k), margin=margin)
-        for k, frame in enumerate(frames)
+        fit_part(frame, transitions(frame, kept, k), margin=how.margin, model=model)
+        for k, (frame, model) in enumerate(zip(frames, how.models, strict=True))
     )
-    return Shield(parts, eps, norm)
+    return Shield(parts, how.eps, how.norm)
 
 
 def _radius(eps: float, scale: Any) -> Any:

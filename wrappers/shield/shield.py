@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,11 @@ from torch import Tensor
 
 from safer_gym.shield import Part, Proof, observe, predicted, prove, shielded
 from safer_gym.shield.box import Box
+from safer_gym.shield.function import Call, NoFunctionError
+from safer_gym.wrappers.named import load_named
 
+Models = Call | Sequence[Call | None] | None
+"""The user's own model f(z, u) of a shield's one part, or one, or None, of each part."""
 FORMAT = "safer-gym/shield/1"
 FAR = 1e6
 """Stands for infinity in a memory, which holds finite numbers."""
@@ -149,29 +153,54 @@ class Shield:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Shield:
+    def from_json(
+        cls, data: Mapping[str, Any], model: Models = None, *, trust: bool = False
+    ) -> Shield:
         """Undo `to_json`; the data are not trusted.
 
+        Args:
+            data: of a shield.
+            model: the functions that it was fitted with, as for `fit`.
+            trust: import the functions that the data name as "module:function", which runs code.
+                Without either they stay names: numbers can be read, but nothing can be predicted.
+
         Raises:
-            ValueError: another format, keys or shapes.
+            ValueError: another format, keys or shapes, or functions with other values.
+            ImportError: there is no such module.
         """
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
             raise ValueError(f"a shield must be an object of format {FORMAT!r}")
         told = {name: data[name] for name in ("eps", "norm", "action_eps", "disturbance")}
-        return cls(parts=tuple(Part.from_json(part) for part in data["parts"]), **told)
+        models = models_of(model, len(data["parts"]))
+        parts = [
+            Part.from_json(part, _named(part) if trust and own is None else own)
+            for part, own in zip(data["parts"], models, strict=True)
+        ]
+        return cls(parts=tuple(parts), **told)
 
     def save(self, path: Path | str) -> None:
         """Write it as JSON."""
         Path(path).write_text(json.dumps(self.to_json(), indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: Path | str) -> Shield:
+    def load(cls, path: Path | str, *, model: Models = None, trust: bool = False) -> Shield:
         """Read what `save` wrote.
 
+        Args:
+            path: of the file.
+            model: the functions that it was fitted with, as for `fit`: a file holds their names and
+                some of their values, and no code.
+            trust: import the functions that the file names instead, which runs their modules.
+
         Raises:
-            ValueError: no JSON, or no shield.
+            ValueError: no JSON, no shield, or functions that were neither given nor trusted.
+            ImportError: there is no such module.
         """
-        return cls.from_json(json.loads(Path(path).read_text()))
+        found = cls.from_json(json.loads(Path(path).read_text()), model, trust=trust)
+        for part in found.parts:
+            if part.function is not None and part.function.call is None:
+                raise NoFunctionError(part.function)
+        return found
 
     @classmethod
     def fit(
@@ -187,6 +216,29 @@ class Shield:
         from safer_gym.wrappers.shield.fit import fit_shield
 
         return fit_shield(make_env, coordinates=coordinates, h=h, eps=eps, **options)
+
+
+def models_of(model: Models, n: int) -> tuple[Call | None, ...]:
+    """A function, or None, of each of n parts.
+
+    Raises:
+        ValueError: another number of functions.
+    """
+    if model is None or callable(model):
+        model = [model] * (n if model is None else 1)
+    if len(model) != n:
+        raise ValueError(f"model must have a function of each of {n} parts, got {len(model)}")
+    return tuple(model)
+
+
+def _named(part: Mapping[str, Any]) -> Call | None:
+    """The function that a part's data name."""
+    if "function" not in part:
+        return None
+    name = part["function"]["name"]
+    if not name:
+        raise ValueError("the shield's model has no name to import it by: give it (model=...)")
+    return load_named(str(name))
 
 
 def _flat(box: Box) -> Tensor:

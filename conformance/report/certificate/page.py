@@ -27,6 +27,7 @@ from safer_gym.conformance.figures.columns import ZONES
 from safer_gym.conformance.figures.histograms import histogram_frame, paint_histograms
 from safer_gym.conformance.formatting import amount, percent
 from safer_gym.conformance.report.certificate.episodes import pictures
+from safer_gym.conformance.report.certificate.radii import radii_picture
 from safer_gym.conformance.report.certificate.record import facts
 from safer_gym.conformance.report.certificate.sentences import (
     EVIDENCE,
@@ -67,6 +68,7 @@ def render_page(certificate: Any) -> str:
         limit=f"{data['limit']:g}",
         signs=SIGNS,
         lead=lead(data),
+        radii=radii_picture(data),
         modes=[_mode(data, mode) for mode in modes_of(data)],
         zones=list(reversed(ZONES.items())),
         evidence=[(kind, meaning, False) for kind, meaning in EVIDENCE],

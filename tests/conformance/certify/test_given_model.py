@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from shield_toys import Line, make_line, mass, tensor
+from shield_toys import Line, functional_mass, make_line, mass, mass_step, tensor
 from torch import nn
 
 from safer_gym.attacks import make_attack
@@ -250,3 +250,60 @@ def test_a_forged_proof_is_found_out() -> None:
     counts = replace(good().model.tests[0], left=99)
     many = replace(good().model, tests=(counts, *good().model.tests[1:]))
     assert verify(replace(good(), model=many).sealed())
+
+
+# A model that is the user's own function: a certificate names it, and holds no code.
+
+
+def backwards(z: Any, u: Any) -> Any:
+    """A wrong function: it takes the force for its opposite."""
+    return mass_step(z, -u)
+
+
+def functional() -> Certificate:
+    """The certificate above with the same model as a function."""
+    shield = Shield((functional_mass(reach=(0.2, 0.2), error=0.012),), 0.2)
+    return derived(
+        replace(good(), model=made(shield, good().model.tests, good().model.delta)), model=mass_step
+    ).sealed()
+
+
+def test_a_function_is_verified_where_it_is_given_or_trusted() -> None:
+    certificate = functional()
+    assert certificate.model.proved
+    assert certificate.verdict == "PASS"
+    assert verify(certificate, model=mass_step) == ()
+    assert verify(certificate, trust=True) == ()
+    (told,) = verify(certificate)
+    assert "not checked" in told
+    assert "shield_toys:mass_step" in told
+    (told,) = verify(certificate, model=backwards)
+    assert "other values" in told
+
+
+def test_a_name_that_leads_nowhere_is_said() -> None:
+    model = functional().model
+    for name, words in (
+        ("no_such:function", "no_such"),
+        ("", "no name"),
+        ("torch:nothing", "attr"),
+    ):
+        data = json.loads(model.shield)
+        data["parts"][0]["function"]["name"] = name
+        moved = replace(functional(), model=replace(model, shield=json.dumps(data))).sealed()
+        assert any(words in told for told in verify(moved, trust=True))
+
+
+def test_a_wrong_function() -> None:
+    """One whose proof fails, and one that brakes better than the world: its proof holds."""
+    part = functional_mass(reach=(0.2, 0.2), error=0.012)
+    assert part.function is not None
+
+    def having(call: Any) -> Part:
+        return replace(part, function=replace(part.function, call=call))
+
+    for wrong in (backwards, lambda z, u: mass_step(z, 0.9 * u)):
+        evidence = made(Shield((having(wrong),), 0.2), good().model.tests, 0.05)
+        assert "not proved" in str(given(evidence).refused(0.2, "rate"))
+    assert "left the bounds of the model" in refused(having(lambda z, u: mass_step(z, 1.1 * u)))
+    assert refused(part) == "None"
