@@ -134,8 +134,8 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
             loss, kl = self._vanilla_loss(benign, posterior)
             robust, record = self._robust_part(attacked, benign, posterior) if is_on else (0.0, {})
             certified, more = certified_loss(self, obs, benign)
-            total = robust + certified + (loss if self.robust.vanilla_step else 0.0)
-            record |= more
+            vanilla = loss if self.robust.vanilla_step else torch.zeros_like(loss)
+            total, record = vanilla + (robust + certified), record | more
             descend("actor", total, self.actor, self.critics.max_grad_norm)
         progress = 1.0 - self._current_progress_remaining
         eps = 0.0 if attacked_obs is obs else float(np.max(self.adversary.radius(progress)))
@@ -152,7 +152,10 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
         self, attacked: Gaussian, benign: Gaussian, posterior: Posterior
     ) -> tuple[Tensor, dict[str, Tensor | float]]:
         loss, kl = self._robust_loss(attacked, benign, posterior)
-        record = {"kl_adversarial_mean": kl.mean, "kl_adversarial_cov": kl.covariance}
+        record: dict[str, Tensor | float] = {
+            "kl_adversarial_mean": kl.mean,
+            "kl_adversarial_cov": kl.covariance,
+        }
         return self.robust.adversarial_weight * loss, record
 
     def _both(self, obs: PyTorchObs, attacked_obs: PyTorchObs) -> tuple[Gaussian, Gaussian]:
