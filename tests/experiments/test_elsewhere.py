@@ -43,7 +43,10 @@ def put(folder: Path, task: str, method: str, reward: float, cost: float, attack
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_every_task_has_a_cost_and_the_radius_of_the_defaults(name: str) -> None:
+def test_every_task_has_a_cost_and_the_radius_of_the_defaults(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes its log here
     place = PLACES[name]
     assert place.task.eps == BallOptions().eps
     assert place.task.cost_limit == COST_LIMIT
