@@ -125,9 +125,9 @@ def test_one_short_run_from_start_to_page(tmp_path: Path) -> None:
         "--task",
         "pendulum-lean",
         "--methods",
-        "PPO-Lagrangian",
+        "CVPO",
     ]
-    sizes = ["--seeds", "0", "--timesteps", "8192", "--episodes", "1", "--workers", "1"]
+    sizes = ["--seeds", "0", "--timesteps", "1600", "--episodes", "1", "--workers", "1"]
     result = runner.invoke(app, [*asked, *sizes, "--out", str(tmp_path), "--json"])
     assert result.exit_code == 0, result.output
     record = read_records(tmp_path / "records")[0]
