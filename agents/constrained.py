@@ -11,6 +11,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm, maybe_make_env
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from stable_baselines3.common.utils import update_learning_rate
 from torch.optim import Optimizer
@@ -29,6 +30,7 @@ from safer_gym.agents.frozen import FrozenAgent
 from safer_gym.agents.marks import marked
 from safer_gym.agents.model_file import LAYOUT, FilePath, read_data, replacing
 from safer_gym.agents.options import grouped
+from safer_gym.agents.training_attack.obs_spread import note_spread
 from safer_gym.agents.victim import make_victim
 from safer_gym.types import Victim
 
@@ -59,6 +61,9 @@ class Constrained(_Base):
     reads_normalised: bool
     """Whether it was trained behind a VecNormalize; stored with the model."""
 
+    obs_spread: RunningMeanStd | None = None
+    """Of the observations that the policy received; None where no radius counts their deviations.
+    Stored with the model."""
     reward_aggregation: str
     cost_aggregation: str
     critic_learning_rate: float | None
@@ -173,7 +178,7 @@ class Constrained(_Base):
         dones: np.ndarray,
         infos: list[dict[str, Any]],
     ) -> None:
-        """Count the costs of a step, from which the agent may learn.
+        """Count the costs and the spread of a step, from which the agent may learn.
 
         Raises:
             NotFiniteError: a number in it is not finite.
@@ -182,6 +187,7 @@ class Constrained(_Base):
             raw = self._vec_normalize_env.get_original_obs()
             require_finite("observation before it is normalised", raw)
         require_finite_transition(obs, actions, rewards, infos)
+        note_spread(self, obs)
         self.cost_monitor.update(infos, dones)
 
     def _setup_learn(

@@ -11,7 +11,7 @@ import numpy as np
 from safer_gym.agents.data.signals import MISSING
 from safer_gym.agents.td import AGGREGATIONS
 from safer_gym.agents.updates import COST_ACTIONS, COST_BOOTSTRAPS
-from safer_gym.balls import LpBall
+from safer_gym.balls import UNITS, LpBall
 from safer_gym.choices import choose
 from safer_gym.domains import AT_LEAST_ONE, NOT_NEGATIVE, POSITIVE, SHARE, require
 from safer_gym.returns import COST_THRESHOLDS
@@ -80,12 +80,16 @@ class BallOptions:
     """The ball of every attack that an agent runs while it learns.
 
     Args:
-        eps, norm: radius and norm, in the units of the observations that the policy receives.
+        eps, norm: radius and norm.
+        units: what eps counts: "raw" units of the observations that the policy receives, or
+            "normalised", their standard deviations since the training began (a VecNormalize's where
+            there is one). Take the second where entries differ by orders of magnitude.
         eps_schedule, eps_start, eps_end: Eq. 67, as fractions of training.
     """
 
     eps: float | np.ndarray = 0.05
     norm: str = "linf"
+    units: str = "raw"
     eps_schedule: Any = "linear"
     eps_start: float = 0.35
     eps_end: float = 0.7
@@ -95,6 +99,7 @@ class BallOptions:
         if not callable(self.eps_schedule):
             choose("eps_schedule", self.eps_schedule, SCHEDULES)
         LpBall.of(self.norm, self.eps)
+        choose("units", self.units, UNITS)
         if isinstance(self.eps, (list, tuple)):
             object.__setattr__(self, "eps", np.asarray(self.eps, dtype=float))
         _ = self.schedule  # both refuse what they cannot read

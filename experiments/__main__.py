@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from experiments.drac.reproduce import PAPER as DRAC
+from experiments.elsewhere.reproduce import PAPER as ELSEWHERE
 from experiments.harness.reproduce import Asked, run_reproduce
 from experiments.safer.reproduce import PAPER as SAFER
 from experiments.skills.reproduce import PAPER as SKILLS
@@ -15,7 +16,7 @@ from safer_gym.choices import choose
 from safer_gym.conformance.cli.options import Episodes, Json
 from safer_gym.conformance.cli.refusals import RefusingGroup
 
-PAPERS = {"safer": SAFER, "drac": DRAC, "skills": SKILLS}
+PAPERS = {"safer": SAFER, "drac": DRAC, "skills": SKILLS, "elsewhere": ELSEWHERE}
 
 app = typer.Typer(
     name="experiments",
@@ -34,7 +35,9 @@ def experiments() -> None:
 
 @app.command()
 def reproduce(
-    paper: Annotated[str, typer.Option(help="safer, drac or skills.")] = "safer",
+    paper: Annotated[
+        str, typer.Option(help="safer, drac, skills, or elsewhere: our defaults.")
+    ] = "safer",
     table: Annotated[str, typer.Option(help="5, 6, 7, 8, several of them, or all.")] = "",
     figure: Annotated[str, typer.Option(help="2: run what Figure 2 shows.")] = "",
     task: Annotated[str, typer.Option(help="Tasks of the paper, or all; default its first.")] = "",

@@ -17,6 +17,8 @@ from safer_gym.domains import NOT_NEGATIVE, require, require_array
 from safer_gym.projections import project_ellipsoid, project_l1, project_l2
 
 NORMS = ("l1", "l2", "linf")
+UNITS = ("raw", "normalised")
+"""What a radius counts: units of the observation, or its standard deviations."""
 # Far below any dtype in use; it makes a second projection change nothing.
 _SLACK = 1e-12
 _ORDER = {"l1": 1.0, "l2": 2.0, "linf": math.inf}

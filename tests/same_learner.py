@@ -31,6 +31,8 @@ def assert_same_learner(one: Variational, other: Variational) -> None:
     assert list(one.cost_monitor.recent) == list(other.cost_monitor.recent)
     for name in ("total_cost", "episodes", "violations"):
         assert getattr(one.cost_monitor, name) == getattr(other.cost_monitor, name)
+    spreads = [getattr(agent.obs_spread, "var", None) for agent in (one, other)]
+    np.testing.assert_array_equal(*spreads)
     for name in ("num_timesteps", "_n_updates", "_episode_num", "episode_length", "threshold"):
         assert getattr(one, name) == getattr(other, name), name
 

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.vec_env import VecNormalize
 
-from safer_gym.balls import LpBall
+from safer_gym.balls import UNITS, LpBall
 from safer_gym.choices import choose
 from safer_gym.domains import NOT_NEGATIVE, require_array
 from safer_gym.wrappers.obs_layout import ObsLayout
 from safer_gym.wrappers.policies.normaliser import Normaliser
-
-UNITS = ("raw", "normalised")
 
 
 def radius(layout: ObsLayout, eps: Any, unit: np.ndarray) -> np.ndarray:

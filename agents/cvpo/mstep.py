@@ -35,6 +35,8 @@ class Posterior(NamedTuple):
     """The old policy pi_i at the batch's states."""
     mle_scale: float
     """1, or 1/N where the public code's extra mean over the particles is asked for."""
+    binds: bool = True
+    """Whether the cost limit needed a multiplier above 0 on this batch."""
 
 
 class KLPair(NamedTuple):

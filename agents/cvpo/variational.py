@@ -301,7 +301,8 @@ class Variational(_Base):
         )
         require_finite_numbers("E-step", estep.record())
         self.dual = blend(self.dual, estep.dual, self.estep.dual_rate)
-        return estep, posterior_of(particles, self.dual, self.mstep.mle_scale)
+        posterior = posterior_of(particles, self.dual, self.mstep.mle_scale)
+        return estep, posterior._replace(binds=estep.dual.lam > 0)
 
     @abstractmethod
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Tensor | float]:

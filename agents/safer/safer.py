@@ -125,27 +125,38 @@ class SAFER(Variational, OffPolicy, Constrained, OffPolicyAlgorithm):
         )
 
     def _maximisation(self, obs: PyTorchObs, posterior: Posterior) -> dict[str, Tensor | float]:
-        attacked_obs = self._attacked(obs, self.adversary)
+        is_on = posterior.binds or self.robust.is_always_on
+        attacked_obs = self._attacked(obs, self.adversary) if is_on else obs
         for m_step in range(self.mstep.m_steps):
-            if m_step > 0 and self.robust.attack_each_m_step:
+            if m_step > 0 and is_on and self.robust.attack_each_m_step:
                 attacked_obs = self._attacked(obs, self.adversary)
             benign, attacked = self._both(obs, attacked_obs)
             loss, kl = self._vanilla_loss(benign, posterior)
-            robust, robust_kl = self._robust_loss(attacked, benign, posterior)
-            certified, record = certified_loss(self, obs, benign)
-            total = self.robust.adversarial_weight * robust + certified
-            total = total + (loss if self.robust.vanilla_step else 0.0)
+            robust, record = self._robust_part(attacked, benign, posterior) if is_on else (0.0, {})
+            certified, more = certified_loss(self, obs, benign)
+            vanilla = loss if self.robust.vanilla_step else torch.zeros_like(loss)
+            total, record = vanilla + (robust + certified), record | more
             descend("actor", total, self.actor, self.critics.max_grad_norm)
         progress = 1.0 - self._current_progress_remaining
+        eps = 0.0 if attacked_obs is obs else float(np.max(self.adversary.radius(progress)))
         return {
             **self._step_record(total, kl),
             **record,
-            "kl_adversarial_mean": robust_kl.mean,
-            "kl_adversarial_cov": robust_kl.covariance,
             "beta_adversarial_mean": self.adversarial_betas[0],
             "beta_adversarial_cov": self.adversarial_betas[1],
-            "eps": 0.0 if attacked_obs is obs else float(np.max(self.adversary.radius(progress))),
+            "robust_step": float(is_on),
+            "eps": eps,
         }
+
+    def _robust_part(
+        self, attacked: Gaussian, benign: Gaussian, posterior: Posterior
+    ) -> tuple[Tensor, dict[str, Tensor | float]]:
+        loss, kl = self._robust_loss(attacked, benign, posterior)
+        record: dict[str, Tensor | float] = {
+            "kl_adversarial_mean": kl.mean,
+            "kl_adversarial_cov": kl.covariance,
+        }
+        return self.robust.adversarial_weight * loss, record
 
     def _both(self, obs: PyTorchObs, attacked_obs: PyTorchObs) -> tuple[Gaussian, Gaussian]:
         """The policy at clean and at attacked states, in one pass where no row sees another."""

@@ -64,7 +64,12 @@ class TrainingAttack:
         progress: float,
         generator: torch.Generator,
         box: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+        unit: float | np.ndarray = 1.0,
     ) -> Tensor:
-        """Perturbed observations, detached, inside the box of valid ones (low, high)."""
-        ball = LpBall.of(self.norm, self.radius(progress), *box)
+        """Perturbed observations, detached, inside the box of valid ones (low, high).
+
+        Args:
+            unit: what one unit of the radius is, in the observations' own.
+        """
+        ball = LpBall.of(self.norm, self.radius(progress) * unit, *box)
         return self.attack(victim, obs, ball, generator).obs.detach()

@@ -81,8 +81,13 @@ class BenignOffsets:
         progress: float,
         generator: torch.Generator,
         box: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+        unit: float | np.ndarray = 1.0,
     ) -> Tensor:
-        """What the policy is shown of the first environments, inside the box of valid ones."""
+        """What the policy is shown of the first environments, inside the box of valid ones.
+
+        Args:
+            unit: what one unit of the radius is, in the observations' own.
+        """
         self.held = renewed(self.held, obs, self.steps, generator)
-        ball = LpBall.of(self.within.norm, self.radius(progress), *box)
+        ball = LpBall.of(self.within.norm, self.radius(progress) * unit, *box)
         return moved(obs, self.held.directions, ball)

@@ -60,6 +60,22 @@ def flatten_obs(obs: PyTorchObs, space: spaces.Space) -> FlatObs:
     return FlatObs(flat, restore)
 
 
+def flat_array(obs: Any, space: spaces.Space) -> np.ndarray:
+    """The attackable entries of observations [E, *O] (or a dict of them), laid out as a row of
+    `flatten_obs`.
+    """
+    if not isinstance(obs, dict):
+        return np.asarray(obs)
+    return np.concatenate(
+        [np.asarray(obs[key]).reshape(len(obs[key]), -1) for key in _boxes(space)], 1
+    )
+
+
+def box_sizes(space: spaces.Space) -> dict[str, int]:
+    """How many entries of such a row each Box has, by key."""
+    return {key: int(np.prod(box.shape)) for key, box in _boxes(space).items()}
+
+
 def flat_bounds(
     space: spaces.Space, shown: Callable[[Any], Any] = lambda obs: obs
 ) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from safer_gym.agents.training_attack.attack import TrainingAttack
 from safer_gym.agents.training_attack.benign_offsets import BenignOffsets
 from safer_gym.agents.training_attack.flat_obs import flat_bounds, flatten_obs, is_attackable
+from safer_gym.agents.training_attack.obs_spread import unit_of_radius
 from safer_gym.agents.victim import make_victim
 
 
@@ -23,7 +24,8 @@ def attacked_batch(
     of zero, and where no part of the space is a Box, it is `obs` itself.
     """
     progress = 1.0 - agent._current_progress_remaining
-    if not (np.any(attack.radius(progress)) and is_attackable(agent.observation_space)):
+    unit = unit_of_radius(agent)
+    if not (np.any(attack.radius(progress) * unit) and is_attackable(agent.observation_space)):
         return obs
     flat = flatten_obs(obs, agent.observation_space)
     restore = flat.restore if isinstance(obs, dict) else None
@@ -31,7 +33,7 @@ def attacked_batch(
     normaliser = agent._vec_normalize_env
     shown = {} if normaliser is None else {"shown": normaliser.normalize_obs}
     box = flat_bounds(agent.observation_space, **shown)
-    return flat.restore(attack(victim, flat.tensor, progress, agent._generator, box))
+    return flat.restore(attack(victim, flat.tensor, progress, agent._generator, box, unit))
 
 
 def attacked_array(agent: Any, clean: Any, attack: TrainingAttack | BenignOffsets) -> Any:

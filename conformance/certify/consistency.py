@@ -9,7 +9,7 @@ from datetime import datetime
 
 import numpy as np
 
-from safer_gym.balls import NORMS
+from safer_gym.balls import NORMS, UNITS
 from safer_gym.conformance.battery.build import BATTERIES, GRADIENT_FREE, UNABLE, labels_of
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.evidence import AttackEvidence, Benign, Row, UpperEvery
@@ -31,7 +31,6 @@ from safer_gym.conformance.certify.traces import trace_faults
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.evaluate.fitted_critics import FITTED
 from safer_gym.conformance.evaluate.limits import Limits
-from safer_gym.wrappers.units import UNITS
 
 MOST_STEPS = 10_000_000
 """Of an episode."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from safer_gym.balls import LpBall
+from safer_gym.balls import UNITS, LpBall
 from safer_gym.bounds import NotCoveredError
 from safer_gym.choices import choose
 from safer_gym.conformance.certificate.record import EnvironmentRecord, PolicyRecord
@@ -43,7 +43,7 @@ from safer_gym.wrappers.policies.trained_behind import check_same_layers
 from safer_gym.wrappers.policies.view import PolicyView
 from safer_gym.wrappers.tasks import Task, env_maker
 from safer_gym.wrappers.threat import Threat, frame_stack
-from safer_gym.wrappers.units import UNITS, deviations, scale_of
+from safer_gym.wrappers.units import deviations, scale_of
 
 UNDECLARED = (
     "{stack} stacks frames, and a radius around each frame is another ball than that around the "

@@ -19,6 +19,7 @@ import numpy as np
 
 from safer_gym.attacks import ATTACKS, has_gradient, lacking, make_attack, traits_of
 from safer_gym.attacks.traits import GRADIENT
+from safer_gym.balls import UNITS
 from safer_gym.choices import choose
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.episodes import worst_of
@@ -41,7 +42,7 @@ from safer_gym.wrappers.policies.trained_behind import check_same_layers
 from safer_gym.wrappers.policies.view import PolicyView
 from safer_gym.wrappers.tasks import Task, env_maker
 from safer_gym.wrappers.threat import Threat, frame_stack
-from safer_gym.wrappers.units import UNITS, deviations, largest, scale_of
+from safer_gym.wrappers.units import deviations, largest, scale_of
 from safer_gym.wrappers.units import radius as radius_of
 
 MakeEnv = Callable[[], gym.Env]

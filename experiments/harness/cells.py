@@ -77,7 +77,7 @@ class Cell(NamedTuple):
             ValueError: the method cannot be trained on this task.
         """
         method = self.training
-        recipe = method.recipe if method.recipe in RECIPES[self.task] else ""
+        recipe = method.recipe if method.recipe in RECIPES.get(self.task, {}) else ""
         environment = self.protocol.environment
         task = find_task(self.task) if environment is None else environment(self)
         run = planned(task, method.algorithm, self.folder, self.timesteps, self.seed, recipe)

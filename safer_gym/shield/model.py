@@ -254,7 +254,10 @@ def rows_of(
     """
     if function is None:
         return safe_rows(facets, bounds, backups)
-    return curved_rows(facets, bounds, backups, function, domain_of(facets, bounds), radius)
+    rows, limits = curved_rows(facets, bounds, backups, function, domain_of(facets, bounds), radius)
+    if hull_of(rows, limits) == "empty":
+        raise ValueError("the safe set is empty: the backups are too weak for the model's errors")
+    return rows, limits
 
 
 def _function(data: Mapping[str, Any] | None, model: Call | None) -> Function | None:

@@ -73,6 +73,7 @@ def test_the_file_holds_no_module_and_only_float_tensors(algorithm: str, tmp_pat
         ("CVPO", {"collection_attack": "gaussian"}),
         ("SAFER", {"n_steps": 3, "policy_kwargs": {"net_arch": [8], "n_critics": 1}}),
         ("SAFER", {"offset_steps": 3, "eps_schedule": "constant"}),
+        ("SAFER", {"attacked_share": 0.5, "eps_schedule": "constant", "units": "normalised"}),
     ],
 )
 def test_a_resumed_run_equals_an_unbroken_one(

@@ -409,7 +409,8 @@ def test_action_noise_and_a_falling_learning_rate() -> None:
 @algorithms
 def test_what_is_logged(algorithm: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    agent = small_agent(algorithm, make_vec_env(Timed), tensorboard_log=str(tmp_path))
+    always = {"robust_when": "always"} if algorithm == "SAFER" else {}
+    agent = small_agent(algorithm, make_vec_env(Timed), tensorboard_log=str(tmp_path), **always)
     seen: set[str] = set()
 
     class Keys(BaseCallback):
@@ -434,6 +435,7 @@ def test_what_is_logged(algorithm: str, tmp_path: Path) -> None:
     }
     if algorithm == "SAFER":
         expected |= {"train/eps", "train/kl_adversarial_mean", "train/beta_adversarial_mean"}
+        expected |= {"train/robust_step"}
     assert expected <= seen
     assert [path.name for path in tmp_path.iterdir()] == [f"{algorithm}_1"]
     agent.logger.record("rollout/x", 0.0)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from reproduction_records import BALL, put
 
+from experiments.harness.curves import MOST_POINTS, joined
 from experiments.harness.records import Record, read_records
-from experiments.safer.curves import MOST_POINTS, joined, panels, sheet
+from experiments.safer.curves import panels, sheet
 from experiments.safer.markdown import render_markdown
 from experiments.safer.page import Shown, render_page
 from experiments.safer.paper import (

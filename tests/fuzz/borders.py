@@ -317,7 +317,7 @@ CRITICS = kinds(
     positive="max_grad_norm",
     name="reward_aggregation cost_aggregation",
 )
-BALL = kinds(radii="eps", name="norm eps_schedule", share="eps_start eps_end")
+BALL = kinds(radii="eps", name="norm units eps_schedule", share="eps_start eps_end")
 CERTIFIED = kinds(
     radii="certified_eps",
     name="certified_norm certified_schedule",
@@ -339,7 +339,7 @@ MSTEP = kinds(
     not_negative="multiplier_lr_mean multiplier_lr_cov multiplier_cap_mean multiplier_cap_cov",
 )
 ROBUST = kinds(
-    name="attack adversarial_reference",
+    name="attack adversarial_reference robust_when",
     at_least_one="attack_steps",
     positive="kl_bound_adversarial kl_bound_adversarial_cov",
     not_negative="adversarial_cap_mean adversarial_cap_cov adversarial_weight",
@@ -358,7 +358,7 @@ PPO = kinds(
     seed="seed",
     free_radii="eps",
     name="cost_advantage cost_surrogate cost_bootstrap reward_aggregation cost_aggregation "
-    "collection_attack regulariser regulariser_distance norm eps_schedule missing_cost",
+    "collection_attack regulariser regulariser_distance norm units eps_schedule missing_cost",
     flag="normalize_advantage",
 )
 
@@ -386,7 +386,7 @@ AGENTS = [
     ),
     Border("EStepOptions", EStepOptions, nothing, ESTEP),
     Border("MStepOptions", MStepOptions, nothing, MSTEP),
-    Border("RobustOptions", RobustOptions, nothing, ROBUST),
+    Border("RobustOptions", RobustOptions, nothing, ROBUST, ("robust_when",)),
     Border("ExplorationOptions", ExplorationOptions, nothing, EXPLORATION),
     Border("CVPO", CVPO, agent(), OFF_POLICY),
     Border(
@@ -401,7 +401,7 @@ AGENTS = [
         SAFER,
         agent(),
         {k: v for k, v in OFF_POLICY.items() if k != "seed"} | BALL | ROBUST | EXPLORATION,
-        ("attack",),
+        ("attack", "robust_when"),
     ),
     Border(
         "SACLagrangian",

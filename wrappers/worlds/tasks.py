@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from safer_gym.wrappers.tasks import Task, register_task
+from safer_gym.wrappers.tasks import COST_LIMIT, Task, register_task
 
 
 class WorldSpec(NamedTuple):
@@ -18,7 +18,13 @@ class WorldSpec(NamedTuple):
 
 
 def _world(
-    name: str, class_name: str, horizon: int, obs_size: int, action_size: int, eps: float
+    name: str,
+    class_name: str,
+    horizon: int,
+    obs_size: int,
+    action_size: int,
+    eps: float,
+    cost_limit: float = 0.0,
 ) -> WorldSpec:
     module = name.replace("-", "_")
     task = Task(
@@ -26,7 +32,7 @@ def _world(
         f"SaferGym/{class_name}-v0",
         class_name,
         eps,
-        cost_limit=0.0,
+        cost_limit=cost_limit,
         horizon=horizon,
         obs_size=obs_size,
         action_size=action_size,
@@ -39,8 +45,11 @@ WORLDS = (
     _world("cart-pole", "CartPole", 500, 4, 1, 0.01),
     _world("racing-car", "RacingCar", 200, 6, 2, 0.02),
     _world("walker2d", "Walker2D", 1000, 17, 6, 0.01),
+    _world("point-mass", "PointMass", 100, 4, 2, 0.05, COST_LIMIT),
 )
-"""One step outside of the safe set is a violation, so their cost limit is 0."""
+"""One step outside of the safe set is a violation, so their cost limit is 0; the point mass, where
+algorithms with a cost limit are tried, may spend one.
+"""
 
 EVALUATION = (7, 13, 16, 31, 34, 39)
 """Of the forty grasping tasks, those in which the collectors touch the container most."""

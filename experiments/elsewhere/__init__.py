@@ -1,0 +1,1 @@
+"""The constructors' defaults away from the Bullet tasks."""
