@@ -34,9 +34,8 @@ class RobustOptions:
             taken at an attacked next observation), so that Eq. 4 bounds the attacked cost; False is
             the paper's Eq. 59. Benign data serves both.
         robust_when: "always" (Eq. 62) or, ours, "binding": the second line only on batches whose
-            E-step has a multiplier above 0. None is "binding" where `attacked_cost_critic`
-            and `vanilla_step` are True: a multiplier of 0 then says that the policy keeps the limit
-            under attack. A Q_c of the benign cost does not say so, and None is "always".
+            E-step has a multiplier above 0. Where Q_c counts the attacked cost, a multiplier of 0
+            says that the policy keeps the limit under attack; a benign Q_c does not say so.
         vanilla_step, adversarial_mle, adversarial_kl: the parts of the robust M-step; switching
             one off is an ablation of Table 8.
     """
@@ -51,7 +50,7 @@ class RobustOptions:
     adversarial_reference: str = "current"
     adversarial_weight: float = 1.0
     attacked_cost_critic: bool = True
-    robust_when: str | None = None
+    robust_when: str = "always"
     vanilla_step: bool = True
     adversarial_mle: bool = True
     adversarial_kl: bool = True
@@ -68,8 +67,7 @@ class RobustOptions:
         if not callable(self.attack):
             choose("attack", self.attack, ATTACKS)
         choose("adversarial_reference", self.adversarial_reference, ADVERSARIAL_REFERENCES)
-        if self.robust_when is not None:
-            choose("robust_when", self.robust_when, ROBUST_WHEN)
+        choose("robust_when", self.robust_when, ROBUST_WHEN)
         if self.robust_when == "binding" and not self.vanilla_step:
             raise ValueError(
                 "vanilla_step must be True with robust_when='binding': where no limit binds, the "
@@ -85,8 +83,7 @@ class RobustOptions:
     @property
     def is_always_on(self) -> bool:
         """Whether the second line also counts on batches whose limit needs no multiplier."""
-        default = "binding" if self.attacked_cost_critic and self.vanilla_step else "always"
-        return (self.robust_when or default) == "always"
+        return self.robust_when == "always"
 
     @property
     def bounds(self) -> tuple[float, float]:

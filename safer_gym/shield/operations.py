@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -96,7 +97,7 @@ def _joined(put: Callable[..., Tensor], more: int) -> Callable[..., Ranged]:
 
 def _unbind(x: Ranged, dim: int = 0) -> tuple[Ranged, ...]:
     axis = _axis(x, dim)
-    return tuple(x.map(lambda end, i=i: end.select(axis, i)) for i in range(x.shape[axis]))
+    return tuple(x.map(partial(torch.select, dim=axis, index=i)) for i in range(x.shape[axis]))
 
 
 def _sum(x: Ranged, dim: int = 0, keepdim: bool = False) -> Ranged:

@@ -136,7 +136,7 @@ class Ranged:
         raise NotEnclosedError("a comparison or a branch on a value")
 
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __float__ = __int__ = _refuse
-    __eq__ = __ne__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = _refuse
 
 
 def inputs(low: Tensor, high: Tensor, *, slopes: bool) -> Ranged:

@@ -75,20 +75,9 @@ def test_a_batch_binds_where_its_limit_needs_a_multiplier(
     assert posterior.binds == (estep.dual.lam > 0) == binds
 
 
-@pytest.mark.parametrize(
-    ("options", "always"),
-    [
-        ({}, False),
-        (BENIGN, True),
-        ({"vanilla_step": False}, True),
-        ({"robust_when": "always"}, True),
-        (BENIGN | {"robust_when": "binding"}, False),
-    ],
-)
-def test_it_is_left_out_only_where_the_multiplier_counts_the_attacked_cost(
-    options: dict[str, Any], always: bool
-) -> None:
-    assert RobustOptions(**options).is_always_on == always
+def test_the_papers_step_is_the_default() -> None:
+    assert RobustOptions().is_always_on
+    assert not RobustOptions(robust_when="binding").is_always_on
 
 
 @pytest.mark.parametrize(

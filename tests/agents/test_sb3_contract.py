@@ -409,8 +409,7 @@ def test_action_noise_and_a_falling_learning_rate() -> None:
 @algorithms
 def test_what_is_logged(algorithm: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    always = {"robust_when": "always"} if algorithm == "SAFER" else {}
-    agent = small_agent(algorithm, make_vec_env(Timed), tensorboard_log=str(tmp_path), **always)
+    agent = small_agent(algorithm, make_vec_env(Timed), tensorboard_log=str(tmp_path))
     seen: set[str] = set()
 
     class Keys(BaseCallback):

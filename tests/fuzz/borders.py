@@ -386,7 +386,7 @@ AGENTS = [
     ),
     Border("EStepOptions", EStepOptions, nothing, ESTEP),
     Border("MStepOptions", MStepOptions, nothing, MSTEP),
-    Border("RobustOptions", RobustOptions, nothing, ROBUST, ("robust_when",)),
+    Border("RobustOptions", RobustOptions, nothing, ROBUST),
     Border("ExplorationOptions", ExplorationOptions, nothing, EXPLORATION),
     Border("CVPO", CVPO, agent(), OFF_POLICY),
     Border(
@@ -401,7 +401,7 @@ AGENTS = [
         SAFER,
         agent(),
         {k: v for k, v in OFF_POLICY.items() if k != "seed"} | BALL | ROBUST | EXPLORATION,
-        ("attack", "robust_when"),
+        ("attack",),
     ),
     Border(
         "SACLagrangian",
