@@ -94,8 +94,9 @@ def main() -> None:
     asked = options.parse_args()
     one_thread()
     work = (asked.out / "runs").resolve()
+    records = work.parent / "records"
     cells = [
-        Cell(asked.task, name, find_method(name).training, asked.seed, 0, 1, "none", work, work,
+        Cell(asked.task, name, find_method(name).training, asked.seed, 0, 1, "none", work, records,
              PROTOCOL)
         for name in METHODS
     ]  # fmt: skip
