@@ -39,6 +39,12 @@ def test_longer_searches_find_nothing_behind_the_shield() -> None:
     for row in (row for row in rows if row["policy"] == "shielded"):
         assert row["largest_cost"] == row["left"] == row["infeasible"] == row["alarms"] == 0
         assert row["smallest_h"] > 0
+    plain, behind = (
+        next(r for r in rows if (r["policy"], r["attack"]) == (policy, "learned"))
+        for policy in ("plain", "shielded")
+    )
+    assert plain["learned_from"] == behind["learned_from"]
+    assert plain["cost"] > 10  # the control: the same learner finds costs where nothing filters
 
 
 def test_the_picture_has_every_policy() -> None:
