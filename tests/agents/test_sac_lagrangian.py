@@ -13,6 +13,7 @@ import torch
 from agent_envs import TINY, Camera, Gamble, Mixed, Pendulum, Steep, Timed, vectorised
 from hypothesis import given
 from hypothesis import strategies as st
+from resumed_runs import assert_resumed_equals_unbroken, weights
 from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
@@ -23,7 +24,6 @@ from safer_gym.agents.sac_lagrangian import sac_lagrangian as module
 from safer_gym.agents.sac_lagrangian.losses import actor_loss, temperature_loss
 from safer_gym.agents.sac_lagrangian.policies import LagrangianPolicy
 from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
-from safer_gym.agents.training.random_state import load_random_state
 from safer_gym.attacks import make_attack
 from safer_gym.balls import LpBall
 from safer_gym.conformance.loading import load_policy
@@ -35,10 +35,6 @@ SMALL = {key: value for key, value in TINY.items() if key != "n_particles"}
 
 def small(env: Any = None, policy: str = "MlpPolicy", **options: Any) -> SACLagrangian:
     return SACLagrangian(policy, Timed() if env is None else env, **(SMALL | options))
-
-
-def weights(agent: Any) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in agent.policy.state_dict().items()}
 
 
 def changed(agent: SACLagrangian, steps: int) -> None:
@@ -322,30 +318,9 @@ def test_a_resumed_learner_is_the_saved_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("signal", ["episodes", "critic"])
 def test_a_resumed_run_equals_an_unbroken_one(signal: str, tmp_path: Path) -> None:
-    """Both go on in fresh environments of one seed; other draws are the specimen."""
     agent = small(vectorised(Timed, 2), cost_limit=1.0, multiplier_signal=signal, ent_coef="auto")
     agent.learn(240)
-    folder = save_checkpoint(agent, tmp_path, [])
-
-    def resumed(model: SACLagrangian | None = None, *, draws: bool = True) -> SACLagrangian:
-        if model is None:
-            model, _ = load_checkpoint(SACLagrangian, folder, vectorised(Timed, 2), device="cpu")
-        env = vectorised(Timed, 2)
-        model.set_env(env)
-        env.seed(9)
-        load_random_state(model, folder / "random.pt")
-        if not draws:
-            torch.manual_seed(99)
-        return model.learn(100, reset_num_timesteps=False)
-
-    def differences(one: SACLagrangian, other: SACLagrangian) -> list[str]:
-        theirs = weights(other)
-        found = [k for k, v in weights(one).items() if not torch.equal(v, theirs[k])]
-        return found + ["lam"] * (one.multiplier != other.multiplier)
-
-    again = resumed()
-    assert differences(again, resumed(draws=False))
-    assert differences(again, resumed(agent)) == []
+    again = assert_resumed_equals_unbroken(agent, tmp_path, ("multiplier",))
     assert torch.equal(again.log_ent_coef, agent.log_ent_coef)
     for name in ("observations", "actions", "rewards", "costs", "timeouts"):
         ours, theirs = (getattr(twin.replay_buffer, name) for twin in (again, agent))

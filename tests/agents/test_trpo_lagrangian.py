@@ -12,12 +12,11 @@ import pytest
 import torch
 from agent_envs import TINY_ON_POLICY, Gamble, Mixed, Steep, Timed, vectorised
 from gymnasium import spaces
+from resumed_runs import assert_resumed_equals_unbroken, weights
 
 from safer_gym.agents.means import Means
 from safer_gym.agents.ppo_lagrangian.actor_critics import CostMlpPolicy
 from safer_gym.agents.registry import find_algorithm
-from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
-from safer_gym.agents.training.random_state import load_random_state
 from safer_gym.conformance.loading import load_policy
 from safer_gym.multipliers import PIDGains
 
@@ -38,10 +37,6 @@ class Choices(Timed):
 
 def small(env: Any = None, policy: str = "MlpPolicy", **options: Any) -> Any:
     return TRPOLagrangian(policy, Timed() if env is None else env, **deepcopy(SMALL | options))
-
-
-def weights(agent: Any) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in agent.policy.state_dict().items()}
 
 
 def collected(agent: Any) -> Any:
@@ -159,32 +154,11 @@ def test_all_policies_learn_and_are_loaded(
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
-    """Both go on in fresh environments of one seed; other draws are the specimen."""
     agent = small(vectorised(Timed, 2), cost_limit=0.0, pid_gains=(0.1, 0.2, 0.3))
     agent.learn(120)
     assert agent.lam > 0.0
-    folder = save_checkpoint(agent, tmp_path, [])
-
-    def resumed(model: Any = None, *, draws: bool = True) -> Any:
-        if model is None:
-            model, _ = load_checkpoint(TRPOLagrangian, folder, vectorised(Timed, 2), device="cpu")
-        assert model.lagrange.gains == PIDGains(0.1, 0.2, 0.3)
-        env = vectorised(Timed, 2)
-        model.set_env(env)
-        env.seed(9)
-        load_random_state(model, folder / "random.pt")
-        if not draws:
-            torch.manual_seed(99)
-        return model.learn(80, reset_num_timesteps=False)
-
-    def differences(one: Any, other: Any) -> list[str]:
-        theirs = weights(other)
-        found = [k for k, v in weights(one).items() if not torch.equal(v, theirs[k])]
-        return found + ["lam"] * ((one.lam, one.pid) != (other.lam, other.pid))
-
-    again = resumed()
-    assert differences(again, resumed(draws=False))
-    assert differences(again, resumed(agent)) == []
+    again = assert_resumed_equals_unbroken(agent, tmp_path, ("lam", "pid"))
+    assert again.lagrange.gains == PIDGains(0.1, 0.2, 0.3)
 
 
 # ---------------------------------------------------------------- a known optimum
