@@ -835,7 +835,7 @@ MUTANTS = {
     ),
     "verify: nothing is derived": Mutant(
         CERTIFIES + "verify.py",
-        " or _said(_underived, certificate)",
+        " or _said(again, certificate)",
         "",
         (
             CERTIFY,
