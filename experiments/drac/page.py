@@ -12,6 +12,7 @@ from experiments.drac.methods import ROWS
 from experiments.drac.pictures import LEGEND, picture_of
 from experiments.drac.tables import TITLES, sets_table, violations_table
 from experiments.harness.finding import MARKS
+from experiments.harness.pages import claims_table, lead, missing, run_facts
 from experiments.harness.records import Record
 from experiments.harness.reproduce import States
 from experiments.harness.resampling import UNDECIDED, draws
@@ -61,14 +62,12 @@ def write_page(
     return folder / PAGE
 
 
-def lead(records: Sequence[Record], found: Sequence[Claim]) -> str:
-    """How much is known, in a sentence."""
-    known = [claim for claim in found if claim.ours.verdict != "not run"]
-    holding = sum(claim.ours.verdict == "holds" for claim in known)
-    return (
-        f"Runs so far: {len(records)}. Of {len(found)} claims (one for each world) {len(known)} "
-        f"could be tried; {holding} hold."
-    )
+def _title(task: str) -> str:
+    return TASKS[task].title
+
+
+def _lead(records: Sequence[Record], found: Sequence[Claim]) -> str:
+    return lead(len(records), found, "world")
 
 
 def _picture(records: Sequence[Record], task: str) -> str:
@@ -94,7 +93,7 @@ def _page(
         "drac.html",
         "experiments.drac.templates",
         title=TITLE,
-        lead=" ".join([lead(records, found), *_missing(states)]),
+        lead=" ".join([_lead(records, found), *missing(states, _title)]),
         reading=READING,
         legend=LEGEND,
         signs=MARKS,
@@ -108,7 +107,7 @@ def _page(
             }
             for task in tasks
         ],
-        runs=[_run(record) for record in records],
+        runs=[run_facts(record, _title) for record in records],
     )
 
 
@@ -120,31 +119,14 @@ def _lines(
     pictures: dict[str, str],
 ) -> Iterator[str]:
     made_by = "Made by `python -m experiments reproduce --paper drac`."
-    yield f"# {TITLE}\n\n{lead(records, found)} {made_by}\n\n{READING}\n"
-    yield from (f"{line}\n" for line in _missing(states))
-    rows = [
-        (c.text, TASKS[c.task].title, f"{MARKS[c.ours.verdict]} {c.ours.verdict}", c.ours.numbers)
-        for c in found
-        if c.ours.verdict != "not run"
-    ]
-    claimed = Table(("claim", "world", "verdict", "numbers"), rows)
-    if rows:
-        yield f"## The paper's claims\n\n{table(claimed)}\n"
+    yield f"# {TITLE}\n\n{_lead(records, found)} {made_by}\n\n{READING}\n"
+    yield from (f"{line}\n" for line in missing(states, _title))
+    tried = claims_table(found, "world", _title)
+    if tried.rows:
+        yield f"## The paper's claims\n\n{table(tried)}\n"
     for task in (t for t in tasks if any(r.task == t for r in records)):
         yield f"## {TASKS[task].title}\n"
         for title, content in _tables(records, task):
             yield f"{title}.\n\n{table(content)}\n"
         if task in pictures:
             yield f"![Safe sets and trajectories]({pictures[task]})\n\n{LEGEND}\n"
-
-
-def _missing(states: States) -> list[str]:
-    return [f"{method} on {TASKS[task].title}: {why}." for (task, method), why in states.items()]
-
-
-def _run(record: Record) -> tuple[str, list[tuple[str, str, bool]]]:
-    title = f"{TASKS[record.task].title}, {record.method}, seed {record.seed}"
-    names = ("timesteps", "command", "commit", "made")
-    seconds = record.total("seconds")
-    facts = [(name, str(record.data.get(name)), True) for name in names]
-    return title, [*facts, ("seconds of training", f"{seconds or 0:.0f}", True)]

@@ -16,6 +16,7 @@ from experiments.harness.reproduce import (
     Asked,
     Paper,
     States,
+    parse_methods,
     parse_numbers,
     parse_tasks,
     plan_cells,
@@ -30,14 +31,8 @@ TASKS = tuple(PLANE)
 
 def _plan(asked: Asked, bar: Reporter) -> tuple[list[Cell], States]:
     refuse_tables(asked, "drac")
-    names = [name.strip() for name in asked.methods.split(",") if name.strip()]
-    for name in names:
-        find_method(name)
-    wanted = [
-        (task, method)
-        for task in _tasks(asked)
-        for method in dict.fromkeys(names or _methods(task))
-    ]
+    names = parse_methods(asked.methods, find_method)
+    wanted = [(task, method) for task in _tasks(asked) for method in names or _methods(task)]
     return plan_cells(
         wanted,
         parse_numbers(asked.seeds, "seeds"),

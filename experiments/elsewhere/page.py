@@ -9,14 +9,13 @@ from pathlib import Path
 from experiments.elsewhere.claims import Claim, claims
 from experiments.elsewhere.environments import PLACES
 from experiments.elsewhere.tables import curves_of, table_of
-from experiments.harness.finding import MARKS
+from experiments.harness.pages import claims_table, lead, missing, run_facts
 from experiments.harness.records import Record
 from experiments.harness.reproduce import States
 from experiments.harness.resampling import UNDECIDED, draws
 from safer_gym.conformance.figures.svg import standalone
 from safer_gym.conformance.files import write_atomically
 from safer_gym.conformance.report.certificate.markdown import table
-from safer_gym.conformance.report.certificate.tables import Table
 from safer_gym.conformance.report.templates import fill, inserted
 
 PAGE, TEXT = "index.html", "README.md"
@@ -60,32 +59,12 @@ def _pictures(
             yield task, name
 
 
-def lead(records: Sequence[Record], found: Sequence[Claim]) -> str:
-    """How much is known, in a sentence."""
-    known = [claim for claim in found if claim.ours.verdict != "not run"]
-    holding = sum(claim.ours.verdict == "holds" for claim in known)
-    return (
-        f"Runs so far: {len(records)}. Of {len(found)} claims (one for each task) {len(known)} "
-        f"could be tried; {holding} hold."
-    )
-
-
-def claims_table(found: Sequence[Claim]) -> Table:
-    """Those that could be tried."""
-    rows = [
-        (c.text, _title(c.task), f"{MARKS[c.ours.verdict]} {c.ours.verdict}", c.ours.numbers)
-        for c in found
-        if c.ours.verdict != "not run"
-    ]
-    return Table(("claim", "task", "verdict", "numbers"), rows)
-
-
 def _title(task: str) -> str:
     return PLACES[task].task.title
 
 
-def _missing(states: States) -> list[str]:
-    return [f"{method} on {_title(task)}: {why}." for (task, method), why in states.items()]
+def _lead(records: Sequence[Record], found: Sequence[Claim]) -> str:
+    return lead(len(records), found, "task")
 
 
 def _page(
@@ -95,9 +74,9 @@ def _page(
         "elsewhere.html",
         "experiments.elsewhere.templates",
         title=TITLE,
-        lead=" ".join([lead(records, found), *_missing(states)]),
+        lead=" ".join([_lead(records, found), *missing(states, _title)]),
         reading=READING,
-        claims=claims_table(found),
+        claims=claims_table(found, "task", _title),
         tasks=[
             {
                 "name": _title(task),
@@ -106,14 +85,8 @@ def _page(
             }
             for task in tasks
         ],
-        runs=[(f"{_title(r.task)}, {r.method}, seed {r.seed}", _facts(r)) for r in records],
+        runs=[run_facts(record, _title) for record in records],
     )
-
-
-def _facts(record: Record) -> list[tuple[str, str, bool]]:
-    names = ("timesteps", "command", "commit", "made")
-    facts = [(name, str(record.data.get(name)), True) for name in names]
-    return [*facts, ("seconds of training", f"{record.total('seconds') or 0:.0f}", True)]
 
 
 def _lines(
@@ -124,9 +97,9 @@ def _lines(
     pictures: dict[str, str],
 ) -> Iterator[str]:
     made_by = "Made by `python -m experiments reproduce --paper elsewhere`."
-    yield f"# {TITLE}\n\n{lead(records, found)} {made_by}\n\n{READING}\n"
-    yield from (f"{line}\n" for line in _missing(states))
-    tried = claims_table(found)
+    yield f"# {TITLE}\n\n{_lead(records, found)} {made_by}\n\n{READING}\n"
+    yield from (f"{line}\n" for line in missing(states, _title))
+    tried = claims_table(found, "task", _title)
     if tried.rows:
         yield f"## Claims\n\n{table(tried)}\n"
     for task in (t for t in tasks if any(r.task == t for r in records)):

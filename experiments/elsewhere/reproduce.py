@@ -17,6 +17,7 @@ from experiments.harness.reproduce import (
     Asked,
     Paper,
     States,
+    parse_methods,
     parse_numbers,
     parse_tasks,
     plan_cells,
@@ -31,9 +32,7 @@ TASKS = tuple(PLACES)
 
 def _plan(asked: Asked, bar: Reporter) -> tuple[list[Cell], States]:
     refuse_tables(asked, "elsewhere")
-    names = [name.strip() for name in asked.methods.split(",") if name.strip()]
-    for name in names:
-        find_method(name)
+    names = parse_methods(asked.methods, find_method)
     return plan_cells(
         [(task, method) for task in _tasks(asked) for method in names or METHODS],
         parse_numbers(asked.seeds, "seeds"),

@@ -129,6 +129,18 @@ def parse_tasks(text: str, valid: Sequence[str]) -> tuple[str, ...]:
     return tuple(choose("task", name, valid) for name in names)
 
 
+def parse_methods(text: str, find: Callable[[str], Any]) -> tuple[str, ...]:
+    """A comma-separated list of methods, each once; "" is none.
+
+    Args:
+        find: a method by its name; raises ValueError for one that there is not.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        find(name)
+    return names
+
+
 def parse_numbers(text: str, name: str, valid: Sequence[int] = ()) -> tuple[int, ...]:
     """A comma-separated list of whole numbers, each once; "all" is all valid ones.
 

@@ -44,15 +44,3 @@ def parse_tables(tables: str, figures: str) -> tuple[tuple[int, ...], tuple[int,
     """The tables and figures asked for; Table 5 where neither is."""
     shown = parse_numbers(figures, "figure", (2,))
     return parse_numbers(tables or ("" if shown else "5"), "table", TABLES), shown
-
-
-def parse_methods(text: str) -> tuple[str, ...]:
-    """A comma-separated list of the paper's names.
-
-    Raises:
-        ValueError: an unknown name, with the nearest one.
-    """
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    for name in names:
-        find_method(name, "")
-    return names

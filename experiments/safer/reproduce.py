@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from experiments.harness.reproduce import (
     Asked,
     Paper,
     States,
+    parse_methods,
     parse_numbers,
     parse_tasks,
     plan_cells,
@@ -19,7 +21,7 @@ from experiments.harness.reproduce import (
 )
 from experiments.harness.resampling import draws
 from experiments.harness.work import keep
-from experiments.safer.chosen import cell_of, chosen_methods, parse_methods, parse_tables
+from experiments.safer.chosen import cell_of, chosen_methods, parse_tables
 from experiments.safer.claims import claims
 from experiments.safer.folder import write_reproduction
 from experiments.safer.measuring import measured
@@ -44,7 +46,7 @@ def _plan(asked: Asked, bar: Reporter) -> tuple[list[Cell], States]:
     choose("battery", asked.battery, ("none", *BATTERIES))
     for folder in asked.collect:
         _collect(folder, asked, bar)
-    methods = parse_methods(asked.methods)
+    methods = parse_methods(asked.methods, partial(find_method, task=""))
     wanted = [
         (task, method)
         for task in tasks

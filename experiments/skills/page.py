@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.harness.finding import MARKS
+from experiments.harness.pages import claims_table, lead, missing, run_facts
 from experiments.harness.records import Record
 from experiments.harness.reproduce import States
 from experiments.harness.resampling import UNDECIDED, draws
@@ -87,15 +88,6 @@ def write_page(
     return folder / PAGE
 
 
-def lead(runs: int, found: Sequence[Claim]) -> str:
-    """How much is known, in a sentence."""
-    known = [claim for claim in found if claim.ours.verdict != "not run"]
-    holding = sum(claim.ours.verdict == "holds" for claim in known)
-    return (
-        f"Runs so far: {runs}. Of {len(found)} claims {len(known)} could be tried; {holding} hold."
-    )
-
-
 def _sections(
     priors: Sequence[dict[str, Any]], records: Sequence[Record], tasks: Sequence[str]
 ) -> list[Section]:
@@ -129,10 +121,10 @@ def _page(
         "skills.html",
         "experiments.skills.templates",
         title=TITLE,
-        lead=" ".join([lead(len(records), found), *_missing(states)]),
+        lead=" ".join([lead(len(records), found), *missing(states, _title)]),
         reading=READING,
         signs=MARKS,
-        claims=[{"text": c.text, "where": _where(c), "ours": c.ours} for c in found],
+        claims=[{"text": c.text, "where": _title(c.task), "ours": c.ours} for c in found],
         sections=[
             {
                 "name": section.name,
@@ -142,7 +134,7 @@ def _page(
             }
             for section in sections
         ],
-        runs=[_run(record) for record in records],
+        runs=[run_facts(record, _title) for record in records],
     )
 
 
@@ -151,15 +143,10 @@ def _lines(
 ) -> Iterator[str]:
     made_by = "Made by `python -m experiments reproduce --paper skills`."
     yield f"# {TITLE}\n\n{lead(runs, found)} {made_by}\n\n{READING}\n"
-    yield from (f"{line}\n" for line in _missing(states))
-    rows = [
-        (c.text, _where(c), f"{MARKS[c.ours.verdict]} {c.ours.verdict}", c.ours.numbers)
-        for c in found
-        if c.ours.verdict != "not run"
-    ]
-    if rows:
-        claimed = Table(("claim", "where", "verdict", "numbers"), rows)
-        yield f"## The paper's claims\n\n{table(claimed)}\n"
+    yield from (f"{line}\n" for line in missing(states, _title))
+    tried = claims_table(found, "where", _title)
+    if tried.rows:
+        yield f"## The paper's claims\n\n{table(tried)}\n"
     for section in sections:
         yield f"## {section.name}\n"
         for title, content in section.tables:
@@ -168,17 +155,5 @@ def _lines(
             yield f"![{section.name}]({section.file})\n\n{section.caption}\n"
 
 
-def _where(claim: Claim) -> str:
-    return TASKS[claim.task].title if claim.task else PRIORS
-
-
-def _missing(states: States) -> list[str]:
-    return [f"{method} on {TASKS[task].title}: {why}." for (task, method), why in states.items()]
-
-
-def _run(record: Record) -> tuple[str, list[tuple[str, str, bool]]]:
-    title = f"{TASKS[record.task].title}, {record.method}, seed {record.seed}"
-    names = ("timesteps", "command", "commit", "made")
-    facts = [(name, str(record.data.get(name)), True) for name in names]
-    seconds = record.total("seconds") or 0
-    return title, [*facts, ("seconds of training", f"{seconds:.0f}", True)]
+def _title(task: str) -> str:
+    return TASKS[task].title if task else PRIORS

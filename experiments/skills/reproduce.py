@@ -12,6 +12,7 @@ from experiments.harness.reproduce import (
     Asked,
     Paper,
     States,
+    parse_methods,
     parse_numbers,
     parse_tasks,
     plan_cells,
@@ -33,10 +34,8 @@ TASKS = tuple(spec.task.name for spec in OPERATIONS)
 
 def _plan(asked: Asked, bar: Reporter) -> tuple[list[Cell], States]:
     refuse_tables(asked, "skills")
-    names = [name.strip() for name in asked.methods.split(",") if name.strip()]
-    for name in names:
-        find_method(name)
-    wanted = [(task, name) for task in _tasks(asked) for name in dict.fromkeys(names or METHODS)]
+    names = parse_methods(asked.methods, find_method)
+    wanted = [(task, name) for task in _tasks(asked) for name in names or METHODS]
     seeds = parse_numbers(asked.seeds, "seeds")
     cells, states = plan_cells(
         wanted,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from experiments.harness.cells import Cell
 from experiments.harness.fleet import drive
 from experiments.harness.local import Processes
 from experiments.harness.records import Record, read_records
+from experiments.harness.reproduce import parse_methods
 from experiments.harness.work import (
     BUSY,
     FAILURE,
@@ -39,7 +41,6 @@ from experiments.harness.work import (
 from experiments.safer import chosen, measuring, methods
 from experiments.safer.chosen import (
     chosen_methods,
-    parse_methods,
     parse_numbers,
     parse_tables,
 )
@@ -445,7 +446,7 @@ def test_seeds_are_whole_numbers(text: str) -> None:
 
 def test_unknown_methods_are_refused() -> None:
     with pytest.raises(ValueError, match="'CVPO-random'"):
-        parse_methods("SAFER,CVPO-randm")
+        parse_methods("SAFER,CVPO-randm", partial(find_method, task=""))
 
 
 @pytest.mark.parametrize(
