@@ -13,7 +13,13 @@ import torch
 from agent_envs import TINY, Camera, Gamble, Mixed, Pendulum, Steep, Timed, vectorised
 from hypothesis import given
 from hypothesis import strategies as st
-from resumed_runs import assert_resumed_equals_unbroken, weights
+from saved_agents import (
+    assert_attacks_use_both_critics,
+    assert_files_act_alike,
+    assert_learns,
+    assert_resumed_equals_unbroken,
+    weights,
+)
 from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
@@ -24,11 +30,7 @@ from safer_gym.agents.sac_lagrangian import sac_lagrangian as module
 from safer_gym.agents.sac_lagrangian.losses import actor_loss, temperature_loss
 from safer_gym.agents.sac_lagrangian.policies import LagrangianPolicy
 from safer_gym.agents.training.checkpoint import load_checkpoint, save_checkpoint
-from safer_gym.attacks import make_attack
-from safer_gym.balls import LpBall
-from safer_gym.conformance.loading import load_policy
 from safer_gym.multipliers import PIDGains
-from safer_gym.wrappers.policies.victims import as_victim
 
 SMALL = {key: value for key, value in TINY.items() if key != "n_particles"}
 
@@ -37,16 +39,7 @@ def small(env: Any = None, policy: str = "MlpPolicy", **options: Any) -> SACLagr
     return SACLagrangian(policy, Timed() if env is None else env, **(SMALL | options))
 
 
-def changed(agent: SACLagrangian, steps: int) -> None:
-    """Learn; every network must have moved, and stay finite."""
-    before = weights(agent)
-    agent.learn(steps)
-    after = weights(agent)
-    for net in ("actor.mu", "critic.", "cost_critic.", "critic_target.", "cost_critic_target."):
-        names = [name for name in before if name.startswith(net)]
-        assert names, net
-        assert any(not torch.equal(before[name], after[name]) for name in names), net
-    assert all(bool(torch.isfinite(value).all()) for value in after.values())
+NETS = ("actor.mu", "critic.", "cost_critic.", "critic_target.", "cost_critic_target.")
 
 
 # ---------------------------------------------------------------- the price
@@ -266,29 +259,24 @@ def test_all_policies_learn_and_are_loaded(
     policy: str, env: type[gym.Env], options: dict[str, Any], tmp_path: Path
 ) -> None:
     agent = small(env(), policy, **options)
-    changed(agent, 60)
-    agent.save(tmp_path / "model")
+    assert_learns(agent, 60, NETS)
     obs, _ = env().reset(seed=3)
     expected, _ = agent.predict(obs, deterministic=True)
     low, high = agent.action_space.low, agent.action_space.high
     assert ((expected >= low) & (expected <= high)).all()
-    for loaded in (
-        SACLagrangian.load(tmp_path / "model"),
-        load_policy(tmp_path / "model.zip").policy,
-    ):
-        np.testing.assert_array_equal(loaded.predict(obs, deterministic=True)[0], expected)
+    assert_files_act_alike(agent, obs, tmp_path)
 
 
 def test_normalised_parallel_environments() -> None:
     agent = small(VecNormalize(vectorised(Timed, 4), gamma=0.9))
-    changed(agent, 240)
+    assert_learns(agent, 240, NETS)
     assert len(agent.cost_monitor.running) == 4
 
 
 def test_environments_in_processes() -> None:
     env = SubprocVecEnv([Timed, Timed], start_method="fork")
     try:
-        changed(small(env), 120)
+        assert_learns(small(env), 120, NETS)
     finally:
         env.close()
 
@@ -330,27 +318,7 @@ def test_a_resumed_run_equals_an_unbroken_one(signal: str, tmp_path: Path) -> No
 def test_the_victim_has_both_critics_and_attacks_use_them(tmp_path: Path) -> None:
     agent = small(Steep(), policy_kwargs={"net_arch": [16], "n_cost_critics": 2})
     agent.learn(100)
-    agent.save(tmp_path / "model")
-    obs, scaled = torch.randn(6, 1), torch.rand(6, 1) * 2 - 1
-    in_env = 3.0 + 2.0 * scaled
-    victim = agent.victim()
-    np.testing.assert_allclose(
-        victim.action(obs).detach().numpy(),
-        agent.predict(obs.numpy(), deterministic=True)[0],
-        rtol=1e-5,
-    )
-    torch.testing.assert_close(
-        victim.q_reward(obs, in_env), agent.critic.values(obs, scaled).amin(0)
-    )
-    torch.testing.assert_close(
-        victim.q_cost(obs, in_env), agent.cost_critic.values(obs, scaled).amax(0)
-    )
-    as_data = as_victim(load_policy(tmp_path / "model.zip").policy)
-    assert torch.equal(as_data.q_cost(obs, in_env), victim.q_cost(obs, in_env))
-    for name in ("mc", "mr", "mad", "min_reward"):
-        found = make_attack(name)(victim, obs, LpBall.of("linf", 0.3), torch.Generator())
-        assert bool((found.objective >= found.clean_objective - 1e-6).all()), name
-        assert bool((found.obs != obs).any()), name
+    assert_attacks_use_both_critics(agent, tmp_path)
 
 
 # ---------------------------------------------------------------- a known optimum

@@ -13,7 +13,13 @@ import torch
 from agent_envs import TINY, Camera, Gamble, Mixed, Steep, Timed, vectorised
 from hypothesis import given
 from hypothesis import strategies as st
-from resumed_runs import assert_resumed_equals_unbroken, weights
+from saved_agents import (
+    assert_attacks_use_both_critics,
+    assert_files_act_alike,
+    assert_learns,
+    assert_resumed_equals_unbroken,
+    weights,
+)
 from stable_baselines3 import DDPG, TD3
 from stable_baselines3.common.noise import NormalActionNoise
 
@@ -22,10 +28,6 @@ from safer_gym.agents.lagrangian.multiplier import Multiplier
 from safer_gym.agents.networks.critics import QEnsemble
 from safer_gym.agents.td3_lagrangian.losses import actor_loss, smoothed
 from safer_gym.agents.td3_lagrangian.policies import LagrangianPolicy
-from safer_gym.attacks import make_attack
-from safer_gym.balls import LpBall
-from safer_gym.conformance.loading import load_policy
-from safer_gym.wrappers.policies.victims import as_victim
 
 SMALL = {key: value for key, value in TINY.items() if key != "n_particles"}
 BOTH = pytest.mark.parametrize("algorithm", [TD3Lagrangian, DDPGLagrangian])
@@ -179,20 +181,10 @@ def test_all_policies_learn_and_are_loaded(
     algorithm: Any, policy: str, env: type[gym.Env], options: dict[str, Any], tmp_path: Path
 ) -> None:
     agent = small(algorithm, env(), policy, **options)
-    before = weights(agent)
-    agent.learn(60)
-    after = weights(agent)
-    for net in ("actor.", "actor_target.", "critic.", "cost_critic.", "cost_critic_target."):
-        moved = [not torch.equal(before[k], after[k]) for k in before if k.startswith(net)]
-        assert any(moved), net
-    assert all(bool(torch.isfinite(value).all()) for value in after.values())
-    agent.save(tmp_path / "model")
+    nets = ("actor.", "actor_target.", "critic.", "cost_critic.", "cost_critic_target.")
+    assert_learns(agent, 60, nets)
     obs, _ = env().reset(seed=3)
-    expected, _ = agent.predict(obs, deterministic=True)
-    as_data = load_policy(tmp_path / "model.zip")
-    assert not as_data.ran_code
-    for loaded in (algorithm.load(tmp_path / "model"), as_data.policy):
-        np.testing.assert_array_equal(loaded.predict(obs, deterministic=True)[0], expected)
+    assert_files_act_alike(agent, obs, tmp_path)
 
 
 @BOTH
@@ -207,25 +199,8 @@ def test_a_resumed_run_equals_an_unbroken_one(algorithm: Any, tmp_path: Path) ->
 def test_the_victim_has_both_critics_and_attacks_use_them(algorithm: Any, tmp_path: Path) -> None:
     agent = small(algorithm, Steep(), policy_kwargs={"net_arch": [16], "n_cost_critics": 2})
     agent.learn(100)
-    agent.save(tmp_path / "model")
-    obs, scaled = torch.randn(6, 1), torch.rand(6, 1) * 2 - 1
-    in_env = 3.0 + 2.0 * scaled
-    victim = agent.victim()
-    assert victim.distribution is None  # it never draws
-    np.testing.assert_allclose(
-        victim.action(obs).detach().numpy(),
-        agent.predict(obs.numpy(), deterministic=True)[0],
-        rtol=1e-5,
-    )
-    torch.testing.assert_close(
-        victim.q_cost(obs, in_env), agent.cost_critic.values(obs, scaled).amax(0)
-    )
-    as_data = as_victim(load_policy(tmp_path / "model.zip").policy)
-    assert torch.equal(as_data.q_cost(obs, in_env), victim.q_cost(obs, in_env))
-    for name in ("mc", "mr", "mad", "min_reward"):
-        found = make_attack(name)(victim, obs, LpBall.of("linf", 0.3), torch.Generator())
-        assert bool((found.objective >= found.clean_objective - 1e-6).all()), name
-        assert bool((found.obs != obs).any()), name
+    assert agent.victim().distribution is None  # it never draws
+    assert_attacks_use_both_critics(agent, tmp_path)
 
 
 # ---------------------------------------------------------------- a known optimum

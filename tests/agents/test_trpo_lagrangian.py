@@ -12,12 +12,16 @@ import pytest
 import torch
 from agent_envs import TINY_ON_POLICY, Gamble, Mixed, Steep, Timed, vectorised
 from gymnasium import spaces
-from resumed_runs import assert_resumed_equals_unbroken, weights
+from saved_agents import (
+    assert_files_act_alike,
+    assert_learns,
+    assert_resumed_equals_unbroken,
+    weights,
+)
 
 from safer_gym.agents.means import Means
 from safer_gym.agents.ppo_lagrangian.actor_critics import CostMlpPolicy
 from safer_gym.agents.registry import find_algorithm
-from safer_gym.conformance.loading import load_policy
 from safer_gym.multipliers import PIDGains
 
 contrib = pytest.importorskip("sb3_contrib")
@@ -138,19 +142,9 @@ def test_all_policies_learn_and_are_loaded(
     policy: str, env: type[gym.Env], options: dict[str, Any], tmp_path: Path
 ) -> None:
     agent = small(env(), policy, **options)
-    before = weights(agent)
-    agent.learn(60)
-    after = weights(agent)
-    for net in ("action_net", "value_net", "cost_value_net"):
-        assert any(not torch.equal(before[k], after[k]) for k in before if k.startswith(net)), net
-    assert all(bool(torch.isfinite(value).all()) for value in after.values())
-    agent.save(tmp_path / "model")
+    assert_learns(agent, 60, ("action_net", "value_net", "cost_value_net"))
     obs, _ = env().reset(seed=3)
-    expected, _ = agent.predict(obs, deterministic=True)
-    as_data = load_policy(tmp_path / "model.zip")
-    assert not as_data.ran_code
-    for loaded in (TRPOLagrangian.load(tmp_path / "model"), as_data.policy):
-        np.testing.assert_array_equal(loaded.predict(obs, deterministic=True)[0], expected)
+    assert_files_act_alike(agent, obs, tmp_path)
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
