@@ -30,6 +30,8 @@ CELLS = 4096
 """Of a domain, about."""
 PROBES = 16
 """Points at which a saved function is told from another."""
+_SAME = 1e-9
+"""Apart from rounding, a value on ranges of no width is that on tensors."""
 
 
 class NoFunctionError(ValueError):
@@ -87,7 +89,8 @@ class Function:
 
         Raises:
             TypeError: not callable.
-            ValueError: it cannot be enclosed, or its values are not finite.
+            ValueError: it cannot be enclosed, its values are not finite, or it says something else
+                of ranges than of tensors.
         """
         if not callable(call):
             raise TypeError(f"model must be a function f(z, u), got {type(call).__name__}")
@@ -96,7 +99,11 @@ class Function:
         points = low + share.double() * (high - low)
         bare = cls(call, _name_of(call), points, points[:, : domain.low.shape[1]])
         found = replace(bare, values=bare.at(points))
-        found.over(*(Box(p, p) for p in found.parts(points)))  # refuses what cannot be enclosed
+        at = found.over(*(Box(p, p) for p in found.parts(points))).at
+        apart = (found.values < at.low - _SAME) | (found.values > at.high + _SAME)
+        if bool(apart.any()):
+            where = points[int(apart.any(1).double().argmax())].tolist()
+            raise ValueError(f"model must say of ranges what it says of tensors; not so at {where}")
         return found
 
     def given(self, call: Call) -> Function:

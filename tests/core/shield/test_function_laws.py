@@ -164,6 +164,14 @@ def test_what_cannot_be_enclosed_is_refused(call: Any, words: str) -> None:
         seen(call)
 
 
+def test_a_function_that_tells_ranges_from_tensors_is_refused() -> None:
+    def two_faced(z: Any, u: Any) -> Any:
+        return pendulum(z, u if isinstance(u, torch.Tensor) else 0.5 * u)
+
+    with pytest.raises(ValueError, match=r"what it says of tensors; not so at \["):
+        seen(two_faced)
+
+
 def test_no_function_is_refused() -> None:
     with pytest.raises(TypeError, match="function f"):
         seen(3)
