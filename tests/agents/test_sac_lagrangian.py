@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def test_without_a_price_an_update_is_stable_baselines3s_own(lam: float) -> None
     """The same weights, batch and noise: SAC over our networks, and SAC-Lagrangian."""
     collects = {**SMALL, "learning_starts": 1000}
     agent = small(**collects, multiplier_lr=0.0)
-    plain = SAC(LagrangianPolicy, Timed(), **collects)
+    plain = SAC(LagrangianPolicy, Timed(), **deepcopy(collects))  # it writes into them
     for untrained in (agent, plain):
         untrained.learn(40)
     plain.replay_buffer = agent.replay_buffer
