@@ -101,13 +101,13 @@ class DualIteration:
         batch = Batch.of(data)
         obs = batch.samples.observations
         record: Record = {}
-        safety = None
+        safety, free = None, torch.ones_like(batch.h, dtype=torch.bool)
         if self.policy.has_safety:
-            record["safety_critic_loss"] = self.evaluate_safety(batch, safety_discount)
+            record["safety_critic_loss"], free = self.evaluate_safety(batch, safety_discount)
             safety = self.improve_safety(obs)
             record["safety_value"] = safety.value.mean()
             record["inside_share"] = safety.inside.float().mean()
-        record["critic_loss"] = self.evaluate_task(batch.samples)
+        record["critic_loss"] = self.evaluate_task(batch.samples, free)
         record |= self.improve_task(obs, safety, number)
         for weights, targets, rate in self._tracked:
             polyak(weights, targets, rate)
@@ -115,8 +115,12 @@ class DualIteration:
 
     # ------------------------------------------------------------------ the safety policy
 
-    def evaluate_safety(self, batch: Batch, discount: float) -> Tensor:
-        """Step 1: Q_h towards T_h of the safety policy and its adversary."""
+    def evaluate_safety(self, batch: Batch, discount: float) -> tuple[Tensor, Tensor]:
+        """Step 1: Q_h towards T_h of the safety policy and its adversary.
+
+        Returns:
+            The loss, and whether each x' is inside, bool [B].
+        """
         policy, data = self.policy, batch.samples
         with torch.no_grad():
             pair = policy.players.safety_pair(data.next_observations)
@@ -128,7 +132,8 @@ class DualIteration:
             else:
                 target = clamped_safety_target(batch.next_h, following, ended, discount)
         clip = self.update.max_grad_norm
-        return fit_critic("safety critic", policy.safety_critic, data, target, clip)
+        loss = fit_critic("safety critic", policy.safety_critic, data, target, clip)
+        return loss, self._inside(following)
 
     def improve_safety(self, obs: PyTorchObs) -> Safety:
         """Step 2: pi_h ascends Q_h(x, pi_h(x), mu_h(x)) and mu_h descends it."""
@@ -154,8 +159,16 @@ class DualIteration:
 
     # ------------------------------------------------------------------ the task policy
 
-    def evaluate_task(self, data: CostSamples) -> Tensor:
-        """Step 3: Q towards the soft return of the task policy and its adversary."""
+    def evaluate_task(self, data: CostSamples, free: Tensor) -> Tensor:
+        """Step 3: Q towards the soft return of the task policy and its adversary.
+
+        Outside the task policy imitates, and its density grows without bound as it does so well:
+        the entropy of where it is not free is no part of the return.
+
+        Args:
+            data: transitions.
+            free: whether the task policy has the choice at x', bool [B].
+        """
         policy, next_obs = self.policy, data.next_observations
         rewards, discounts, ended = (
             part.squeeze(1) for part in (data.rewards, data.discounts, data.dones)
@@ -164,7 +177,7 @@ class DualIteration:
             control, log_prob = policy.actor.sample(next_obs)
             pair = policy.players.task_pair(next_obs, control)
             following = policy.critic_target.values(next_obs, pair).amin(0)
-            entropy = -self._temperature() * log_prob
+            entropy = torch.where(free, -self._temperature() * log_prob, 0.0)
             target = task_target(rewards, discounts, ended, following, entropy)
         return fit_critic("critic", policy.critic, data, target, self.update.max_grad_norm)
 

@@ -160,6 +160,28 @@ def test_outside_of_the_set_the_task_policy_becomes_the_safety_policy() -> None:
     assert gap < 0.15
 
 
+def critic_loss(**options: Any) -> float:
+    """Of the first update, on the same transitions, weights and draws."""
+    agent = small(learning_starts=1000, **options).learn(40)
+    agent.policy.set_training_mode(True)
+    torch.manual_seed(3)
+    data = agent.replay_buffer.sample(32)
+    return float(agent._iteration.step(data, 0, 0.9)["critic_loss"])
+
+
+@pytest.mark.parametrize(("margin", "counts"), [(1e6, False), (-1e6, True)])
+def test_the_return_has_the_entropy_of_where_the_task_policy_is_free(
+    margin: float, counts: bool
+) -> None:
+    with_entropy, without = (critic_loss(region_margin=margin, ent_coef=w) for w in (5.0, 0.0))
+    assert (with_entropy != without) is counts
+
+
+@pytest.mark.parametrize("options", [RSAC, RAC])
+def test_who_has_no_outside_counts_all_entropy(options: dict[str, Any]) -> None:
+    assert critic_loss(**options, ent_coef=5.0) != critic_loss(**options, ent_coef=0.0)
+
+
 @pytest.mark.parametrize("options", [RSAC, RAC, {"adversary": False}, {"constraint": "scalar"}])
 def test_what_an_option_leaves_out_is_not_there(options: dict[str, Any]) -> None:
     policy = small(**options).policy

@@ -1018,6 +1018,12 @@ MUTANTS = {
         "players.safety_adversary, value, by_move(-down))",
         (DRAC_UPDATE,),
     ),
+    "drac: imitation is paid for by entropy": Mutant(
+        "agents/drac/dual_iteration.py",
+        "entropy = torch.where(free, -self._temperature() * log_prob, 0.0)",
+        "entropy = -self._temperature() * log_prob",
+        (DRAC_UPDATE,),
+    ),
     "drac: h of the step before is that of the episode before": Mutant(
         "agents/drac/drac.py",
         "            self._h[indices] = first_h(self.env, indices)\n",
