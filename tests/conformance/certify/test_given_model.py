@@ -281,6 +281,19 @@ def test_a_function_is_verified_where_it_is_given_or_trusted() -> None:
     assert "other values" in told
 
 
+def test_a_policy_behind_a_function_is_certified_and_verified() -> None:
+    """By the functions in memory: names are looked up where a certificate is read, and not made."""
+    policy = shielded(functional_mass(reach=(0.2, 0.2), error=0.012))
+    few: dict[str, Any] = {"episodes": 4, "benign_episodes": 4}
+    battery = {"noise": make_attack("uniform")}
+    certificate = certify(policy, lambda: Line(horizon=6), requirement=TEXT, battery=battery, **few)
+    assert certificate.model is not None
+    assert certificate.model.proved
+    assert certificate.verdict == "INCONCLUSIVE"  # four episodes test a model by little
+    assert verify(certificate, model=mass_step) == ()
+    assert verify(certificate, model=backwards) != ()
+
+
 def test_a_name_that_leads_nowhere_is_said() -> None:
     model = functional().model
     for name, words in (
