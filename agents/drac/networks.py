@@ -198,7 +198,27 @@ def squashed(outputs: Tensor) -> tuple[Tensor, Tensor]:
 
 def _gaussian(outputs: Tensor) -> Gaussian:
     mean, log_std = outputs.chunk(2, dim=-1)
-    return Gaussian(mean, log_std.clamp(*LOG_STD).exp())
+    return Gaussian(mean, Held.apply(log_std, *LOG_STD).exp())
+
+
+class Held(torch.autograd.Function):
+    """A number held between two bounds, whose gradient passes beyond them where it leads back.
+
+    Ours. Imitation presses the deviation to its lower bound, outside of the set and by shared
+    weights inside; clamping alone has no gradient there, and the temperature would grow for ever.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(value)
+        ctx.bounds = low, high
+        return value.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        (value,), (low, high), (by_held,) = ctx.saved_tensors, ctx.bounds, upstream
+        leaves = ((value < low) & (by_held > 0)) | ((value > high) & (by_held < 0))
+        return torch.where(leaves, 0.0, by_held), None, None
 
 
 def _leaf(outputs: Tensor) -> Tensor:

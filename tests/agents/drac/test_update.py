@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from safer_gym.agents import DRAC
-from safer_gym.agents.drac.networks import LEAST_SLOPE, leaving_slope, squashed
+from safer_gym.agents.drac.networks import LEAST_SLOPE, LOG_STD, Held, leaving_slope, squashed
 from safer_gym.agents.networks.plain import slope
 from safer_gym.bounds import NotCoveredError
 from safer_gym.bounds.network import affine_layers
@@ -69,6 +69,29 @@ def test_a_player_leaves_an_end_at_which_it_was_everywhere() -> None:
             weight.grad = found
         player.optimizer.step()
     assert player(states()).min() > 0.5
+
+
+@given(st.floats(-9, 9), st.floats(-5, 5))
+def test_a_number_that_is_held_has_its_gradient_but_outwards(value: float, upstream: float) -> None:
+    """A descent by a positive gradient makes it smaller."""
+    at = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+    held = Held.apply(at, *LOG_STD)
+    held.backward(torch.tensor(upstream, dtype=torch.float64))
+    assert held.item() == min(max(value, LOG_STD[0]), LOG_STD[1])
+    leaves = (value < LOG_STD[0] and upstream > 0) or (value > LOG_STD[1] and upstream < 0)
+    assert at.grad is not None
+    assert at.grad.item() == (0.0 if leaves else upstream)
+
+
+def test_the_task_policy_leaves_the_least_deviation() -> None:
+    """At which imitation has left it; its entropy's bonus counts again where it is free."""
+    agent = learner(region_margin=-1e6, policy_delay=1, ent_coef=1.0, learning_rate=1e-2)
+    actor = agent.policy.actor
+    with torch.no_grad():
+        actor.head.bias[actor.n_moves :] = LOG_STD[0] - 1.0
+    for _ in range(100):
+        agent._iteration.improve_task(states(), agent._iteration.improve_safety(states()), 0)
+    assert actor.distribution(states()).scale.mean() > 0.1
 
 
 @ACTIVATIONS

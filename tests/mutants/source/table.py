@@ -1024,6 +1024,12 @@ MUTANTS = {
         "entropy = -self._temperature() * log_prob",
         (DRAC_UPDATE,),
     ),
+    "drac: the least deviation is for ever": Mutant(
+        "agents/drac/networks.py",
+        "Held.apply(log_std, *LOG_STD)",
+        "log_std.clamp(*LOG_STD)",
+        (DRAC_UPDATE,),
+    ),
     "drac: h of the step before is that of the episode before": Mutant(
         "agents/drac/drac.py",
         "            self._h[indices] = first_h(self.env, indices)\n",
