@@ -72,6 +72,8 @@ ABLATIONS: dict[str, SkillMethod] = {
     "SkillSAFER(no c)": SkillMethod(SAC, "SkillSAFER-no-c", eta=None),
     "PARROT(unsafe data)": SkillMethod(SAC, "PARROT-unsafe"),
 }
+LABELLED = ("SkillSAFER(onset)", "SkillSAFER(recovery)")
+"""Those that differ from SkillSAFER in what counts as unsafe."""
 BOUNDED = {row.prior for row in (METHODS | ABLATIONS).values() if row.eta is None}
 """Priors whose own bound a method takes."""
 _BOUND = re.compile(r"SkillSAFER\((?:(onset|recovery) )?eta=(\d+(?:\.\d+)?)\)")

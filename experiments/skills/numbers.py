@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -76,14 +76,32 @@ class Published(NamedTuple):
     """Success on its worst and its best task."""
 
 
+def _paper_rows() -> Iterator[tuple[str, dict[str, str]]]:
+    """Each with our name of its method."""
+    source = (files("experiments.skills") / "paper_table1.csv").read_text()
+    for row in csv.DictReader(source.splitlines()):
+        yield NAMES.get(row["method"], row["method"]), row
+
+
+@cache
+def published_by_task() -> dict[str, dict[str, str]]:
+    """By our names and the paper's tasks: success, violations and their deviation."""
+    found: dict[str, dict[str, str]] = {}
+    for name, row in _paper_rows():
+        cells = found.setdefault(name, {})
+        if row["metric"].startswith("success"):
+            cells[row["task"]] = f"{row['mean']} %"
+        else:
+            cells[row["task"]] += f", {float(row['mean']):,.0f} ± {float(row['std']):,.0f}"
+    return found
+
+
 @cache
 def published() -> dict[str, Published]:
     """By our names. Its six tasks are not ours: objects and containers are not public."""
-    source = (files("experiments.skills") / "paper_table1.csv").read_text()
     success: dict[str, list[float]] = {}
     violations: dict[str, list[float]] = {}
-    for row in csv.DictReader(source.splitlines()):
-        name = NAMES.get(row["method"], row["method"])
+    for name, row in _paper_rows():
         kind = success if row["metric"].startswith("success") else violations
         kind.setdefault(name, []).append(float(row["mean"]))
     return {

@@ -12,17 +12,20 @@ from experiments.harness.pages import claims_table, lead, missing, run_facts
 from experiments.harness.records import Record
 from experiments.harness.reproduce import States
 from experiments.harness.resampling import UNDECIDED, draws
+from experiments.skills.ablation_pictures import CAPTION, ablated, ablations_picture
 from experiments.skills.claims import Claim, claims
 from experiments.skills.methods import TIMESTEPS, UNSAFE_WITHIN
 from experiments.skills.pictures import CAPTIONS, priors_picture, training_picture
 from experiments.skills.priors import STEPS
 from experiments.skills.tables import (
     BOUNDS_TITLE,
+    PAPER_TASKS_TITLE,
     PAPER_TITLE,
     PRIORS_TITLE,
     RUNS_TITLE,
     bounds_table,
     paper_table,
+    paper_tasks_table,
     priors_table,
     runs_table,
 )
@@ -94,17 +97,32 @@ def _sections(
     of_priors = [(PRIORS_TITLE, priors_table(priors)), (BOUNDS_TITLE, bounds_table(priors))]
     drawn = partial(priors_picture, priors)
     first = Section(PRIORS, of_priors, drawn, CAPTIONS["priors"], "priors.svg")
-    paper = Section("The paper", [(PAPER_TITLE, paper_table())], lambda: "", "", "paper.svg")
-    return [first, paper] + [
-        Section(
-            TASKS[task].title,
-            [(RUNS_TITLE, runs_table(records, task))],
-            partial(training_picture, records, task),
-            CAPTIONS["training"],
-            f"training-{task}.svg",
-        )
-        for task in tasks
-    ]
+    published = [(PAPER_TITLE, paper_table()), (PAPER_TASKS_TITLE, paper_tasks_table())]
+    paper = Section("The paper", published, lambda: "", "", "paper.svg")
+    return (
+        [first, paper]
+        + [
+            Section(
+                TASKS[task].title,
+                [(RUNS_TITLE, runs_table(records, task))],
+                partial(training_picture, records, task),
+                CAPTIONS["training"],
+                f"training-{task}.svg",
+            )
+            for task in tasks
+        ]
+        + [
+            Section(
+                f"{TASKS[task].title}: ablations",
+                [],
+                partial(ablations_picture, records, task),
+                CAPTION,
+                f"ablations-{task}.svg",
+            )
+            for task in tasks
+            if ablated(records, task)
+        ]
+    )
 
 
 def _drawn(section: Section) -> str:

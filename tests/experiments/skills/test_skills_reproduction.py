@@ -48,8 +48,8 @@ def write_run(folder: Path, method: str, successes: int, violations: float, seed
     stem.with_suffix(".json").write_text(json.dumps(data))
     with stem.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("timesteps", "total_cost", "seconds"))
-        writer.writerows([(10_000, 0.7 * violations, 50.0), (20_000, violations, 100.0)])
+        writer.writerow(("timesteps", "total_cost", "ep_rew_mean", "seconds"))
+        writer.writerows([(10_000, 0.7 * violations, -20, 50), (20_000, violations, -10, 100)])
 
 
 def write_prior(folder: Path, kind: str, auc: float, likely: float, unsafe: float) -> None:
@@ -193,6 +193,8 @@ def test_the_page_shows_all_of_it(folder: Path, tmp_path: Path) -> None:
         assert word in text
     assert (tmp_path / "out" / "priors.svg").exists()
     assert (tmp_path / "out" / f"training-{TASK}.svg").exists()
+    drawn = (tmp_path / "out" / f"ablations-{TASK}.svg").read_text()
+    assert [drawn.count(f"Figure {n}") for n in (5, 8, 9)] == [2, 2, 2]
 
 
 def test_the_command_writes_without_running(folder: Path, tmp_path: Path) -> None:
