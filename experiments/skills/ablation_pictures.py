@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def _paint_bound(swept: dict[float, list[Numbers]], number: str, ax: Axes) -> No
 
 def _paint_returns(curves: dict[str, Curve], title: str, ax: Axes) -> None:
     for number, (name, curve) in enumerate(curves.items()):
-        look = {"color": light(series(number)), "linestyle": line_of(number)}
+        look: Any = {"color": light(series(number)), "linestyle": line_of(number)}
         ax.plot(curve.steps, curve.returns, label=name, **look)
     ax.set(title=title, xlabel="environment steps", ylabel="return")
     ax.legend(frameon=False, fontsize="small")
