@@ -78,6 +78,9 @@ class Flow(nn.Module):
 class CouplingFlow(Flow):
     """f: z [B, A] to actions in (-1, 1)^A, invertible at every context [B, X].
 
+    In float32 actions within the box's ends by `EDGE` are found again from their z, within 1e-5; z
+    is not found again from its action where that lies nearer to an end, for the tanh saturates.
+
     Args:
         size: entries A of an action.
         context: entries X of the context.

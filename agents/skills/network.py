@@ -8,35 +8,41 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3 import SAC
 from torch import Tensor, nn
 
 from safer_gym.agents.model_file import replacing
+from safer_gym.agents.skills.latent import built, described, layers_of, of_relu
 from safer_gym.agents.skills.prior import PriorShape, SkillPrior, Window
+from safer_gym.domains import FLAG, POSITIVE, require
 
 ABOUT, WEIGHTS = "skill.json", "weights.pth"
 """The entries of a file."""
-FORMAT = "safer-gym skill policy 1"
+FIRST, FORMAT = "safer-gym skill policy 1", "safer-gym skill policy 2"
+PROBES, TOLERANCE = 100, 1e-5
+"""Features at which a network is held against its model, and by how much z / eta may differ."""
 
 
 class SkillNetwork(nn.Module):
-    """Does f(z; s, E[c | window]) with z = eta tanh(latent(features of s)).
+    """Does f(z; s, E[c | window]), where the latent policy chooses z by the features of s.
 
     Args:
         prior: what it acts through.
-        hidden: units of the latent policy's hidden layers, ReLU between them.
+        latent: layers from features to a latent action; see `KINDS`.
         eta: bound on latent actions.
         observation_space, action_space: the environment's; actions in a bounded Box.
+        squashed: whether z = eta tanh(latent); otherwise it is cut to the bound.
+
+    Raises:
+        TypeError, ValueError: eta is no finite number > 0, or a layer is not known.
     """
 
     _centre: Tensor
@@ -45,17 +51,19 @@ class SkillNetwork(nn.Module):
     def __init__(
         self,
         prior: SkillPrior,
-        hidden: Sequence[int],
+        latent: nn.Sequential,
         eta: float,
         observation_space: spaces.Box,
         action_space: spaces.Box,
+        *,
+        squashed: bool = True,
     ) -> None:
+        require(POSITIVE, eta=eta)
+        require(FLAG, squashed=squashed)
         super().__init__()
-        self.prior, self.hidden, self.eta = prior, tuple(hidden), float(eta)
+        self.layers = described(latent)
+        self.prior, self.latent, self.eta, self.squashed = prior, latent, float(eta), squashed
         self.observation_space, self.action_space = observation_space, action_space
-        sizes = (prior.encoder.features, *self.hidden)
-        layers = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())]
-        self.latent = nn.Sequential(*layers, nn.Linear(sizes[-1], prior.shape.action_size))
         low, high = (torch.as_tensor(end) for end in (action_space.low, action_space.high))
         self.register_buffer("_centre", (high + low) / 2, persistent=False)
         self.register_buffer("_half", (high - low) / 2, persistent=False)
@@ -63,23 +71,41 @@ class SkillNetwork(nn.Module):
     @classmethod
     def of(
         cls,
-        model: SAC,
+        model: Any,
         prior: SkillPrior,
         eta: float,
         observation_space: spaces.Box,
         action_space: spaces.Box,
     ) -> SkillNetwork:
-        """The mode of a model of SAC that was trained on `SkillActions`.
+        """The mode of a model that was trained on `SkillActions`.
 
         Args:
+            model: of Stable-Baselines3 or sb3-contrib; see `layers_of`.
+            prior, eta: those of its environment.
             observation_space, action_space: the environment's.
+
+        Raises:
+            TypeError: a model of another algorithm.
+            ValueError: it cannot be written as layers, eta is not its own, or it acts otherwise
+                than its layers do.
         """
-        actor = model.policy.actor
-        hidden = [part.out_features for part in actor.latent_pi if isinstance(part, nn.Linear)]
-        network = cls(prior, hidden, eta, observation_space, action_space)
-        trained = nn.Sequential(*actor.latent_pi, actor.mu).state_dict()
-        network.latent.load_state_dict(trained)
+        require(POSITIVE, eta=eta)
+        box = spaces.Box(-eta, eta, (prior.shape.action_size,), np.float32)
+        layers = layers_of(model)
+        if model.action_space != box:
+            raise ValueError(
+                f"eta must be that of the model's environment, whose latent actions lie in "
+                f"{model.action_space}; got {eta!r}"
+            )
+        squashed = bool(model.policy.squash_output)
+        network = cls(prior, layers, eta, observation_space, action_space, squashed=squashed)
+        _check_acts_as(model, network)
         return network.eval().requires_grad_(False)
+
+    def choose(self, features: Tensor) -> Tensor:
+        """Latent actions [B, A] at features [B, F]."""
+        raw = self.latent(features)
+        return self.eta * raw.tanh() if self.squashed else raw.clamp(-self.eta, self.eta)
 
     def forward(
         self, obs: Tensor, features: Tensor | None = None, length: Tensor | None = None
@@ -89,7 +115,7 @@ class SkillNetwork(nn.Module):
         if features is not None and length is not None:
             window = Window(features, length)
         window = self.prior.remember(window, obs, starts)
-        z = self.eta * self.latent(window.features[:, -1]).tanh()
+        z = self.choose(window.features[:, -1])
         return self._centre + self._half * self.prior.act(z, window), *window
 
     def save(self, path: str | Path) -> None:
@@ -97,7 +123,8 @@ class SkillNetwork(nn.Module):
         about = {
             "format": FORMAT,
             "prior": asdict(self.prior.shape),
-            "hidden": list(self.hidden),
+            "latent": self.layers,
+            "squashed": self.squashed,
             "eta": self.eta,
             "observations": _ends(self.observation_space),
             "actions": _ends(self.action_space),
@@ -116,16 +143,36 @@ class SkillNetwork(nn.Module):
             ValueError: it is damaged.
         """
         try:
-            if about["format"] != FORMAT:
+            if about["format"] not in (FORMAT, FIRST):
                 raise ValueError(f"its format is not {FORMAT!r}")
             shape = dict(about["prior"])
             shape["observation_shape"] = tuple(shape["observation_shape"])
             boxes = [_box(about[name]) for name in ("observations", "actions")]
-            network = cls(SkillPrior(PriorShape(**shape)), about["hidden"], about["eta"], *boxes)
+            prior = SkillPrior(PriorShape(**shape))
+            if about["format"] == FIRST:
+                sizes = prior.encoder.features, *about["hidden"], prior.shape.action_size
+                about = {**about, "latent": of_relu(sizes), "squashed": True}
+            latent, squashed = built(about["latent"]), about["squashed"]
+            network = cls(prior, latent, about["eta"], *boxes, squashed=squashed)
             network.load_state_dict(dict(weights))
         except (KeyError, TypeError, RuntimeError, AttributeError, AssertionError) as error:
             raise ValueError(f"no skill policy: {error!r}") from error
         return network.eval().requires_grad_(False)
+
+
+def _check_acts_as(model: Any, network: SkillNetwork) -> None:
+    """A hook or a method of the model's own may do what no layer shows."""
+    chance = torch.Generator().manual_seed(0)
+    features = torch.randn(PROBES, network.prior.encoder.features, generator=chance)
+    asked, _ = model.predict(features.numpy(), deterministic=True)
+    with torch.no_grad():
+        found = network.choose(features).numpy()
+    difference = float(np.abs(found - asked).max()) / network.eta
+    if not difference <= TOLERANCE:
+        raise ValueError(
+            f"model acts otherwise than its layers do: z / eta differs by {difference:g}, where at "
+            f"most {TOLERANCE:g} is allowed; was its policy altered?"
+        )
 
 
 def _ends(box: spaces.Box) -> list[list[float]]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3 import SAC
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.noise import ActionNoise
 
 from safer_gym.agents.skills.prior import SkillPrior, Window
@@ -36,6 +37,18 @@ class PriorExplore(SAC):
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "prior", "_window"]
+
+    def _store_transition(
+        self,
+        replay_buffer: ReplayBuffer,
+        buffer_action: np.ndarray,
+        new_obs: Any,
+        reward: np.ndarray,
+        dones: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        super()._store_transition(replay_buffer, buffer_action, new_obs, reward, dones, infos)
+        self._last_episode_starts = dones  # SAC leaves it as at the very first step
 
     @torch.no_grad()
     def _sample_action(

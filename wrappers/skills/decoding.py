@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from safer_gym.domains import POSITIVE, require
+
 
 class Prior(Protocol):
     """What is asked of a skill prior, such as `safer_gym.agents.skills.SkillPrior`."""
@@ -36,12 +38,12 @@ class Decoder:
         action_space: the environment's; a bounded Box.
 
     Raises:
+        TypeError: a bound that is no number.
         ValueError: a bound that is not finite and positive, or spaces that do not fit the prior.
     """
 
     def __init__(self, prior: Prior, eta: float, action_space: gym.Space) -> None:
-        if not 0 < eta < np.inf:
-            raise ValueError(f"eta must be a finite number > 0; got {eta!r}")
+        require(POSITIVE, eta=eta)
         if not (isinstance(action_space, gym.spaces.Box) and action_space.is_bounded()):
             raise ValueError(f"action_space must be a bounded Box; got {action_space}")
         wanted = (prior.shape.action_size,)

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from safer_gym.wrappers.policies.normaliser import attached_normaliser
 from safer_gym.wrappers.skills.decoding import Decoder, Prior
 
 
@@ -17,13 +18,15 @@ class LatentPolicy(Protocol):
     observation_space: gym.Space
 
     def predict(self, observation: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """Latent actions [B, A] at features [B, F], and a state, which is ignored."""
+        """Latent actions [B, A] at features [B, F], and None: no state."""
 
 
 class SkillPolicy:
     """Chooses z by a latent policy, and does what the prior makes of it.
 
-    It has a memory, the last observations of each episode, which `predict` takes and returns.
+    It has a memory, the last observations of each episode, which `predict` takes and returns. It
+    gives no gradients; the network that `safer_gym.agents.skills.network.SkillNetwork.of` makes of
+    the same arguments does.
 
     Args:
         latent: see `LatentPolicy`.
@@ -32,7 +35,9 @@ class SkillPolicy:
         observation_space, action_space: the environment's.
 
     Raises:
-        ValueError: the bound, or a space that does not fit the prior.
+        TypeError: a bound that is no number.
+        ValueError: a bound or a space that does not fit the prior or the latent policy; a latent
+            policy with a memory of its own, or behind a VecNormalize of observations.
     """
 
     def __init__(
@@ -51,6 +56,8 @@ class SkillPolicy:
                 f"the latent policy must read features of shape {seen}; it reads "
                 f"{latent.observation_space}"
             )
+        _check_bound(latent, self.decoder)
+        _check_asked_directly(latent)
         self.latent = latent
         self.observation_space, self.action_space = observation_space, action_space
 
@@ -77,3 +84,27 @@ class SkillPolicy:
         z, _ = self.latent.predict(features, deterministic=deterministic)
         actions = self.decoder.actions(z, window)
         return (actions[0] if single else actions), window
+
+
+def _check_bound(latent: LatentPolicy, decoder: Decoder) -> None:
+    trained = getattr(latent, "action_space", decoder.latent_space)
+    if trained != decoder.latent_space:
+        raise ValueError(
+            f"eta must be that of the latent policy's environment, whose actions lie in {trained}; "
+            f"got {decoder.eta!r}"
+        )
+
+
+def _check_asked_directly(latent: LatentPolicy) -> None:
+    """The features of one step are all that it is given, and it is given them as they are."""
+    if attached_normaliser(latent) is not None:
+        raise ValueError(
+            "the latent policy must read the prior's features, which are standardised, as they "
+            "are; it was trained behind a VecNormalize of observations"
+        )
+    features = np.zeros((1, *(latent.observation_space.shape or ())), np.float32)
+    if latent.predict(features, deterministic=True)[1] is not None:
+        raise ValueError(
+            f"the latent policy must act without a memory of its own; {type(latent).__name__} "
+            "returns a state"
+        )

@@ -12,6 +12,7 @@ from torch.autograd.functional import jacobian
 
 from safer_gym.agents.skills.flow import EDGE, CouplingFlow
 from safer_gym.agents.skills.zuko_flow import ZukoFlow
+from safer_gym.conformance.loading import load_policy
 
 KINDS = ("coupling", "realnvp", "nsf")
 
@@ -37,6 +38,37 @@ def test_inverts(kind: str, size: int, seed: int) -> None:
     back, back_det = flow(z, context)
     torch.testing.assert_close(back, actions, atol=1e-5, rtol=0)
     torch.testing.assert_close(back_det, -log_det, atol=1e-5, rtol=1e-5)
+
+
+def float32_flow(is_packaged: bool) -> tuple[Any, torch.Tensor]:
+    """The flow of the packaged prior, or an untrained one of its sizes, and contexts [B, X]."""
+    prior = load_policy("operation-13/skill-safer").policy.prior
+    width = prior.encoder.features + prior.shape.safety_size
+    flow = prior.flow
+    if not is_packaged:
+        shape = prior.shape
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            flow = CouplingFlow(shape.action_size, width, shape.layers, shape.hidden)
+    return flow.requires_grad_(False), normal(1, 2000, width).float()
+
+
+@pytest.mark.parametrize("is_packaged", [False, True])
+def test_actions_are_found_again_in_float32(is_packaged: bool) -> None:
+    flow, context = float32_flow(is_packaged)
+    actions = (1 - 2 * EDGE) * normal(0, len(context), flow.size).tanh().float()
+    back, _ = flow(flow.inverse(actions, context)[0], context)
+    torch.testing.assert_close(back, actions, atol=1e-5, rtol=0)
+
+
+def test_latent_actions_are_found_again_where_the_tanh_does_not_saturate() -> None:
+    flow, context = float32_flow(is_packaged=True)
+    z = 0.42 * normal(0, len(context), flow.size).tanh().float()
+    actions, _ = flow(z, context)
+    error = (flow.inverse(actions, context)[0] - z).abs().amax(dim=1)
+    is_inside = (actions.abs() < 1 - EDGE).all(dim=1)
+    assert error[is_inside].max() < 1e-3
+    assert error[~is_inside].max() > 1.0
 
 
 @given(st.sampled_from(KINDS), st.integers(1, 4), st.integers(0, 1000))

@@ -19,6 +19,8 @@ from safer_gym.conformance.loading import load_policy
 from safer_gym.wrappers.skills import SkillActions, SkillPolicy
 from safer_gym.wrappers.worlds.double_integrator import DoubleIntegrator
 
+FIRST = {"format": "safer-gym skill policy 1", "latent": None, "squashed": None}
+
 
 @pytest.fixture(scope="module")
 def made() -> tuple[SkillNetwork, SkillPolicy]:
@@ -70,19 +72,35 @@ def test_saved_is_loaded_and_attacked(
     assert natural[0].returns.tolist() != natural[1].returns.tolist()
 
 
+def test_the_first_format_is_read(made: tuple[SkillNetwork, SkillPolicy], tmp_path: Path) -> None:
+    made[0].save(tmp_path / "second.zip")
+    rewritten(tmp_path / "second.zip", tmp_path / "first.zip", FIRST | {"hidden": [8, 5]})
+    loaded = load_policy(tmp_path / "first.zip").policy
+    obs = torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(loaded(obs)[0], made[0](obs)[0], atol=0, rtol=0)
+
+
+def rewritten(path: Path, to: Path, change: dict[str, Any]) -> None:
+    """The file with a change of what it says of itself; None takes an entry away."""
+    with zipfile.ZipFile(path) as archive:
+        about, weights = json.loads(archive.read("skill.json")), archive.read("weights.pth")
+    told = {name: value for name, value in (about | change).items() if value is not None}
+    with zipfile.ZipFile(to, "w") as archive:
+        archive.writestr("skill.json", json.dumps(told))
+        archive.writestr("weights.pth", weights)
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"format": "other"}, {"prior": {}}, {"hidden": [3]}, {"hidden": ["a"]}, {"actions": [[0.0]]},
-     {"observations": 3}, {"prior": 4}, {"eta": None}],
+    [{"format": "other"}, {"prior": {}}, {"actions": [[0.0]]}, {"observations": 3}, {"prior": 4},
+     {"eta": None}, {"eta": float("nan")}, {"squashed": 1}, {"latent": 3}, {"latent": []},
+     {"latent": [["Sequential", {}]]}, {"latent": [["Linear", {"in_features": "a"}]]},
+     FIRST | {"hidden": [3]}, FIRST | {"hidden": ["a"]}, FIRST],
 )  # fmt: skip
 def test_broken_files_are_refused(
     made: tuple[SkillNetwork, SkillPolicy], tmp_path: Path, change: dict[str, Any]
 ) -> None:
     made[0].save(tmp_path / "whole.zip")
-    with zipfile.ZipFile(tmp_path / "whole.zip") as archive:
-        about, weights = json.loads(archive.read("skill.json")), archive.read("weights.pth")
-    with zipfile.ZipFile(tmp_path / "broken.zip", "w") as archive:
-        archive.writestr("skill.json", json.dumps(about | change))
-        archive.writestr("weights.pth", weights)
+    rewritten(tmp_path / "whole.zip", tmp_path / "broken.zip", change)
     with pytest.raises(ValueError, match="holds"):
         load_policy(tmp_path / "broken.zip", trust=True)
