@@ -57,11 +57,7 @@ def run_prior(
         "shape": asdict(shape),
         "training": asdict(training),
     }
-    if as_json:
-        print_json(result)
-    else:
-        shown = {k: v for k, v in result.items() if k not in ("shape", "training")}
-        print("  ".join(f"{key} {_short(value)}" for key, value in shown.items()))
+    _tell_result(result, as_json)
 
 
 def _measured(path: Path, shape: PriorShape, training: PriorTraining) -> SkillData:
@@ -103,6 +99,14 @@ def described(
         "eta_algorithm_3": sampled,
         "eta_0": eta_0,
     }
+
+
+def _tell_result(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+    else:
+        shown = {k: v for k, v in result.items() if k not in ("shape", "training")}
+        print("  ".join(f"{key} {_short(value)}" for key, value in shown.items()))
 
 
 def _short(value: Any) -> str:

@@ -42,7 +42,7 @@ def test_exact_bound_is_the_largest(safe: Tensor, unsafe: Tensor, share: float) 
 def test_sampled_bound_has_the_share_below_its_start_and_the_exact_bound(
     safe: Tensor, unsafe: Tensor, share: float, seed: int, start: float
 ) -> None:
-    found = sampled_bound(safe, unsafe, share, generator(seed), start)
+    found = sampled_bound(safe, unsafe, share, generator(seed), start, rounds=20)
     assert 0 <= found <= min(start, exact_bound(safe, unsafe, share))
     assert found == 0 or safe_share(safe, unsafe, found) >= share
 
