@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
-from zipfile import BadZipFile
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from safer_gym.agents.data.columns import typed_column
 from safer_gym.agents.model_file import replacing
 
 REQUIRED = ("observations", "actions", "rewards", "costs", "terminals", "timeouts")
@@ -59,52 +60,36 @@ def offline_data(columns: Mapping[str, NDArray], source: str = "data") -> Offlin
         source: how messages call the data.
 
     Raises:
-        ValueError: names what is missing, too short, of another shape, not finite or negative.
+        ValueError: names what is missing, or the column, and the row, that cannot be.
     """
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise ValueError(f"{source} has no {', '.join(missing)}; needed are {', '.join(REQUIRED)}")
-    found = {name: np.asarray(columns[name]) for name in OfflineData._fields if name in columns}
-    n = len(found["observations"])
+    found = {
+        name: typed_column(name, np.asarray(columns[name]), source)
+        for name in OfflineData._fields
+        if name in columns
+    }
+    observations = found["observations"]
+    n = len(observations)
     if n == 0:
         raise ValueError(f"{source} has no steps")
     for name, column in found.items():
-        _check_column(name, column, n, source)
-    ends = found["terminals"].astype(bool) | found["timeouts"].astype(bool)
-    count = np.concatenate([[0], np.cumsum(ends)[:-1]])
-    found.setdefault("next_observations", _following(found["observations"]))
+        if len(column) != n:
+            raise ValueError(f"{source}: {name} has {len(column)} rows; observations has {n}")
+    following = found.setdefault("next_observations", _following(observations))
+    if following.shape != observations.shape:
+        raise ValueError(
+            f"{source}: next_observations must have the shape of observations, "
+            f"{observations.shape}; got {following.shape}"
+        )
     found.setdefault("task_id", np.zeros(n, np.int64))
     found.setdefault("success", np.ones(n, bool))
-    episode = found.setdefault("episode_id", count)
+    ends = found["terminals"] | found["timeouts"]
+    episode = found.setdefault("episode_id", np.concatenate([[0], np.cumsum(ends)[:-1]]))
     if len(np.unique(episode)) != 1 + np.count_nonzero(np.diff(episode)):
         raise ValueError(f"{source}: episode_id must keep the steps of an episode together")
-    return OfflineData(*(_typed(name, found[name]) for name in OfflineData._fields))
-
-
-def _check_column(name: str, column: NDArray, n: int, source: str) -> None:
-    if len(column) != n:
-        raise ValueError(f"{source}: {name} has {len(column)} rows; observations has {n}")
-    wanted = 2 if name == "actions" else None if "observations" in name else 1
-    if wanted is not None and column.ndim != wanted:
-        raise ValueError(f"{source}: {name} must have {wanted} axes; got shape {column.shape}")
-    if column.dtype.kind not in "biuf":
-        raise ValueError(f"{source}: {name} must be numbers; got {column.dtype}")
-    if not np.isfinite(column).all():
-        row = int(np.argwhere(~np.isfinite(column))[0][0])
-        raise ValueError(f"{source}: {name} is not finite in row {row}")
-    if name == "costs" and (column < 0).any():
-        row = int(np.argmax(column < 0))
-        raise ValueError(f"{source}: costs must be >= 0; row {row} has {column[row]}")
-
-
-def _typed(name: str, column: NDArray) -> NDArray:
-    if "observations" in name:
-        return column if column.dtype == np.uint8 else column.astype(np.float32)
-    kinds = OfflineData.__annotations__[name]
-    for kind in ("bool_", "int64"):
-        if kind in str(kinds):
-            return column.astype(getattr(np, kind))
-    return column.astype(np.float32)
+    return OfflineData(**found)
 
 
 def _following(observations: NDArray) -> NDArray:
@@ -125,9 +110,11 @@ def read_offline(path: str | Path) -> OfflineData:
         raise ValueError(f"{path} must be a file of type .npz, {' or '.join(HDF5)}")
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
+    opened = _npz if suffix == ".npz" else _h5py().File
     try:
-        columns = _npz(path) if suffix == ".npz" else _hdf5(path)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        with opened(path) as archive:
+            columns = _columns(archive)
+    except Exception as error:  # zipfile, zlib, numpy and HDF5 have dozens between them
         raise ValueError(f"{path} is broken, or no {suffix} file: {error}") from error
     return offline_data(columns, str(path))
 
@@ -150,16 +137,23 @@ def write_offline(data: OfflineData, path: str | Path) -> None:
                     archive.create_dataset(name, data=column, compression="gzip")
 
 
-def _npz(path: Path) -> dict[str, NDArray]:
+@contextmanager
+def _npz(path: Path) -> Iterator[Mapping[str, NDArray]]:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array")
-        return {name: archive[name] for name in archive.files if name in OfflineData._fields}
+        yield archive
 
 
-def _hdf5(path: Path) -> dict[str, NDArray]:
-    with _h5py().File(path, "r") as archive:
-        return {name: archive[name][...] for name in archive if name in OfflineData._fields}
+def _columns(archive: Mapping[str, Any]) -> dict[str, NDArray]:
+    found = {}
+    for name in archive:
+        if name in OfflineData._fields:
+            try:
+                found[name] = archive[name][...]
+            except Exception as error:
+                raise ValueError(f"{name} is no array that can be read: {error}") from error
+    return found
 
 
 def _h5py():  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from safer_gym.agents.data.offline import OfflineData
+from safer_gym.agents.skills.checkpoint import digest
 from safer_gym.agents.skills.prior import SkillPrior
 from safer_gym.choices import choose
 from safer_gym.types import Gaussian
@@ -38,16 +39,22 @@ class SkillData:
         labels: which steps with cost are unsafe: "every" one (the paper's), or the "onset", the
             first after a step without; the others are neither. "recovery" (ours) is the onset, too,
             and the others are safe in an episode that succeeds: they lead out of the cost.
+        source: how messages call the data.
 
     Raises:
         ValueError: no safe steps, or actions outside of [-1, 1].
     """
 
-    def __init__(self, data: OfflineData, window: int, labels: str = "every") -> None:
+    def __init__(
+        self, data: OfflineData, window: int, labels: str = "every", source: str = "the data"
+    ) -> None:
         choose("labels", labels, LABELS)
-        most = float(np.abs(data.actions).max())
-        if most > 1 + 1e-5:
-            raise ValueError(f"actions must lie in [-1, 1]; got one of {most:g}")
+        most = np.abs(data.actions).max(axis=1)
+        row = int(most.argmax())
+        if most[row] > 1 + 1e-5:
+            raise ValueError(
+                f"{source}: actions must lie in [-1, 1]; row {row} has one of {most[row]:g}"
+            )
         costly = data.costs > 0
         first = data.first
         goes_on = costly & np.concatenate([[False], costly[:-1]])
@@ -61,7 +68,12 @@ class SkillData:
         self.safe = torch.as_tensor(np.flatnonzero(safe & data.success))
         self.unsafe = torch.as_tensor(np.flatnonzero(unsafe))
         if not len(self.safe):
-            raise ValueError("the data has no step without cost in an episode that succeeds")
+            raise ValueError(f"{source} has no step without cost in an episode that succeeds")
+
+    @property
+    def digest(self) -> str:
+        """Of all that a training sees of the data."""
+        return digest(self.observations, self.actions, self._first, self.safe, self.unsafe)
 
     def steps(self, rows: Tensor) -> Steps:
         """Rows [B] with their windows."""

@@ -28,6 +28,7 @@ class StateEncoder(nn.Module):
 
     def fit(self, observations: Tensor) -> None:
         """Take mean and deviation of observations [N, O]; what hardly moves is left as it is."""
+        observations = observations.float()
         std = observations.std(dim=0)
         self.mean.copy_(observations.mean(dim=0))
         self.std.copy_(torch.where(std > 1e-4, std, torch.ones_like(std)))

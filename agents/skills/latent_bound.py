@@ -12,6 +12,8 @@ import warnings
 import torch
 from torch import Tensor
 
+from safer_gym.domains import CAP, require
+
 ROUNDS = 1000
 
 
@@ -32,13 +34,19 @@ def sampled_bound(
         safe, unsafe: largest absolute entry of each point's z, [S] and [U].
         share: of safe points within the bound, in (0, 1]; the paper's epsilon.
         generator: chooses the sub-samples.
-        start: eta_0.
+        start: eta_0. inf begins with all points: where both classes weigh the same and the share is
+            above a half, every round then keeps all safe points, so that the search stalls at their
+            largest entry. Begin where latent actions become rare: 3 of their standard deviations.
         rounds: the most.
+
+    Raises:
+        ValueError: share or start.
 
     Returns:
         eta; 0 where no bound was found, with a warning.
     """
     _check(share)
+    require(CAP, start=start)
     bound = start
     for _ in range(rounds):
         within = safe[safe <= bound], unsafe[unsafe <= bound]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from safer_gym.agents.data.offline import OfflineData
-from safer_gym.agents.model_file import replacing
+from safer_gym.agents.skills.checkpoint import resume, save_checkpoint
 from safer_gym.agents.skills.dataset import LABELS, SkillData, Steps
 from safer_gym.agents.skills.losses import (
     UNSAFE_TERMS,
@@ -82,25 +83,41 @@ class PriorTrainer:
         data: see `SkillData`.
         shape: of the prior.
         training: how.
+        source: how messages call the data.
 
     Raises:
         ValueError: unsafe steps are wanted, and the data has none.
     """
 
-    def __init__(self, data: OfflineData, shape: PriorShape, training: PriorTraining) -> None:
-        self.data = SkillData(data, shape.window, training.labels)
+    def __init__(
+        self,
+        data: OfflineData,
+        shape: PriorShape,
+        training: PriorTraining,
+        source: str = "the data",
+    ) -> None:
+        self.data = SkillData(data, shape.window, training.labels, source)
         self.training = training
         if training.unsafe_weight > 0 and not len(self.data.unsafe):
-            raise ValueError("the data has no unsafe step; unsafe_weight=0 does without")
+            raise ValueError(f"{source} has no unsafe step; unsafe_weight=0 does without")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
             self.prior = SkillPrior(shape)
-        self.prior.encoder.fit(self.data.observations.float())
+        self.prior.encoder.fit(self.data.observations)
         self.optimizer = torch.optim.Adam(
             self.prior.parameters(), lr=training.learning_rate, fused=True
         )
         self.generator = torch.Generator().manual_seed(training.seed)
         self.done = 0
+
+    @cached_property
+    def identity(self) -> dict[str, dict[str, Any]]:
+        """What a checkpoint must share with this training, as data."""
+        return {
+            "shape": asdict(self.prior.shape),
+            "training": asdict(self.training),
+            "data": {"digest": self.data.digest},
+        }
 
     def update(self) -> PriorLoss:
         """One step of the optimiser."""
@@ -143,9 +160,7 @@ class PriorTrainer:
 
     def state(self) -> dict[str, Any]:
         """All of it, as data."""
-        return {
-            "shape": asdict(self.prior.shape),
-            "training": asdict(self.training),
+        return self.identity | {
             "done": self.done,
             "weights": self.prior.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -156,18 +171,16 @@ class PriorTrainer:
         """Go on from `state`.
 
         Raises:
-            ValueError: it is that of another training; names what differs.
+            ValueError: it is that of another training, or on other data; names what differs. An
+                older state, which does not know its data, is refused too.
         """
-        mine = {"shape": asdict(self.prior.shape), "training": asdict(self.training)}
-        for part, wanted in mine.items():
+        for part, wanted in self.identity.items():
             for name, value in wanted.items():
                 if part == "training" and name == "updates":
                     continue  # a longer training goes on from a shorter one
-                found = state[part].get(name)
+                found = state.get(part, {}).get(name)
                 if found != value:
-                    raise ValueError(
-                        f"the checkpoint is of a training with {name} = {found!r}, not {value!r}"
-                    )
+                    raise ValueError(f"it is of {part} with {name} = {found!r}, not {value!r}")
         self.prior.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
@@ -183,6 +196,7 @@ def train_prior(
     checkpoint_every: int = 1000,
     progress: Callable[[Progress], None] | bool | None = None,
     tensorboard: str | Path | None = None,
+    source: str = "the data",
 ) -> SkillPrior:
     """Train a prior, or go on with one.
 
@@ -195,16 +209,18 @@ def train_prior(
         checkpoint_every: updates between checkpoints.
         progress: True shows a bar; a function is called after each update.
         tensorboard: folder for TensorBoard's log; needs the extra `tensorboard`.
+        source: how messages call the data.
 
     Raises:
-        ValueError: data, shape or training do not fit, or the folder's checkpoint is another's.
+        ValueError: data, shape or training do not fit, or the folder's checkpoint is damaged or
+            another's: of another shape or training, or on other data.
         FloatingPointError: the loss is not finite; the last checkpoint stays.
     """
     training = training or PriorTraining()
-    trainer = PriorTrainer(data, shape, training)
+    trainer = PriorTrainer(data, shape, training, source)
     checkpoint = None if folder is None else Path(folder) / CHECKPOINT
-    if checkpoint is not None and checkpoint.exists():
-        trainer.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    if checkpoint is not None:
+        resume(trainer, checkpoint)
     log = _log_to(tensorboard)
     with told_as(progress, "prior", lambda now: now.update / training.updates) as telling:
         while trainer.done < training.updates:
@@ -217,8 +233,7 @@ def train_prior(
             telling(Progress(trainer.done, found))
             ended = trainer.done == training.updates
             if checkpoint is not None and (ended or trainer.done % checkpoint_every == 0):
-                with replacing(checkpoint, "checkpoint") as file:
-                    torch.save(trainer.state(), cast(Any, file))
+                save_checkpoint(trainer, checkpoint)
     return trainer.prior.eval().requires_grad_(False)
 
 

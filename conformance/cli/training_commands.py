@@ -80,10 +80,21 @@ def prior(
     data: Annotated[str, typer.Argument(help="Offline data in DSRL's columns: .npz or .hdf5.")],
     out: Annotated[str, typer.Option(help="Folder for prior.pt and the checkpoint.")],
     updates: Annotated[int, typer.Option(help="Steps of the optimiser.")] = 5000,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
     unsafe_weight: Annotated[
         float, typer.Option(help="Weight of unsafe actions in the loss; 0 is PARROT's loss.")
     ] = 1.0,
+    unsafe_term: Annotated[
+        str, typer.Option(help="What bounds unsafe actions' part: floor, or the paper's freeze.")
+    ] = "floor",
+    floor: Annotated[
+        float,
+        typer.Option(help="Unsafe actions less likely than that, in nats, are let be."),
+    ] = -10.0,
+    window: Annotated[
+        int, typer.Option(help="Observations that the safety variable is inferred from.")
+    ] = 16,
     safety_size: Annotated[
         int, typer.Option(help="Size of the safety variable; 0 does without (PARROT).")
     ] = 8,
@@ -94,6 +105,12 @@ def prior(
     safe_share: Annotated[
         float, typer.Option(help="Share of safe data within the bound eta on latent actions.")
     ] = 0.85,
+    eta_0: Annotated[
+        float, typer.Option("--eta-0", help="Where Algorithm 3, as printed, begins its search.")
+    ] = 3.0,
+    held_out: Annotated[
+        str, typer.Option(help="Data that AUC and eta are measured on; default: the training's.")
+    ] = "",
     tensorboard: Annotated[str, typer.Option(help="Folder for TensorBoard's log.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -104,11 +121,19 @@ def prior(
     run_prior(
         Path(data),
         Path(out),
-        options={"safety_size": safety_size, "flow": flow},
+        options={"window": window, "safety_size": safety_size, "flow": flow},
         training=PriorTraining(
-            updates=updates, seed=seed, unsafe_weight=unsafe_weight, labels=labels
+            updates=updates,
+            learning_rate=learning_rate,
+            seed=seed,
+            unsafe_weight=unsafe_weight,
+            unsafe_term=unsafe_term,
+            floor=floor,
+            labels=labels,
         ),
         safe_share=safe_share,
+        eta_0=eta_0,
+        held_out=Path(held_out) if held_out else None,
         tensorboard=Path(tensorboard) if tensorboard else None,
         as_json=as_json,
     )

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from safer_gym.wrappers.adapters.bullet_tasks import BULLET_TASKS
-from safer_gym.wrappers.worlds.tasks import OPERATIONS, WORLDS
+from safer_gym.wrappers.worlds.tasks import GRASPING, WORLDS
 
 
 def register_envs() -> None:
@@ -30,7 +30,7 @@ def register_envs() -> None:
                 max_episode_steps=spec.horizon,
                 kwargs={"task": spec.name},
             )
-    for world in (*WORLDS, *OPERATIONS):
+    for world in (*WORLDS, *GRASPING):
         if world.task.env_id not in registry:
             register(
                 id=world.task.env_id,

@@ -53,25 +53,27 @@ algorithms with a cost limit are tried, may spend one.
 
 EVALUATION = (7, 13, 16, 31, 34, 39)
 """Of the forty grasping tasks, those in which the collectors touch the container most."""
-OPERATIONS = tuple(
-    WorldSpec(
-        Task(
-            f"operation-{number}",
-            f"SaferGym/Operation{number}-v0",
-            f"Operation {number}",
-            eps=0.005,
-            cost_limit=0.0,
-            horizon=40,
-            obs_size=14,
-            action_size=5,
-        ),
-        "safer_gym.wrappers.worlds.operation.operation:Operation",
-        {"task": number},
+
+
+def _operation(number: int) -> WorldSpec:
+    task = Task(
+        f"operation-{number}",
+        f"SaferGym/Operation{number}-v0",
+        f"Operation {number}",
+        eps=0.005,
+        cost_limit=0.0,
+        horizon=40,
+        obs_size=14,
+        action_size=5,
     )
-    for number in EVALUATION
-)
-"""The grasping tasks for evaluation, which need the extra `bullet`; `Operation(task=...)` makes the
-others too."""
+    entry_point = "safer_gym.wrappers.worlds.operation.operation:Operation"
+    return WorldSpec(task, entry_point, {"task": number})
+
+
+GRASPING = tuple(map(_operation, range(40)))
+"""All grasping tasks, which need the extra `bullet`. Gymnasium makes each by its id."""
+OPERATIONS = tuple(GRASPING[number] for number in EVALUATION)
+"""Those for evaluation, which have a name here too."""
 
 for _spec in (*WORLDS, *OPERATIONS):
     register_task(_spec.task)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -38,14 +38,29 @@ def test_exact_bound_is_the_largest(safe: Tensor, unsafe: Tensor, share: float) 
 
 
 @pytest.mark.filterwarnings("ignore:no bound has a share")
-@given(NORMS, NORMS, SHARES, st.integers(0, 100))
-def test_sampled_bound_reaches_the_share(
-    safe: Tensor, unsafe: Tensor, share: float, seed: int
+@given(NORMS, NORMS, SHARES, st.integers(0, 100), st.just(math.inf) | st.floats(0, 12))
+def test_sampled_bound_has_the_share_below_its_start_and_the_exact_bound(
+    safe: Tensor, unsafe: Tensor, share: float, seed: int, start: float
 ) -> None:
-    found = sampled_bound(safe, unsafe, share, generator(seed))
-    assert found <= exact_bound(safe, unsafe, share)
-    assume(found > 0)
-    assert safe_share(safe, unsafe, found) >= share
+    found = sampled_bound(safe, unsafe, share, generator(seed), start, rounds=20)
+    assert 0 <= found <= min(start, exact_bound(safe, unsafe, share))
+    assert found == 0 or safe_share(safe, unsafe, found) >= share
+
+
+@given(st.integers(0, 1000))
+def test_a_finite_start_finds_the_bound_at_which_an_infinite_one_stalls(seed: int) -> None:
+    """Latent actions as a trained prior has them: of a standard Gaussian, and far out."""
+    points = torch.randn(2, 200, 3, generator=generator(seed)).abs().amax(dim=2)
+    safe, unsafe = torch.cat([points[0], torch.tensor([9.0])]), points[1] + 3.5
+    assert 0 < sampled_bound(safe, unsafe, 0.85, generator(seed), start=3.0) <= 3.0
+    with pytest.warns(UserWarning, match="no bound"):
+        assert sampled_bound(safe, unsafe, 0.85, generator(seed), rounds=20) == 0
+
+
+@pytest.mark.parametrize("start", [-1.0, math.nan])
+def test_start_is_checked(start: float) -> None:
+    with pytest.raises(ValueError, match="start must be a number >= 0"):
+        sampled_bound(torch.ones(1), torch.ones(1), 0.5, generator(), start)
 
 
 def test_separated_classes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,18 @@ def test_dsrls_columns_alone_are_enough() -> None:
         ({"rewards": np.ones(5)}, "rewards has 5 rows; observations has 6"),
         ({"actions": np.zeros(N)}, "actions must have 2 axes"),
         ({"costs": np.array([0, -1, 0, 0, 0, 0.0])}, "costs must be >= 0; row 1 has -1"),
-        ({"rewards": np.array([0, 0, np.nan, 0, 0, 0])}, "rewards is not finite in row 2"),
+        ({"rewards": np.array([0, 0, np.nan, 0, 0, 0])}, "rewards must be finite .* row 2 has nan"),
+        (
+            {"rewards": np.array([0, 1e99, 0, 0, 0, 0])},
+            r"rewards must be finite .* row 1 has 1e",
+        ),
+        ({"observations": np.float64(3)}, r"observations must have 2 axes or more; got shape \(\)"),
+        ({"costs": np.float64(3)}, r"costs must have 1 axis; got shape \(\)"),
+        ({"actions": np.zeros((N, 0))}, "actions must have entries"),
+        ({"next_observations": np.zeros((N, 3))}, r"next_observations .* \(6, 2\); got \(6, 3\)"),
+        ({"episode_id": np.full(N, 0.5)}, "episode_id must be whole numbers; row 0 has 0.5"),
+        ({"task_id": np.array([0, 0, 1e30, 0, 0, 0])}, "task_id must be whole .* row 2 has 1e"),
+        ({"terminals": np.array([0, 0, 0, 2, 0, 0])}, "terminals must be 0 or 1; row 3 has 2"),
         ({"observations": np.full((N, 2), "a")}, "observations must be numbers"),
         ({"episode_id": np.array([0, 1, 0, 1, 1, 1])}, "keep the steps of an episode together"),
         ({"observations": np.zeros((0, 2))}, "data has no steps"),
@@ -69,6 +81,42 @@ def test_broken_files_are_refused(tmp_path: Path, name: str, content: bytes) -> 
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match="is broken, or no"):
         read_offline(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["data.npz", "data.h5"])
+def test_a_damaged_file_is_read_in_its_shapes_or_refused_by_name(tmp_path: Path, name: str) -> None:
+    if name.endswith("h5"):
+        pytest.importorskip("h5py")
+    data, path, refusals = offline_data(columns()), tmp_path / name, list[str]()
+    write_offline(data, path)
+    whole = path.read_bytes()
+    for seed in range(200):
+        rng, damaged = np.random.default_rng(seed), bytearray(whole)
+        for place in rng.integers(len(whole), size=rng.integers(1, 6)):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            found = read_offline(path)
+        except ValueError as error:
+            refusals.append(str(error))
+        else:
+            assert [a.shape for a in found] == [a.shape for a in data]
+    assert 0 < len(refusals) < 200
+    assert all(str(path) in refusal for refusal in refusals)
+
+
+@pytest.mark.parametrize("kind", ["group", "nothing"])
+def test_what_is_no_array_is_refused_by_name(tmp_path: Path, kind: str) -> None:
+    h5py, path = pytest.importorskip("h5py"), tmp_path / "data.h5"
+    write_offline(offline_data(columns()), path)
+    with h5py.File(path, "a") as file:
+        del file["observations"]
+        if kind == "group":
+            file.create_group("observations")
+        else:
+            file["observations"] = h5py.Empty("f")
+    with pytest.raises(ValueError, match=f"{re.escape(str(path))}.* observations "):
+        read_offline(path)
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

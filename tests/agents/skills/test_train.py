@@ -70,10 +70,44 @@ def test_killed_and_resumed_equals_unbroken(tmp_path: Path, killed_at: int) -> N
 
 def test_another_trainings_checkpoint_is_refused(tmp_path: Path) -> None:
     train_prior(toy(), SHAPE, QUICK, folder=tmp_path)
-    with pytest.raises(ValueError, match="of a training with seed = 0, not 1"):
+    with pytest.raises(ValueError, match="of training with seed = 0, not 1"):
         train_prior(toy(), SHAPE, replace(QUICK, seed=1), folder=tmp_path)
-    with pytest.raises(ValueError, match="of a training with hidden = 16, not 8"):
+    with pytest.raises(ValueError, match="of shape with hidden = 16, not 8"):
         train_prior(toy(), replace(SHAPE, hidden=8), QUICK, folder=tmp_path)
+
+
+@pytest.mark.parametrize("column", ["observations", "actions", "costs"])
+def test_other_data_is_refused(tmp_path: Path, column: str) -> None:
+    train_prior(toy(), SHAPE, QUICK, folder=tmp_path)
+    changed = getattr(toy(), column).copy()
+    changed[7] = 0.5
+    with pytest.raises(ValueError, match="of data with digest"):
+        train_prior(toy()._replace(**{column: changed}), SHAPE, QUICK, folder=tmp_path)
+
+
+def test_an_older_checkpoint_that_does_not_know_its_data_is_refused(tmp_path: Path) -> None:
+    train_prior(toy(), SHAPE, QUICK, folder=tmp_path)
+    path = tmp_path / "prior.checkpoint"
+    state = torch.load(path, weights_only=True)
+    del state["data"]
+    torch.save(state, path)
+    with pytest.raises(ValueError, match="of data with digest = None, not"):
+        train_prior(toy(), SHAPE, QUICK, folder=tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", "cut", ["weights"], ["done"], 3])
+def test_a_damaged_checkpoint_is_refused_by_name(tmp_path: Path, content: Any) -> None:
+    train_prior(toy(), SHAPE, QUICK, folder=tmp_path)
+    path = tmp_path / "prior.checkpoint"
+    if isinstance(content, list):  # of its parts
+        whole = torch.load(path, weights_only=True)
+        torch.save({part: whole[part] for part in whole if part not in content}, path)
+    elif isinstance(content, int):
+        torch.save(content, path)
+    else:
+        path.write_bytes(path.read_bytes()[:2000] if content == "cut" else content)
+    with pytest.raises(ValueError, match=r"prior\.checkpoint cannot be gone on with.*Delete it"):
+        train_prior(toy(), SHAPE, QUICK, folder=tmp_path)
 
 
 def test_a_loss_that_is_not_finite_keeps_the_checkpoint(tmp_path: Path) -> None:
@@ -159,7 +193,9 @@ def test_what_cannot_work_is_refused() -> None:
     with pytest.raises(ValueError, match="the data has no unsafe step; unsafe_weight=0"):
         train_prior(safe, SHAPE, QUICK)
     train_prior(safe, SHAPE, replace(QUICK, unsafe_weight=0.0))
-    with pytest.raises(ValueError, match=r"actions must lie in \[-1, 1\]; got one of 2"):
+    with pytest.raises(
+        ValueError, match=r"data: actions must lie in \[-1, 1\]; row 0 has one of 2"
+    ):
         train_prior(toy()._replace(actions=np.full((600, 2), 2.0, np.float32)), SHAPE, QUICK)
     with pytest.raises(ValueError, match="no step without cost"):
         train_prior(toy()._replace(success=np.zeros(600, bool)), SHAPE, QUICK)

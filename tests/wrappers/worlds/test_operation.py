@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -25,8 +26,8 @@ from safer_gym.wrappers.worlds.operation.arm import (
 )
 from safer_gym.wrappers.worlds.operation.collect import collect
 from safer_gym.wrappers.worlds.operation.collectors import Collector
-from safer_gym.wrappers.worlds.operation.operation import HIGH, LOW, Operation
-from safer_gym.wrappers.worlds.operation.tasks import operation_tasks
+from safer_gym.wrappers.worlds.operation.operation import CLEAR, HIGH, LOW, NEAR, Operation
+from safer_gym.wrappers.worlds.operation.tasks import N_TASKS, operation_tasks
 
 
 def tip_of(angles: NDArray[np.float64]) -> Pose:
@@ -99,6 +100,37 @@ def test_a_careful_hand_succeeds_without_touching() -> None:
     assert sum(cost == 0 for _, cost in found) >= 4
 
 
+def test_a_naive_hand_touches_more_than_a_careful_one() -> None:
+    seeds, kinds = range(6), ("careful", "naive")
+    careful, naive = (sum(played(7, Collector(k, 0.1), s)[1] for s in seeds) for k in kinds)
+    assert naive > careful
+
+
+@pytest.mark.parametrize(("beside", "above", "out"), [
+    (0.0, 0.01, True), (NEAR + 0.03, 0.01, False), (0.0, -0.01, False),
+])  # fmt: skip
+def test_success_is_an_object_out_and_near_the_tip(beside: float, above: float, out: bool) -> None:
+    env = Operation(0)
+    env.reset(seed=0)
+    tip, height = env.scene.tip(), env.task.height + CLEAR + above
+    lowered = Pose(tip.x, tip.y, height, tip.yaw)
+    env.scene.reset(lowered, env._centre, Pose(tip.x, tip.y, 0.0, 0.0))
+    tip, client, turn = env.scene.tip(), env.scene.client, [0.0, 0.0, 0.0, 1.0]
+    place = [tip.x + beside, tip.y, height]
+    client.resetBasePositionAndOrientation(env.scene.object, place, turn)
+    assert env._is_out() == out
+    env.close()
+
+
+@pytest.mark.parametrize("number", range(N_TASKS))
+def test_gymnasium_makes_every_task_by_its_id(number: int) -> None:
+    env = gym.make(f"SaferGym/Operation{number}-v0")
+    assert env.unwrapped.task.number == number
+    obs, _ = env.reset(seed=0)
+    assert env.observation_space.contains(obs)
+    env.close()
+
+
 def test_pressing_on_a_wall_costs() -> None:
     env = Operation(0)
     env.reset(seed=0)
@@ -120,8 +152,11 @@ def test_the_tasks_are_forty_and_always_the_same() -> None:
 
 def test_blur_hides_the_size_of_the_container() -> None:
     env = Operation(0, blur=0.015)
-    halves = [env.reset(seed=k)[0][12] for k in range(20)]
-    assert np.std(halves) == pytest.approx(0.015, rel=0.5)
+    env.reset(seed=0)
+    for what in (lambda: env.reset()[0], lambda: env.step(np.zeros(5))[0]):
+        halves = [what()[12] for _ in range(20)]
+        assert np.std(halves) == pytest.approx(0.015, rel=0.5)
+    assert env.state()[12] == pytest.approx(env.scene.container.half)
     env.close()
 
 
@@ -147,3 +182,12 @@ def test_collected_data_is_whole_episodes_with_seeds() -> None:
     assert (np.flatnonzero(np.diff(data["episode_id"])) == np.flatnonzero(ends[:-1])).all()
     assert (data["success"][ends] == data["terminals"][ends]).all()
     assert np.abs(data["actions"]).max() <= 0.9
+
+
+def test_what_is_observed_changes_no_collectors_action() -> None:
+    plain, blurred, seen = (collect(5, 4, **o) for o in ({}, {"blur": 0.01}, {"images": True}))
+    np.testing.assert_array_equal(plain["actions"], seen["actions"])
+    assert seen["observations"].shape[1:] == (3, 48, 48)
+    assert seen["observations"].dtype == np.uint8
+    np.testing.assert_array_equal(plain["actions"], blurred["actions"])
+    assert blurred["observations"][:, 12].std() > 0.004 > plain["observations"][:, 12].std()

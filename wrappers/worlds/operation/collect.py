@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from safer_gym.progress import told_as
 from safer_gym.wrappers.worlds.operation.collectors import KINDS, Collector
-from safer_gym.wrappers.worlds.operation.operation import SIZE, Operation
+from safer_gym.wrappers.worlds.operation.operation import Operation
 from safer_gym.wrappers.worlds.operation.tasks import N_TASKS
 
 HORIZON = 40
@@ -22,6 +22,7 @@ def collect(
     steps: int,
     seed: int = 0,
     *,
+    images: bool = False,
     blur: float = 0.0,
     progress: Callable[[float], None] | bool | None = None,
 ) -> dict[str, NDArray]:
@@ -30,7 +31,7 @@ def collect(
     Args:
         steps: at least so many; the last episode is complete.
         seed: of episodes and collectors.
-        blur: see `Operation`. Collectors know the container all the same.
+        images, blur: see `Operation`. Collectors know the state all the same.
         progress: True shows a bar; a function is called with the share that is done.
 
     Returns:
@@ -39,7 +40,7 @@ def collect(
     rng = np.random.default_rng(seed)
     rows: list[dict[str, NDArray]] = []
     done = episode = 0
-    worlds = [Operation(task, blur=blur) for task in range(N_TASKS)]
+    worlds = [Operation(task, images, blur) for task in range(N_TASKS)]
     try:
         with told_as(progress, "collecting", lambda share: share) as telling:
             while done < steps:
@@ -68,8 +69,7 @@ def _episode(world: Operation, rng: np.random.Generator) -> dict[str, NDArray]:
     costs: list[float] = []
     success = False
     while len(actions) < HORIZON and not success:
-        known = np.concatenate([obs[:SIZE], np.array(world.scene.container, np.float32)])
-        actions.append(collector.act(known, rng))
+        actions.append(collector.act(world.state(), rng))
         obs, reward, success, _, info = world.step(actions[-1])
         seen.append(obs)
         rewards.append(reward)

@@ -32,8 +32,6 @@ NEAR = 0.08
 """How far from the tip it may be then."""
 IMAGE = 48
 N_STATE = 14
-SIZE = 12
-"""Where the container's size stands in a state."""
 
 
 class Operation(gym.Env):
@@ -129,10 +127,14 @@ class Operation(gym.Env):
     def _seen(self) -> NDArray:
         if self.images:
             return np.moveaxis(self.scene.image((IMAGE, IMAGE)), -1, 0).copy()
+        return self.state(self.blur)
+
+    def state(self, blur: float = 0.0) -> NDArray[np.float32]:
+        """The state [14], whatever is observed; blurred only if asked for."""
         tip, thing, container = self.scene.tip(), self.scene.object_pose(), self.scene.container
         size = np.array(container)
-        if self.blur:
-            size += self.blur * self.np_random.standard_normal(2)
+        if blur:
+            size += blur * self.np_random.standard_normal(2)
         return np.array(
             [*tip, self.scene.opening(), *thing[:3], np.sin(thing.yaw), np.cos(thing.yaw),
              *self._centre, *size], np.float32
