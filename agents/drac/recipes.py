@@ -23,6 +23,11 @@ safe, and no set is learned.
 """
 
 
+RACING_CAR: dict[str, float] = {"region_margin": 0.3, "shield_margin": 0.1, "anneal_share": 0.7}
+"""It moves by up to a sixth of its road's half width a step, and the margins are in proportion. It
+takes long to learn to drive, and until then g_h must not be close to 1."""
+
+
 def _recipe(steps: int, width: int, **own: Any) -> Recipe:
     """Eight environments; an update a step, after a warm-up of 1000."""
     kwargs = {
@@ -36,11 +41,11 @@ def _recipe(steps: int, width: int, **own: Any) -> Recipe:
 
 
 def _family(
-    steps: int, baselines: int, width: int, margins: dict[str, float] | None = None, **own: Any
+    steps: int, baselines: int, width: int, drac: dict[str, float] | None = None, **own: Any
 ) -> dict[str, Recipe]:
-    """DRAC's with so many steps and its margins, and those of its baselines."""
+    """DRAC's with so many steps and options of its own, and those of its baselines."""
     return {
-        "drac": _recipe(steps, width, **own, **(margins or {})),
+        "drac": _recipe(steps, width, **own, **(drac or {})),
         "rsac": _recipe(baselines, width, **RSAC, **own),
         "rac": _recipe(baselines, width, **RAC, **own),
     }
@@ -49,13 +54,10 @@ def _family(
 WORLDS: dict[str, dict[str, Recipe]] = {
     "double-integrator": _family(50_000, 20_000, 64),
     "cart-pole": _family(50_000, 30_000, 64),
-    "racing-car": _family(40_000, 40_000, 128, {"region_margin": 0.3, "shield_margin": 0.1}),
+    "racing-car": _family(40_000, 40_000, 128, RACING_CAR),
     "walker2d": _family(100_000, 100_000, 128, gradient_steps=32),
 }
-"""By task and algorithm; that of the walker is a first guess.
-
-The car moves by up to a sixth of its road's half width a step: its margins are in proportion.
-"""
+"""By task and algorithm; that of the walker is a first guess."""
 GENERAL = _family(50_000, 50_000, 128)
 """By algorithm, for any other environment; a guess."""
 
