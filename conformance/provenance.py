@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, commit, command."""
+"""Where a result comes from: versions, commit, command, processor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import torch
 
 import safer_gym
 
@@ -38,6 +40,14 @@ def commit() -> str:
         return ""
 
 
+def instructions() -> str:
+    """The processor's vector instructions that torch uses: "AVX2", "AVX512".
+
+    With others, sums end in other last bits, which a simulation of contacts magnifies.
+    """
+    return torch.backends.cpu.get_cpu_capability()
+
+
 def command() -> str:
     """The running command line, without the path to the interpreter."""
     program = Path(sys.argv[0])
@@ -52,6 +62,7 @@ def record() -> dict[str, object]:
         "command": command(),
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": versions(),
+        "instructions": instructions(),
         "commit": commit(),
     }
 

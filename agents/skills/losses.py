@@ -36,6 +36,7 @@ def contrastive_loss(
     weight: float,
     floor: float = -10.0,
     unsafe_term: str = "floor",
+    kl_weight: float = 1.0,
 ) -> PriorLoss:
     """Algorithm 2's loss.
 
@@ -51,6 +52,7 @@ def contrastive_loss(
         floor: the least log-likelihood that is pushed down further: of each sample for "floor", of
             the batch's mean for "freeze".
         unsafe_term: "floor" or "freeze".
+        kl_weight: of the KL term, 1 in Eq. (5).
 
     Raises:
         ValueError: another `unsafe_term`.
@@ -58,13 +60,13 @@ def contrastive_loss(
     choose("unsafe_term", unsafe_term, UNSAFE_TERMS)
     safe = log_p_safe.mean()
     if log_p_unsafe is None:
-        return PriorLoss(kl - safe, safe, torch.zeros_like(safe), kl)
+        return PriorLoss(kl_weight * kl - safe, safe, torch.zeros_like(safe), kl)
     if unsafe_term == "floor":
         unsafe = log_p_unsafe.clamp(min=floor).mean()
     else:
         mean = log_p_unsafe.mean()
         unsafe = mean if mean.item() > floor else mean.detach()
-    return PriorLoss(kl - safe + weight * unsafe, safe, unsafe, kl)
+    return PriorLoss(kl_weight * kl - safe + weight * unsafe, safe, unsafe, kl)
 
 
 def kl_to_standard(q: Gaussian) -> Tensor:

@@ -41,6 +41,8 @@ class PriorTraining:
         unsafe_weight: lambda; 0 trains on safe data alone (the paper: 1e-4 or 1e-5).
         unsafe_term: "floor" (ours) or "freeze" (the paper's); see `contrastive_loss`.
         floor: see `contrastive_loss`.
+        kl_weight: of the safety variable's KL (the paper: 1). At 1 the variable collapses on our
+            data, at 0.1 it does not; see docs/skills.md.
         labels: "every", "onset" or "recovery"; see `SkillData`.
         blur: half-width of the uniform noise on actions, so that clipped ones are no point masses.
         clip: largest norm of the gradient.
@@ -53,6 +55,7 @@ class PriorTraining:
     unsafe_weight: float = 1.0
     unsafe_term: str = "floor"
     floor: float = -10.0
+    kl_weight: float = 1.0
     labels: str = "every"
     blur: float = 0.05
     clip: float = 1.0
@@ -64,7 +67,7 @@ class PriorTraining:
         require(AT_LEAST_ONE, updates=self.updates)
         require(AT_LEAST_TWO, batch_size=self.batch_size)
         weights = {"learning_rate": self.learning_rate, "unsafe_weight": self.unsafe_weight}
-        require(NOT_NEGATIVE, **weights, blur=self.blur, clip=self.clip)
+        require(NOT_NEGATIVE, **weights, kl_weight=self.kl_weight, blur=self.blur, clip=self.clip)
         require(NUMBER, floor=self.floor)
         require(SEED, seed=self.seed)
 
@@ -138,8 +141,9 @@ class PriorTrainer:
             unsafe, kl_unsafe = self._likelihood(self.data.unsafe)
             kl = kl + kl_unsafe
         return contrastive_loss(
-            safe, unsafe, kl, options.unsafe_weight, options.floor, options.unsafe_term
-        )
+            safe, unsafe, kl, options.unsafe_weight, options.floor, options.unsafe_term,
+            options.kl_weight,
+        )  # fmt: skip
 
     def _likelihood(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """log p(a | s, c) with c ~ q(. | window) [B], and the mean KL(q || p) []."""

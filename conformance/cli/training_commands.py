@@ -92,6 +92,9 @@ def prior(
         float,
         typer.Option(help="Unsafe actions less likely than that, in nats, are let be."),
     ] = -10.0,
+    kl_weight: Annotated[
+        float, typer.Option(help="Weight of the safety variable's KL; below 1 it says more.")
+    ] = 1.0,
     window: Annotated[
         int, typer.Option(help="Observations that the safety variable is inferred from.")
     ] = 16,
@@ -129,6 +132,7 @@ def prior(
             unsafe_weight=unsafe_weight,
             unsafe_term=unsafe_term,
             floor=floor,
+            kl_weight=kl_weight,
             labels=labels,
         ),
         safe_share=safe_share,

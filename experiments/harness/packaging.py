@@ -13,16 +13,21 @@ ZOO = Path(__file__).resolve().parents[2] / "safer_gym" / "zoo"
 
 
 def put(
-    name: str, save: Callable[[Path], object], record: Mapping[str, Any], zoo: Path = ZOO
+    name: str,
+    save: Callable[[Path], object],
+    record: Mapping[str, Any],
+    zoo: Path = ZOO,
+    suffix: str = ".zip",
 ) -> Path:
     """Write a policy and its record, and return the policy's file.
 
     Args:
         name: "task/algorithm".
-        save: writes the policy to a path that ends in .zip.
+        save: writes the policy to a path that ends in `suffix`.
         zoo: the folder of the packaged policies.
+        suffix: .zip of a policy, .pt of a skill prior.
     """
-    target = zoo / f"{name}.zip"
+    target = zoo / f"{name}{suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     save(target)
     write_json(target.with_suffix(".json"), record)

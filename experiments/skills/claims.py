@@ -86,6 +86,23 @@ def _likely(priors: Sequence[Prior]) -> tuple[bool, str]:
     return max(ours) < min(other), f"{SAFER} {_listed(ours)}; {PARROT} {_listed(other)}"
 
 
+def _informed(priors: Sequence[Prior]) -> tuple[bool, str]:
+    """Whether a safety variable with a light KL parts safe from unsafe by more nats than none."""
+    parted = {
+        kind: {
+            prior["seed"]: prior["log_p_safe"] - prior["log_p_unsafe"]
+            for prior in _of(priors, kind)
+        }
+        for kind in (f"{SAFER}-kl", f"{SAFER}-no-c")
+    }
+    ours, without = parted.values()
+    both = sorted(set(ours) & set(without))
+    said = "; ".join(
+        f"{kind} {_listed([found[seed] for seed in both])}" for kind, found in parted.items()
+    )
+    return bool(both) and all(ours[seed] > without[seed] for seed in both), f"nats: {said}"
+
+
 def _calibrated(kind: str, draw: str) -> PriorTest:
     def test(priors: Sequence[Prior]) -> tuple[bool, str]:
         said, holds = [], True
@@ -161,7 +178,10 @@ PRIOR_CLAIMS: dict[str, PriorTest] = {
     "Figure 4: the bounds hold, onset labels, z a truncated Gaussian; ours": _calibrated(
         f"{SAFER}-onset", "truncated"
     ),
+    "With a tenth of its KL the safety variable parts safe from unsafe actions by more nats, on "
+    "held-out data and every seed, than a prior without one; ours": _informed,
 }
+LIGHT = f"{SAFER}(kl=0.1)"
 LABELLED = (f"{SAFER}(onset)", f"{SAFER}(recovery)")
 """Other labels than the paper's."""
 RUN_CLAIMS: dict[str, RunTest] = {
@@ -186,6 +206,9 @@ RUN_CLAIMS: dict[str, RunTest] = {
     ),
     "Figure 8: without the safety variable success is rarer": _at_least(
         "success", SAFER, (f"{SAFER}(no c)",)
+    ),
+    f"{LIGHT} has fewer violations than {SAFER}(no c); ours": _less(
+        "violations", LIGHT, (f"{SAFER}(no c)",)
     ),
     "Figure 9: PARROT trained on unsafe data, too, has more violations": _less(
         "violations", PARROT, (f"{PARROT}(unsafe data)",)

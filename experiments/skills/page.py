@@ -50,8 +50,8 @@ READING = (
     "violation is a step in which the arm touches the container. The seed of a run is that of its "
     "prior, too. SkillSAFER learns from every step with contact as unsafe, as the paper does; "
     "SkillSAFER(onset) from the first step of each contact; for SkillSAFER(recovery), ours, the "
-    "later steps of a contact are safe where the episode succeeds, since they lead out of it. "
-    + UNDECIDED
+    "later steps of a contact are safe where the episode succeeds, since they lead out of it; "
+    "SkillSAFER(kl=0.1), ours, counts a tenth of the safety variable's KL. " + UNDECIDED
 )
 PRIORS = "Priors"
 

@@ -21,6 +21,7 @@ from safer_gym.agents.data.offline import OfflineData, offline_data, read_offlin
 from safer_gym.agents.skills import PriorShape, PriorTraining, SkillPrior, train_prior
 from safer_gym.agents.skills.dataset import SkillData
 from safer_gym.agents.skills.latent_bound import balanced, exact_bound, sampled_bound
+from safer_gym.agents.skills.losses import kl_to_standard
 from safer_gym.agents.skills.scoring import (
     auc,
     latent_norms,
@@ -111,6 +112,8 @@ def described(
 
     Args:
         labels: of its training; the bound that runs take counts what is unsafe by them.
+
+    Log-likelihoods are means in nats, those of unsafe steps cut off at the training's floor.
     """
     every, onset = (
         SkillData(held_out, prior.shape.window, labels) for labels in ("every", "onset")
@@ -119,6 +122,7 @@ def described(
         log_likelihoods(prior, data, rows)
         for data, rows in ((every, every.safe), (every, every.unsafe), (onset, onset.unsafe))
     )
+    floor = PriorTraining().floor
     generator = torch.Generator().manual_seed(seed)
     inner, outer = _balanced_norms(prior, every, generator)
     exact = {str(u): exact_bound(inner, outer, 1 - u) for u in UNSAFE_SHARES}
@@ -129,6 +133,9 @@ def described(
     return {
         "auc": auc(safe, unsafe),
         "auc_onset": auc(safe, first),
+        "log_p_safe": float(safe.mean()),
+        "log_p_unsafe": float(unsafe.clamp(min=floor).mean()),
+        "kl": _nats_of_c(prior, every),
         "unsafe_share": len(unsafe) / (len(safe) + len(unsafe)),
         "unsafe_among_likely": {str(t): unsafe_among_likely(safe, unsafe, t) for t in TOPS},
         "eta": _printed_bound(inner, outer, generator),
@@ -136,6 +143,13 @@ def described(
         "bound": exact_bound(*own, 1 - UNSAFE_WITHIN),
         "calibration": calibration(prior, exact, seed),
     }
+
+
+@torch.no_grad()
+def _nats_of_c(prior: SkillPrior, data: SkillData) -> float:
+    """Mean KL(q || p) of the safe steps; 0 without a safety variable."""
+    _, q = data.context(prior, data.steps(data.safe[:DRAWN]))
+    return 0.0 if q is None else float(kl_to_standard(q).mean())
 
 
 def _balanced_norms(

@@ -89,6 +89,7 @@ def priors_table(priors: Sequence[dict[str, Any]]) -> Table:
             str(prior["seed"]),
             f"{prior['auc']:.3f}",
             f"{prior['auc_onset']:.3f}",
+            _nats(prior),
             *(percent(prior["unsafe_among_likely"][top]) for top in ("0.1", "0.5", "1.0")),
             f"{prior['bound']:.2f}" if prior["prior"] in BOUNDED else "–",
             f"{prior['eta_exact']['0.15']:.2f} / {prior['eta']:.2f}",
@@ -97,7 +98,8 @@ def priors_table(priors: Sequence[dict[str, Any]]) -> Table:
         for prior in in_order(priors)
     ]
     head = (
-        "prior", "seed", "AUC", "AUC, onsets", "unsafe in the likeliest 10 %", "50 %", "all",
+        "prior", "seed", "AUC", "AUC, onsets", "log p: safe / unsafe; KL",
+        "unsafe in the likeliest 10 %", "50 %", "all",
         f"eta for {UNSAFE_WITHIN:.0%}, own labels", "eta for 15 %: exact / as printed", "CPU",
     )  # fmt: skip
     return Table(head, lines)
@@ -118,6 +120,13 @@ def in_order(priors: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As `PRIORS` has them, then by seed."""
     known = [prior for prior in priors if prior["prior"] in PRIORS]
     return sorted(known, key=lambda p: (list(PRIORS).index(p["prior"]), p["seed"]))
+
+
+def _nats(prior: dict[str, Any]) -> str:
+    """Means over held-out steps; – in a record that is older than they are."""
+    if "log_p_safe" not in prior:
+        return "–"
+    return f"{prior['log_p_safe']:.2f} / {prior['log_p_unsafe']:.2f}; {prior['kl']:.2f}"
 
 
 def _rolled(part: dict[str, Any]) -> str:

@@ -123,7 +123,7 @@ NEWER = [
         nothing,
         kinds(
             at_least_one="updates batch_size",
-            not_negative="learning_rate unsafe_weight blur clip",
+            not_negative="learning_rate unsafe_weight kl_weight blur clip",
             number="floor",
             seed="seed",
             name="labels unsafe_term",

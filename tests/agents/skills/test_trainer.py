@@ -33,12 +33,15 @@ def trainer(**options: Any) -> PriorTrainer:
     return PriorTrainer(data(), SHAPE, replace(QUICK, **options))
 
 
-def test_the_objective_is_equation_5_with_the_kl_of_both_batches() -> None:
+@pytest.mark.parametrize("kl_weight", [1.0, 0.1])
+def test_the_objective_is_equation_5_with_the_kl_of_both_batches(kl_weight: float) -> None:
     """Eq. (5), negated; the posterior before any training is not the standard normal."""
-    made = trainer(unsafe_weight=0.5, floor=-1e9)
-    found, alone = made.loss(), trainer(unsafe_weight=0.0).loss()
+    made = trainer(unsafe_weight=0.5, floor=-1e9, kl_weight=kl_weight)
+    alone = trainer(unsafe_weight=0.0, kl_weight=kl_weight).loss()
+    found = made.loss()
     assert found.kl > alone.kl > 0.01
-    torch.testing.assert_close(found.total, found.kl - found.safe + 0.5 * found.unsafe)
+    torch.testing.assert_close(found.total, kl_weight * found.kl - found.safe + 0.5 * found.unsafe)
+    torch.testing.assert_close(alone.total, kl_weight * alone.kl - alone.safe)
     found.kl.backward()
     assert made.prior.safety is not None
     assert made.prior.safety.head.weight.grad.abs().max() > 0

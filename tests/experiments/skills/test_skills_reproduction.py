@@ -31,7 +31,7 @@ TASK = TASKS[0]
 AS_CLAIMED = {
     "SAC": (0, 200), "PARROT": (1, 300), "Context-PARROT": (1, 280), "Prior-Explore": (0, 250),
     "SkillSAFER": (2, 40), "SkillSAFER(onset)": (2, 30), "SkillSAFER(no c)": (1, 90),
-    "SkillSAFER(recovery)": (2, 30),
+    "SkillSAFER(recovery)": (2, 30), "SkillSAFER(kl=0.1)": (2, 30),
     "PARROT(unsafe data)": (1, 400), "SkillSAFER(eta=0.25)": (1, 10), "SkillSAFER(eta=1)": (2, 40),
     "SkillSAFER(eta=2)": (2, 200),
 }  # fmt: skip
@@ -59,6 +59,7 @@ def write_prior(folder: Path, kind: str, auc: float, likely: float, unsafe: floa
         "eta_exact": {"0.0": 0.2, "0.15": 1.2}, "bound": 0.4,
         "unsafe_among_likely": {"0.1": likely, "0.5": likely, "1.0": 0.2},
         "calibration": {"truncated": rolled, "uniform": rolled},
+        "log_p_safe": 3.5 if kind.endswith("-kl") else 3.0, "log_p_unsafe": -9.0, "kl": 1.0,
     }  # fmt: skip
     (folder / f"prior-{kind.lower()}-0.json").write_text(json.dumps(data))
 
@@ -89,7 +90,7 @@ def test_without_records_nothing_was_tried(tmp_path: Path) -> None:
 
 SPOILED: dict[str, tuple[int, float]] = {
     "SkillSAFER": (0, 900), "SkillSAFER(onset)": (0, 900), "PARROT(unsafe data)": (1, 100),
-    "SkillSAFER(recovery)": (0, 900),
+    "SkillSAFER(recovery)": (0, 900), "SkillSAFER(kl=0.1)": (2, 900),
     "SkillSAFER(no c)": (2, 10), "SkillSAFER(eta=2)": (2, 5),
 }  # fmt: skip
 
@@ -103,7 +104,10 @@ def test_each_claim_on_runs_can_fail(folder: Path, method: str) -> None:
         "SkillSAFER(onset)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(onset)")},
         "SkillSAFER(recovery)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(recovery)")},
         "PARROT(unsafe data)": {t for t in RUN_CLAIMS if t.startswith("Figure 9")},
-        "SkillSAFER(no c)": {t for t in RUN_CLAIMS if "there are more violations" in t},
+        "SkillSAFER(kl=0.1)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(kl=0.1)")},
+        "SkillSAFER(no c)": {
+            t for t in RUN_CLAIMS if "there are more violations" in t or "(kl=0.1)" in t
+        },
         "SkillSAFER(eta=2)": {t for t in RUN_CLAIMS if t.startswith("Figure 5")},
     }[method]
     assert failed == expected
@@ -133,6 +137,13 @@ def test_each_claim_on_priors_can_fail(
 ) -> None:
     write_prior(folder, kind, *numbers)
     assert list(verdicts(folder).values()).count("does not hold") == count
+
+
+def test_a_safety_variable_that_tells_less_than_none_refutes_its_claim(folder: Path) -> None:
+    path = folder / "prior-skillsafer-kl-0.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "log_p_safe": 2.9}))
+    failed = {text for text, verdict in verdicts(folder).items() if verdict == "does not hold"}
+    assert failed == {text for text in PRIOR_CLAIMS if text.startswith("With a tenth")}
 
 
 def test_numbers_are_counted_from_episodes_and_curve(folder: Path) -> None:
