@@ -19,6 +19,7 @@ from safer_gym.conformance.loading.onnx_policy import ONNX
 from safer_gym.conformance.loading.programs import EXPORTED, PICKLE, TORCHSCRIPT
 from safer_gym.conformance.loading.refusals import UntrustedFile
 from safer_gym.conformance.loading.skill_format import SKILL
+from safer_gym.conformance.loading.zoo import load_prior
 from safer_gym.wrappers.named import is_named, load_named
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "is_named",
     "load_named",
     "load_policy",
+    "load_prior",
     "no_such_policy",
     "register_format",
     "source_of",
