@@ -42,7 +42,7 @@ class PriorTraining:
         unsafe_term: "floor" (ours) or "freeze" (the paper's); see `contrastive_loss`.
         floor: see `contrastive_loss`.
         kl_weight: of the safety variable's KL (the paper: 1). At 1 the variable collapses on our
-            data, at 0.1 it does not; see docs/skills.md.
+            data, at 0.3 it does not; see docs/skills.md.
         labels: "every", "onset" or "recovery"; see `SkillData`.
         blur: half-width of the uniform noise on actions, so that clipped ones are no point masses.
         clip: largest norm of the gradient.

@@ -37,7 +37,7 @@ PRIORS: dict[str, PriorKind] = {
     "SkillSAFER": PriorKind(),
     "SkillSAFER-onset": PriorKind({"labels": "onset"}),
     "SkillSAFER-recovery": PriorKind({"labels": "recovery"}),
-    "SkillSAFER-kl": PriorKind({"kl_weight": 0.1}),
+    "SkillSAFER-kl": PriorKind({"kl_weight": 0.3}),
     "SkillSAFER-no-c": PriorKind(shape={"safety_size": 0}),
     "PARROT-unsafe": PriorKind(PARROT, {"safety_size": 0}, unsafe_counts_as_safe=True),
 }
@@ -70,7 +70,7 @@ METHODS: dict[str, SkillMethod] = {
 ABLATIONS: dict[str, SkillMethod] = {
     "SkillSAFER(onset)": SkillMethod(SAC, "SkillSAFER-onset", eta=None),
     "SkillSAFER(recovery)": SkillMethod(SAC, "SkillSAFER-recovery", eta=None),
-    "SkillSAFER(kl=0.1)": SkillMethod(SAC, "SkillSAFER-kl", eta=None),
+    "SkillSAFER(kl=0.3)": SkillMethod(SAC, "SkillSAFER-kl", eta=None),
     "SkillSAFER(no c)": SkillMethod(SAC, "SkillSAFER-no-c", eta=None),
     "PARROT(unsafe data)": SkillMethod(SAC, "PARROT-unsafe"),
 }

@@ -51,7 +51,7 @@ READING = (
     "prior, too. SkillSAFER learns from every step with contact as unsafe, as the paper does; "
     "SkillSAFER(onset) from the first step of each contact; for SkillSAFER(recovery), ours, the "
     "later steps of a contact are safe where the episode succeeds, since they lead out of it; "
-    "SkillSAFER(kl=0.1), ours, counts a tenth of the safety variable's KL. " + UNDECIDED
+    "SkillSAFER(kl=0.3), ours, counts three tenths of the safety variable's KL. " + UNDECIDED
 )
 PRIORS = "Priors"
 

@@ -31,7 +31,7 @@ TASK = TASKS[0]
 AS_CLAIMED = {
     "SAC": (0, 200), "PARROT": (1, 300), "Context-PARROT": (1, 280), "Prior-Explore": (0, 250),
     "SkillSAFER": (2, 40), "SkillSAFER(onset)": (2, 30), "SkillSAFER(no c)": (1, 90),
-    "SkillSAFER(recovery)": (2, 30), "SkillSAFER(kl=0.1)": (2, 30),
+    "SkillSAFER(recovery)": (2, 30), "SkillSAFER(kl=0.3)": (2, 30),
     "PARROT(unsafe data)": (1, 400), "SkillSAFER(eta=0.25)": (1, 10), "SkillSAFER(eta=1)": (2, 40),
     "SkillSAFER(eta=2)": (2, 200),
 }  # fmt: skip
@@ -90,7 +90,7 @@ def test_without_records_nothing_was_tried(tmp_path: Path) -> None:
 
 SPOILED: dict[str, tuple[int, float]] = {
     "SkillSAFER": (0, 900), "SkillSAFER(onset)": (0, 900), "PARROT(unsafe data)": (1, 100),
-    "SkillSAFER(recovery)": (0, 900), "SkillSAFER(kl=0.1)": (2, 900),
+    "SkillSAFER(recovery)": (0, 900), "SkillSAFER(kl=0.3)": (2, 900),
     "SkillSAFER(no c)": (2, 10), "SkillSAFER(eta=2)": (2, 5),
 }  # fmt: skip
 
@@ -104,9 +104,9 @@ def test_each_claim_on_runs_can_fail(folder: Path, method: str) -> None:
         "SkillSAFER(onset)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(onset)")},
         "SkillSAFER(recovery)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(recovery)")},
         "PARROT(unsafe data)": {t for t in RUN_CLAIMS if t.startswith("Figure 9")},
-        "SkillSAFER(kl=0.1)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(kl=0.1)")},
+        "SkillSAFER(kl=0.3)": {t for t in RUN_CLAIMS if t.startswith("SkillSAFER(kl=0.3)")},
         "SkillSAFER(no c)": {
-            t for t in RUN_CLAIMS if "there are more violations" in t or "(kl=0.1)" in t
+            t for t in RUN_CLAIMS if "there are more violations" in t or "(kl=0.3)" in t
         },
         "SkillSAFER(eta=2)": {t for t in RUN_CLAIMS if t.startswith("Figure 5")},
     }[method]
@@ -143,7 +143,7 @@ def test_a_safety_variable_that_tells_less_than_none_refutes_its_claim(folder: P
     path = folder / "prior-skillsafer-kl-0.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "log_p_safe": 2.9}))
     failed = {text for text, verdict in verdicts(folder).items() if verdict == "does not hold"}
-    assert failed == {text for text in PRIOR_CLAIMS if text.startswith("With a tenth")}
+    assert failed == {text for text in PRIOR_CLAIMS if text.startswith("With three tenths")}
 
 
 def test_numbers_are_counted_from_episodes_and_curve(folder: Path) -> None:
