@@ -178,8 +178,8 @@ PRIOR_CLAIMS: dict[str, PriorTest] = {
     "Figure 4: the bounds hold, onset labels, z a truncated Gaussian; ours": _calibrated(
         f"{SAFER}-onset", "truncated"
     ),
-    "With three tenths of its KL the safety variable parts safe from unsafe actions by more nats, on "
-    "held-out data and every seed, than a prior without one; ours": _informed,
+    "With three tenths of its KL the safety variable parts safe from unsafe actions by more nats, "
+    "on held-out data and every seed, than a prior without one; ours": _informed,
 }
 LIGHT = f"{SAFER}(kl=0.3)"
 LABELLED = (f"{SAFER}(onset)", f"{SAFER}(recovery)")
