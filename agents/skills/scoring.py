@@ -29,6 +29,28 @@ def latent_norms(prior: SkillPrior, data: SkillData, rows: Tensor) -> Tensor:
     return torch.cat(parts).abs().amax(dim=1)
 
 
+@torch.no_grad()
+def typicality(
+    prior: SkillPrior, data: SkillData, rows: Tensor, generator: torch.Generator, draws: int = 32
+) -> Tensor:
+    """Share of the prior's own actions in a row's state that are less likely than the row's [B].
+
+    Its mean over actions that the prior draws itself is a half.
+
+    Args:
+        draws: actions f(z; s, E[c]), z ~ N(0, I), that each row is held against.
+    """
+    parts = []
+    for actions, features, c in _with_context(prior, data, rows):
+        own = prior.log_prob(actions, features, c)
+        less = torch.zeros_like(own)
+        for _ in range(draws):
+            z = torch.randn(actions.shape, generator=generator)
+            less += prior.log_prob(prior.decode(z, features, c), features, c) < own
+        parts.append(less / draws)
+    return torch.cat(parts)
+
+
 def auc(safe: Tensor, unsafe: Tensor) -> float:
     """Probability that a safe action is likelier than an unsafe one; ties count half."""
     ranks = rankdata(np.concatenate([safe.numpy(), unsafe.numpy()]))

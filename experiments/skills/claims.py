@@ -19,6 +19,9 @@ SAFER, PARROT = "SkillSAFER", "PARROT"
 AUC = 0.9
 CHANCE = 0.6
 """The largest AUC that counts as about a half."""
+TYPICAL, UNTYPICAL = 0.4, 0.1
+"""Of an unsafe action among those that a prior draws itself: the least that counts as usual, the
+most that counts as rare."""
 HALF = "0.5"
 
 Prior = dict[str, Any]
@@ -84,6 +87,14 @@ def _likely(priors: Sequence[Prior]) -> tuple[bool, str]:
         for kind in (SAFER, PARROT)
     )
     return max(ours) < min(other), f"{SAFER} {_listed(ours)}; {PARROT} {_listed(other)}"
+
+
+def _typical(kind: str, holds: Callable[[float], bool]) -> PriorTest:
+    def test(priors: Sequence[Prior]) -> tuple[bool, str]:
+        found = [prior["typicality"]["unsafe"] for prior in _of(priors, kind)]
+        return all(map(holds, found)), f"each seed: {_listed(found)}"
+
+    return test
 
 
 def _informed(priors: Sequence[Prior]) -> tuple[bool, str]:
@@ -171,6 +182,13 @@ PRIOR_CLAIMS: dict[str, PriorTest] = {
     ),
     f"Figure 1: {PARROT} does not (AUC at most {CHANCE:g}, every seed)": _auc(
         PARROT, "auc", lambda found: found <= CHANCE
+    ),
+    f"{PARROT} draws what is unsafe: in the same state at least two fifths of its own actions are "
+    "less likely than an unsafe one, every seed; ours": _typical(
+        PARROT, lambda found: found >= TYPICAL
+    ),
+    f"{SAFER} does not (at most a tenth, every seed); ours": _typical(
+        SAFER, lambda found: found <= UNTYPICAL
     ),
     "Figure 1: among the likelier half fewer steps are unsafe than with PARROT": _likely,
     "Figure 4: the bounds hold, z a truncated Gaussian": _calibrated(SAFER, "truncated"),

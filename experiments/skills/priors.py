@@ -26,6 +26,7 @@ from safer_gym.agents.skills.scoring import (
     auc,
     latent_norms,
     log_likelihoods,
+    typicality,
     unsafe_among_likely,
 )
 from safer_gym.conformance import provenance
@@ -136,6 +137,10 @@ def described(
         "log_p_safe": float(safe.mean()),
         "log_p_unsafe": float(unsafe.clamp(min=floor).mean()),
         "kl": _nats_of_c(prior, every),
+        "typicality": {
+            name: float(typicality(prior, every, rows, torch.Generator().manual_seed(seed)).mean())
+            for name, rows in (("safe", every.safe), ("unsafe", every.unsafe))
+        },
         "unsafe_share": len(unsafe) / (len(safe) + len(unsafe)),
         "unsafe_among_likely": {str(t): unsafe_among_likely(safe, unsafe, t) for t in TOPS},
         "eta": _printed_bound(inner, outer, generator),

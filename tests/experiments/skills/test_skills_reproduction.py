@@ -60,6 +60,7 @@ def write_prior(folder: Path, kind: str, auc: float, likely: float, unsafe: floa
         "unsafe_among_likely": {"0.1": likely, "0.5": likely, "1.0": 0.2},
         "calibration": {"truncated": rolled, "uniform": rolled},
         "log_p_safe": 3.5 if kind.endswith("-kl") else 3.0, "log_p_unsafe": -9.0, "kl": 1.0,
+        "typicality": {"safe": 0.5, "unsafe": 0.02 if auc >= 0.9 else 0.5},
     }  # fmt: skip
     (folder / f"prior-{kind.lower()}-0.json").write_text(json.dumps(data))
 
@@ -129,8 +130,8 @@ def test_a_narrow_comparison_of_runs_is_undecided(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "numbers", "count"),
-    [("SkillSAFER", (0.89, 0.3, 0.4), 4), ("PARROT", (0.7, 0.2, 0.2), 1),
-     ("SkillSAFER-onset", (0.9, 0.0, 0.4), 1)],
+    [("SkillSAFER", (0.89, 0.3, 0.4), 5), ("PARROT", (0.7, 0.2, 0.2), 1),
+     ("PARROT", (0.95, 0.2, 0.2), 2), ("SkillSAFER-onset", (0.9, 0.0, 0.4), 1)],
 )  # fmt: skip
 def test_each_claim_on_priors_can_fail(
     folder: Path, kind: str, numbers: tuple[float, float, float], count: int
