@@ -16,9 +16,18 @@ ROWS = 4096
 
 
 @torch.no_grad()
-def log_likelihoods(prior: SkillPrior, data: SkillData, rows: Tensor) -> Tensor:
-    """log p(a | s, E[c]) of rows, in nats [B]."""
-    parts = [prior.log_prob(a, features, c) for a, features, c in _with_context(prior, data, rows)]
+def log_likelihoods(
+    prior: SkillPrior, data: SkillData, rows: Tensor, *, silenced: bool = False
+) -> Tensor:
+    """log p(a | s, E[c]) of rows, in nats [B].
+
+    Args:
+        silenced: with the mean of p(c), zero, for E[c]: what is lost is what the variable said.
+    """
+    parts = []
+    for actions, features, c in _with_context(prior, data, rows):
+        said = torch.zeros_like(c) if silenced and c is not None else c
+        parts.append(prior.log_prob(actions, features, said))
     return torch.cat(parts)
 
 

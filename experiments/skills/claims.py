@@ -98,20 +98,13 @@ def _typical(kind: str, holds: Callable[[float], bool]) -> PriorTest:
 
 
 def _informed(priors: Sequence[Prior]) -> tuple[bool, str]:
-    """Whether a safety variable with a light KL parts safe from unsafe by more nats than none."""
-    parted = {
-        kind: {
-            prior["seed"]: prior["log_p_safe"] - prior["log_p_unsafe"]
-            for prior in _of(priors, kind)
-        }
-        for kind in (f"{SAFER}-kl", f"{SAFER}-no-c")
-    }
-    ours, without = parted.values()
-    both = sorted(set(ours) & set(without))
-    said = "; ".join(
-        f"{kind} {_listed([found[seed] for seed in both])}" for kind, found in parted.items()
-    )
-    return bool(both) and all(ours[seed] > without[seed] for seed in both), f"nats: {said}"
+    """Whether a prior parts safe from unsafe by more nats with its safety variable than without."""
+    gains = [_parted(prior) - _parted(prior["silenced"]) for prior in _of(priors, f"{SAFER}-kl")]
+    return min(gains) > 0, f"nats gained, each seed: {_listed(gains)}"
+
+
+def _parted(found: dict[str, float]) -> float:
+    return found["log_p_safe"] - found["log_p_unsafe"]
 
 
 def _calibrated(kind: str, draw: str) -> PriorTest:
@@ -196,8 +189,8 @@ PRIOR_CLAIMS: dict[str, PriorTest] = {
     "Figure 4: the bounds hold, onset labels, z a truncated Gaussian; ours": _calibrated(
         f"{SAFER}-onset", "truncated"
     ),
-    "With three tenths of its KL the safety variable parts safe from unsafe actions by more nats, "
-    "on held-out data and every seed, than a prior without one; ours": _informed,
+    "With three tenths of its KL the safety variable says something: silenced, the prior parts "
+    "safe from unsafe actions by fewer nats, every seed; ours": _informed,
 }
 LIGHT = f"{SAFER}(kl=0.3)"
 LABELLED = (f"{SAFER}(onset)", f"{SAFER}(recovery)")

@@ -113,8 +113,6 @@ def described(
 
     Args:
         labels: of its training; the bound that runs take counts what is unsafe by them.
-
-    Log-likelihoods are means in nats, those of unsafe steps cut off at the training's floor.
     """
     every, onset = (
         SkillData(held_out, prior.shape.window, labels) for labels in ("every", "onset")
@@ -123,7 +121,9 @@ def described(
         log_likelihoods(prior, data, rows)
         for data, rows in ((every, every.safe), (every, every.unsafe), (onset, onset.unsafe))
     )
-    floor = PriorTraining().floor
+    silenced = [
+        log_likelihoods(prior, every, rows, silenced=True) for rows in (every.safe, every.unsafe)
+    ]
     generator = torch.Generator().manual_seed(seed)
     inner, outer = _balanced_norms(prior, every, generator)
     exact = {str(u): exact_bound(inner, outer, 1 - u) for u in UNSAFE_SHARES}
@@ -134,8 +134,8 @@ def described(
     return {
         "auc": auc(safe, unsafe),
         "auc_onset": auc(safe, first),
-        "log_p_safe": float(safe.mean()),
-        "log_p_unsafe": float(unsafe.clamp(min=floor).mean()),
+        **_nats(safe, unsafe),
+        "silenced": {"auc": auc(*silenced), **_nats(*silenced)},
         "kl": _nats_of_c(prior, every),
         "typicality": {
             name: float(typicality(prior, every, rows, torch.Generator().manual_seed(seed)).mean())
@@ -148,6 +148,12 @@ def described(
         "bound": exact_bound(*own, 1 - UNSAFE_WITHIN),
         "calibration": calibration(prior, exact, seed),
     }
+
+
+def _nats(safe: Tensor, unsafe: Tensor) -> dict[str, float]:
+    """Means of log p, those of unsafe steps cut off at the training's floor."""
+    cut = unsafe.clamp(min=PriorTraining().floor)
+    return {"log_p_safe": float(safe.mean()), "log_p_unsafe": float(cut.mean())}
 
 
 @torch.no_grad()

@@ -98,7 +98,7 @@ def priors_table(priors: Sequence[dict[str, Any]]) -> Table:
         for prior in in_order(priors)
     ]
     head = (
-        "prior", "seed", "AUC", "AUC, onsets", "log p: safe / unsafe; KL",
+        "prior", "seed", "AUC", "AUC, onsets", "log p: safe / unsafe (c silenced); KL",
         "unsafe in the likeliest 10 %", "50 %", "all",
         f"eta for {UNSAFE_WITHIN:.0%}, own labels", "eta for 15 %: exact / as printed", "CPU",
     )  # fmt: skip
@@ -126,7 +126,9 @@ def _nats(prior: dict[str, Any]) -> str:
     """Means over held-out steps; – in a record that is older than they are."""
     if "log_p_safe" not in prior:
         return "–"
-    return f"{prior['log_p_safe']:.2f} / {prior['log_p_unsafe']:.2f}; {prior['kl']:.2f}"
+    silenced = f"{prior['silenced']['log_p_safe']:.2f} / {prior['silenced']['log_p_unsafe']:.2f}"
+    said = f" ({silenced})" if prior["kl"] else ""
+    return f"{prior['log_p_safe']:.2f} / {prior['log_p_unsafe']:.2f}{said}; {prior['kl']:.2f}"
 
 
 def _rolled(part: dict[str, Any]) -> str:

@@ -9,19 +9,23 @@ import torch
 from safer_gym.agents.data.offline import offline_data
 from safer_gym.agents.skills import PriorShape, SkillPrior
 from safer_gym.agents.skills.dataset import SkillData
-from safer_gym.agents.skills.scoring import typicality
+from safer_gym.agents.skills.scoring import log_likelihoods, typicality
 
 N = 400
 
 
-def rated(prior: SkillPrior, actions: np.ndarray, seed: int = 1) -> torch.Tensor:
+def data_of(actions: np.ndarray) -> SkillData:
     data = offline_data({
         "observations": np.zeros((N, 2)), "actions": actions, "rewards": np.zeros(N),
         "costs": np.zeros(N), "terminals": np.arange(N) == N - 1, "timeouts": np.zeros(N),
         "success": np.ones(N),
     })  # fmt: skip
-    known = SkillData(data, prior.shape.window)
-    return typicality(prior, known, known.safe, torch.Generator().manual_seed(seed), draws=50)
+    return SkillData(data, window=4)
+
+
+def rated(prior: SkillPrior, actions: np.ndarray) -> torch.Tensor:
+    known = data_of(actions)
+    return typicality(prior, known, known.safe, torch.Generator().manual_seed(1), draws=50)
 
 
 @pytest.fixture(params=[0, 3])
@@ -55,3 +59,13 @@ def test_the_least_likely_of_many_is_typical_by_the_share_that_order_statistics_
 ) -> None:
     """The smallest of n uniform ranks has a mean of 1 / (n + 1)."""
     assert abs(float(rated(prior, drawn(prior, 9)).mean()) - 0.1) < 0.03
+
+
+def test_silenced_is_the_likelihood_at_the_mean_of_p_of_c(prior: SkillPrior) -> None:
+    known = data_of(drawn(prior))
+    found = log_likelihoods(prior, known, known.safe, silenced=True)
+    features = prior.features(torch.zeros(N, 2))
+    c = torch.zeros(N, prior.shape.safety_size) if prior.safety else None
+    torch.testing.assert_close(found, prior.log_prob(known.actions, features, c))
+    heard = log_likelihoods(prior, known, known.safe)
+    assert torch.equal(found, heard) == (prior.safety is None)

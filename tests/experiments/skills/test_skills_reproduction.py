@@ -59,7 +59,8 @@ def write_prior(folder: Path, kind: str, auc: float, likely: float, unsafe: floa
         "eta_exact": {"0.0": 0.2, "0.15": 1.2}, "bound": 0.4,
         "unsafe_among_likely": {"0.1": likely, "0.5": likely, "1.0": 0.2},
         "calibration": {"truncated": rolled, "uniform": rolled},
-        "log_p_safe": 3.5 if kind.endswith("-kl") else 3.0, "log_p_unsafe": -9.0, "kl": 1.0,
+        "log_p_safe": 3.5, "log_p_unsafe": -9.0, "kl": 1.0,
+        "silenced": {"auc": auc, "log_p_safe": 3.0, "log_p_unsafe": -9.0},
         "typicality": {"safe": 0.5, "unsafe": 0.02 if auc >= 0.9 else 0.5},
     }  # fmt: skip
     (folder / f"prior-{kind.lower()}-0.json").write_text(json.dumps(data))
@@ -140,7 +141,7 @@ def test_each_claim_on_priors_can_fail(
     assert list(verdicts(folder).values()).count("does not hold") == count
 
 
-def test_a_safety_variable_that_tells_less_than_none_refutes_its_claim(folder: Path) -> None:
+def test_a_safety_variable_that_says_nothing_refutes_its_claim(folder: Path) -> None:
     path = folder / "prior-skillsafer-kl-0.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "log_p_safe": 2.9}))
     failed = {text for text, verdict in verdicts(folder).items() if verdict == "does not hold"}
