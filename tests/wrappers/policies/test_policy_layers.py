@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -251,3 +253,10 @@ def test_layers_that_do_not_fit(options, words: str) -> None:
     chosen = {"layers": policy_layers(nn.Linear(5, 2)).layers, "action_dim": 2} | options
     with pytest.raises(ValueError, match=words):
         PolicyLayers(**chosen)
+
+
+def test_scripts_find_it_in_its_former_place_and_an_elu_network_is_covered() -> None:
+    former = importlib.import_module("safer_gym.wrappers.policy_layers")
+    assert former.policy_layers is policy_layers
+    network = nn.Sequential(nn.Linear(2, 8), nn.ELU(), nn.Linear(8, 1))
+    assert policy_layers(network).describe == "the module"
