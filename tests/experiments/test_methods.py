@@ -100,5 +100,7 @@ def test_no_committed_record_of_safer_was_trained_under_attack() -> None:
 def test_no_packaged_safer_was_trained_under_attack(name: str) -> None:
     kwargs, algorithm = packaged_record(name)["kwargs"], name.partition("/")[2]
     assert (kwargs.get("attacked_share", 0.0) > 0) == (algorithm == "safer-attacked")
-    trained = {"skill-safer": "sac", "drac-shield": "drac"}.get(algorithm, algorithm)
+    trained = {"skill-safer": "sac", "parrot": "sac", "drac-shield": "drac"}.get(
+        algorithm, algorithm
+    )
     assert packaged_record(name)["algorithm"] == trained
