@@ -55,7 +55,7 @@ def learn(env: gym.Env, timesteps: int, name: str) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--timesteps", type=int, default=2000)
-    parser.add_argument("--episodes", type=int, default=10)
+    parser.add_argument("--episodes", type=int, default=40)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
