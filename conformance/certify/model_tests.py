@@ -44,7 +44,7 @@ class Look(NamedTuple):
 def shielded_policy(run: Certification) -> ShieldedPolicy | None:
     """The policy with a shield that is certified; None where it has none."""
     inner = run.subject.view.inner if run.subject.view is not None else None
-    return inner if isinstance(inner, ShieldedPolicy) else None
+    return inner if type(inner) is ShieldedPolicy else None
 
 
 def model_evidence(

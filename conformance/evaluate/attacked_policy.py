@@ -37,8 +37,8 @@ LARGEST = max(ROWS, *SIZES)
 Draw = Callable[[Tensor, torch.Generator], Tensor]
 """Observations [B, *O] and a source of noise to actions [B, A], drawn row by row in order."""
 
-KEPT = (0, 20, 200)
-"""Steps whose answers are kept, to be asked for again at the end."""
+KEPT = frozenset((0, *(2**power for power in range(12))))
+"""Steps whose answers are kept, to be asked for again at the end; any episode has some of them."""
 _ACTION_STREAM = 1
 """Keeps the policy's own noise apart from the attack's."""
 
@@ -94,8 +94,13 @@ class AttackedPolicy:
         self._memory = victim.memory.begin(LARGEST).to(device)
         self.before: tuple[Tensor, Tensor] | None = None
         """Rows and what the policy says of them, before the attack was called."""
-        self.kept: list[tuple[Tensor, Tensor]] = []
-        """What was shown and done at the steps of `KEPT` [B, *O] and [B, A], for a later look."""
+        self.asked: dict[int, tuple[Tensor, Tensor]] = {}
+        """What was shown and done [B, *O], [B, A], by the steps of `KEPT` and, as -1, the last."""
+
+    @property
+    def kept(self) -> list[tuple[Tensor, Tensor]]:
+        """What the policy was asked, for a later look."""
+        return list(self.asked.values())
 
     def __str__(self) -> str:
         return f"the policy, or the attack {self.attack.name!r},"
@@ -114,8 +119,10 @@ class AttackedPolicy:
         here = slice(len(clean))
         answer, own, _ = self._answer(recall.rows(clean, self._memory[here]), block, step)
         self._memory[here] = recall.after(answer.seen)
-        if step in KEPT and self.draw is None and len(self.kept) < len(KEPT):
-            self.kept.append((answer.seen.clone(), own.clone()))
+        if self.draw is None:
+            self.asked[-1] = asked = answer.seen.clone(), own.clone()
+            if step in KEPT:
+                self.asked.setdefault(step, asked)
         answer = answer._replace(seen=recall.observed(answer.seen).view_as(clean))
         arrays = [part.cpu().numpy() for part in answer if part is not None]
         shown, done = arrays[:2]

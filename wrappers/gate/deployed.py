@@ -51,6 +51,25 @@ def check_deployed(questions: Questions, rows: Any) -> None:
         _check_unclipped(questions, rows)
 
 
+def check_bringer(policy: Any, questions: Questions, rows: Any) -> None:
+    """Compare an object that brings a view of itself with that view, where it has a `predict` too.
+
+    A view that draws cannot be compared: its `predict` draws as well.
+
+    Raises:
+        ValueError: says at which observation they differ, and by how much.
+    """
+    brings = callable(getattr(policy, "policy_view", None))
+    if not brings or not callable(getattr(policy, "predict", None)) or questions.view.draw:
+        return
+    told = questions.rows.pack(policy.predict(rows, deterministic=True)[0])
+    obs = questions.layout.pack(rows).to(questions.view.device)
+    read = questions.measured(questions.victim.memory.at_start(obs)).cpu()
+    clipped = questions.rows.clipped
+    what = "`predict` of the object that brings this view along"
+    compare(what, clipped(told), questions.told_apart(rows, told, clipped(read)), rows)
+
+
 def check_unaltered(view: PolicyView) -> None:
     """A model that is read part by part calls its parts in the known way.
 

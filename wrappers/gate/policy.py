@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 from safer_gym.wrappers.action_rows import options_of
 from safer_gym.wrappers.gate.deployed import (
+    check_bringer,
     check_deployed,
     check_unaltered,
     check_written_out,
@@ -57,6 +58,7 @@ def admit(
     check_no_memory(questions, rows)
     check_written_out(questions, rows)
     check_deployed(questions, rows)
+    check_bringer(policy, questions, rows)
     check_unaltered(view)
     if view.has_parts:  # a network answers anywhere; functions may not
         check_deployed(questions, anywhere(observation_space))

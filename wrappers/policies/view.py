@@ -168,7 +168,8 @@ class PolicyView:
     def has_parts(self) -> bool:
         """Whether attacks read something else than the `predict` that is deployed."""
         reads_parts = self.is_sb3 or callable(getattr(self.inner, "victim", None))
-        return self.predicts and reads_parts
+        brings_parts = self.recurrence is not None and self.recurrence.deployed is not None
+        return self.predicts and (reads_parts or brings_parts)
 
     def predict(
         self,
