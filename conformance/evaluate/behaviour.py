@@ -70,7 +70,10 @@ def _episode(env: gym.Env, seed: int, hold: int, disturbed: bool) -> Iterator[by
             action = actions.sample()
         if pushes is not None:
             inner.disturb(pushes.sample())
-        obs, reward, terminated, truncated, info = env.step(copy.deepcopy(action))
+        answer: Any = env.step(copy.deepcopy(action))
+        if len(answer) != 5:
+            return  # the episodes' own gate says what is wrong
+        obs, reward, terminated, truncated, info = answer
         yield _packed([obs, reward, info.get("cost"), info.get("h"), terminated, truncated])
         if terminated or truncated:
             return

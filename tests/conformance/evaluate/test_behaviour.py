@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from safer_gym.attacks import make_attack
 from safer_gym.conformance.certify import certify, preparation
 from safer_gym.conformance.evaluate import behaviour, learned_attacks, store
 from safer_gym.conformance.evaluate.behaviour import behaviour_digest
@@ -135,6 +136,18 @@ def test_every_environment_is_closed() -> None:
     behaviour_digest(make)
     assert made
     assert all(env.unwrapped.closed for env in made)  # type: ignore[attr-defined]
+
+
+def test_an_environment_of_four_values_is_refused_by_its_gate_with_a_cache_too(
+    tmp_path: Path,
+) -> None:
+    class Four(Line):
+        def step(self, action: np.ndarray) -> Any:
+            return super().step(action)[:4]
+
+    asked = {**ASKED, "battery": {"uniform": make_attack("uniform")}}
+    with pytest.raises(ValueError, match="4 values from step, which must return five values"):
+        certify(homing(), lambda: Four(Rules()), cache=tmp_path, **asked)
 
 
 class LearningBeginsError(Exception):
