@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from safer_gym.conformance.certificate.record import Certificate
+from safer_gym.conformance.certificate.requirement import Requirement
 from safer_gym.conformance.certify.entry import certify
 from safer_gym.conformance.extensions import load_extensions
+from safer_gym.conformance.files import digest
 from safer_gym.conformance.formatting import printable, radius
 from safer_gym.conformance.loading import load_policy
+from safer_gym.conformance.loading.normaliser import found_beside
 from safer_gym.conformance.report.certificate import write_reports
 from safer_gym.conformance.report.certificate.sentences import attacks_run
+from safer_gym.wrappers.named import is_named
 from safer_gym.wrappers.tasks import find_task
 
 TOLD = ("cost", "max_steps", "env_args")
 """Of an environment, beside its name."""
+PLAIN = (type(None), bool, int, float, str, Requirement)
+"""Types whose repr says all of a value, which never changes."""
 
 
 def certified(
@@ -62,10 +69,24 @@ def certified(
     return certify(policy, env, requirement=_requirement(folder, requirement), **given)
 
 
-def key_of(folder: Path, policy: Any, env: Any, requirement: Any, options: Mapping) -> str:
-    """Equal for equal questions; objects are equal only to themselves."""
+def key_of(
+    folder: Path, policy: Any, env: Any, requirement: Any, options: Mapping[str, Any]
+) -> str | None:
+    """Equal for equal questions, the files that they name included; None where nobody can tell.
+
+    An object may have changed since it was asked about last, and so may the one that a policy's
+    "module:attribute" names.
+    """
     parts = [folder, policy, env, requirement, sorted(options.items(), key=lambda item: item[0])]
-    return repr([part if _is_plain(part) else f"{part!r} {id(part)}" for part in parts])
+    if not _is_plain(parts):
+        return None
+    files = [path for text in _texts(parts) if os.path.isfile(path := _beside(folder, text))]
+    if isinstance(policy, (str, Path)):
+        model = Path(_beside(folder, policy))
+        if not model.is_file() and is_named(str(policy)):
+            return None
+        files += [str(beside)] if (beside := found_beside(model)) else []
+    return repr([*parts, [(path, digest(Path(path))) for path in files]])
 
 
 def properties(certificate: Certificate) -> list[tuple[str, str]]:
@@ -114,7 +135,8 @@ def write(certificate: Certificate, folder: Path, name: str) -> Path:
 
 def _beside(folder: Path, source: str | Path) -> str:
     path = folder / source
-    return str(path) if path.is_file() else str(source)
+    # Path.is_file raises where a long sentence is no name of a file.
+    return str(path) if os.path.isfile(path) else str(source)
 
 
 def _requirement(folder: Path, requirement: Any) -> Any:
@@ -124,6 +146,19 @@ def _requirement(folder: Path, requirement: Any) -> Any:
 
 
 def _is_plain(part: Any) -> bool:
-    if isinstance(part, (list, tuple)):
+    """Whether a value is text or data, and its repr all of it."""
+    if type(part) in (list, tuple):
         return all(map(_is_plain, part))
-    return part is None or isinstance(part, (str, int, float, Path))
+    if type(part) is dict:
+        return all(map(_is_plain, part.items()))
+    return type(part) in PLAIN or isinstance(part, Path)
+
+
+def _texts(part: Any) -> Iterator[str]:
+    if isinstance(part, (str, Path)):
+        yield str(part)
+    elif isinstance(part, (list, tuple)):
+        for one in part:
+            yield from _texts(one)
+    elif isinstance(part, dict):
+        yield from _texts(list(part.items()))

@@ -7,8 +7,9 @@ def test_the_policy_is_safe_under_attack(certificate):
     assert certificate.certified_eps >= 0.002
 
 The marker certifies before the test's body runs; the body may ask more of the certificate, or be
-empty. The fixture `certify_policy` does the same as a function. A policy's file is read as data:
-see `safer_gym.conformance.loading`. Verdicts, radii and digests go into JUnit as properties.
+empty. All markers of a test must hold, whatever kind of test it is. The fixture `certify_policy`
+does the same as a function. A policy's file is read as data: see `safer_gym.conformance.loading`.
+Verdicts, radii and digests go into JUnit as properties.
 
 This module is imported by every pytest that runs where safer-gym is installed. So it imports
 nothing heavy before a test asks for it.
@@ -16,7 +17,7 @@ nothing heavy before a test asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ MARKER = "safe_policy"
 PROPERTY = "safer_gym"
 INCONCLUSIVE = ("fail", "skip")
 CERTIFICATES: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+GATES: pytest.StashKey[dict[int, Any]] = pytest.StashKey()
+"""Certificates of a test, by the identity of their markers."""
 USAGE = (
     "safe_policy(policy, env, requirement, inconclusive='fail', trust=False, **options): fail "
     "unless the policy's worst-case cost meets the requirement; options are those of "
@@ -60,31 +63,40 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[CERTIFICATES] = {}
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+def pytest_itemcollected(item: Any) -> None:
     """A marked test uses the certificate whether or not it names it."""
     names = getattr(item, "fixturenames", ["certificate"])
     if item.get_closest_marker(MARKER) is not None and "certificate" not in names:
-        names.append("certificate")
+        # The tests of one function share the list, and some of them may have no marker.
+        item.fixturenames = [*names, "certificate"]
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
-    """The verdict, before the body runs: a failure of the test, not of its setup."""
-    marker = pyfuncitem.get_closest_marker(MARKER)
-    if marker is not None:
-        inconclusive = marker.kwargs.get("inconclusive", "fail")
-        found: Any = pyfuncitem.funcargs["certificate"]
-        _require(found, inconclusive)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that runs again is certified again."""
+    item.stash[GATES] = {}
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """The verdicts, before the body runs: a failure of the test, not of its setup.
+
+    Tests of every kind come by here. `pytest_pyfunc_call` is never asked of a unittest, and a
+    plugin of async tests may answer it before this one.
+    """
+    _require_all(item)
+    result = yield
+    _require_all(item)  # the body may have added a marker
+    return result
 
 
 @pytest.fixture
-def certificate(request: pytest.FixtureRequest, certify_policy: Any) -> Certificate:
-    """The certificate of the test's `safe_policy` marker."""
-    marker = request.node.get_closest_marker(MARKER)
-    if marker is None:
+def certificate(request: pytest.FixtureRequest) -> Certificate:
+    """The certificate of the test's `safe_policy` marker; of several, of the nearest."""
+    gates = _gates(request.node)
+    if not gates:
         raise pytest.UsageError(f"the fixture `certificate` needs the marker {USAGE}")
-    # The verdict is the test's own: see pytest_pyfunc_call.
-    return certify_policy(*marker.args, **{**marker.kwargs, "inconclusive": None})
+    return gates[0][1]  # the verdict is the test's own: see pytest_runtest_call
 
 
 @pytest.fixture
@@ -92,7 +104,7 @@ def certify_policy(request: pytest.FixtureRequest) -> Callable[..., Certificate]
     """A function: certify_policy(policy, env, requirement, inconclusive="fail", **options).
 
     It returns the certificate, and fails the test unless the verdict is PASS. What it was asked
-    once, with the same texts, it does not compute again in the session.
+    once, with the same texts and files, it does not compute again in the session.
     """
 
     def certify_policy(
@@ -101,32 +113,66 @@ def certify_policy(request: pytest.FixtureRequest) -> Callable[..., Certificate]
         requirement: Any,
         *,
         inconclusive: str | None = "fail",
-        trust: bool = False,
         **options: Any,
     ) -> Certificate:
-        from safer_gym.conformance import pytest_gate
-
-        config, folder = request.config, Path(request.node.path).parent
-        options.setdefault("budget", config.getoption("--safe-policy-budget"))
-        options.setdefault("cache", _cache_of(config))
-        trust = trust or bool(config.getoption("--safe-policy-trust"))
-        known, key = (
-            config.stash[CERTIFICATES],
-            pytest_gate.key_of(folder, policy, env, requirement, options),
-        )
-        found = known.get(key) or pytest_gate.certified(
-            policy, env, requirement, folder=folder, trust=trust, **options
-        )
-        known[key] = found
-        request.node.user_properties += pytest_gate.properties(found)
-        target = config.getoption("--safe-policy-report")
-        if target:
-            pytest_gate.write(found, Path(target), request.node.nodeid)
+        found = _certified(request.node, policy, env, requirement, **options)
         if inconclusive is not None:
             _require(found, inconclusive)
         return found
 
     return certify_policy
+
+
+def _require_all(item: pytest.Item) -> None:
+    __tracebackhide__ = True
+    for marker, found in _gates(item):
+        _require(found, marker.kwargs.get("inconclusive", "fail"))
+
+
+def _gates(item: pytest.Item) -> list[tuple[pytest.Mark, Certificate]]:
+    """All markers of a test and their certificates, the nearest marker first."""
+    known, markers = item.stash[GATES], list(item.iter_markers(MARKER))
+    for marker in markers:
+        if id(marker) not in known:
+            options = {key: value for key, value in marker.kwargs.items() if key != "inconclusive"}
+            known[id(marker)] = _certified(item, *marker.args, **options)
+    return [(marker, known[id(marker)]) for marker in markers]
+
+
+def _certified(
+    item: pytest.Item,
+    policy: Any,
+    env: Any,
+    requirement: Any,
+    *,
+    trust: bool = False,
+    **options: Any,
+) -> Certificate:
+    """A certificate that a test asks for, whatever its verdict, in the test's reports, too."""
+    from safer_gym.conformance import pytest_gate
+
+    config, folder = item.config, Path(item.path).parent
+    options.setdefault("budget", config.getoption("--safe-policy-budget"))
+    options.setdefault("cache", _cache_of(config))
+    options["trust"] = trust or bool(config.getoption("--safe-policy-trust"))
+    known = config.stash[CERTIFICATES]
+    key = pytest_gate.key_of(folder, policy, env, requirement, options)
+    found = None if key is None else known.get(key)
+    if found is None:
+        found = pytest_gate.certified(policy, env, requirement, folder=folder, **options)
+    if key is not None:
+        known[key] = found
+    target = config.getoption("--safe-policy-report")
+    if target:
+        pytest_gate.write(found, Path(target), _report_name(item))
+    item.user_properties += pytest_gate.properties(found)
+    return found
+
+
+def _report_name(item: pytest.Item) -> str:
+    """The test's name, with a number from its second certificate on."""
+    before = [name for name, _ in item.user_properties if name == f"{PROPERTY}_verdict"]
+    return f"{item.nodeid}-{len(before) + 1}" if before else item.nodeid
 
 
 def _cache_of(config: pytest.Config) -> Path | None:

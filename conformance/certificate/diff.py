@@ -23,7 +23,8 @@ def diff(old: Certificate, new: Certificate) -> tuple[Change, ...]:
     """What changed from the old certificate to the new one, the worst first.
 
     Raises:
-        ValueError: the certificates speak of different environments, norms, scales or limits.
+        ValueError: the certificates speak of different environments, channels, units,
+            norms, scales or limits.
     """
     _check_comparable(old, new)
     void = [f"{which} certificate decides nothing; {doubt}" for which, doubt in _doubts(old, new)]
@@ -44,6 +45,8 @@ def exit_code(changes: tuple[Change, ...]) -> int:
 def _check_comparable(old: Certificate, new: Certificate) -> None:
     pairs = {
         "environments": (old.environment.digest, new.environment.digest),
+        "channels": (old.channel, new.channel),
+        "units": (old.units, new.units),
         "norms": (old.norm, new.norm),
         "scales": (old.scale, new.scale),
         "limits": (old.limit, new.limit),

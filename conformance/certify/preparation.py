@@ -16,7 +16,7 @@ from safer_gym.conformance.certify.world import World
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.evaluate.env_pool import EnvPool
 from safer_gym.conformance.evaluate.learned_attacks import own_adversaries
-from safer_gym.conformance.evaluate.store import Store
+from safer_gym.conformance.evaluate.store import store_for
 from safer_gym.conformance.workers.pool import Workers
 from safer_gym.types import Attack
 
@@ -63,7 +63,7 @@ def prepared(
         subject.ball.scaled(radii[len(radii) // 2]),
         norm,
         start,
-        Store(cache, key),
+        store_for(cache, key, subject.make_env, disturbed=channel == "disturbance"),
         climbs,
         subject.stochastic.draw if subject.stochastic and subject.why_stochastic else None,
         subject.seat,

@@ -1,4 +1,4 @@
-"""Digests of policies and environments: equal digests, equal behaviour."""
+"""Digests of policies, where equal ones mean equal behaviour, and of environments' descriptions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def normaliser_digest(view: PolicyView) -> str | None:
 
 
 def environment_digest(env: gym.Env) -> str:
-    """A digest of an environment's spec, wrappers and spaces."""
+    """A digest of an environment's spec, wrappers and spaces; of what it does, see `behaviour`."""
     spec, chain = env.spec, layers(env)
     name = spec.id if spec is not None else chain[-1]
     parts = [name, *chain, repr(env.observation_space), repr(env.action_space)]

@@ -22,7 +22,7 @@ from safer_gym.conformance.evaluate.digests import environment_digest, policy_di
 from safer_gym.conformance.evaluate.given_adversary import adversary_from
 from safer_gym.conformance.evaluate.goals import GOALS
 from safer_gym.conformance.evaluate.seat import ball_in, seat_in
-from safer_gym.conformance.evaluate.store import Store
+from safer_gym.conformance.evaluate.store import store_for
 from safer_gym.types import Attack, Channel, Victim
 from safer_gym.wrappers.fitted_critics.critics import iterate_mc
 from safer_gym.wrappers.policies.view import view_of
@@ -75,7 +75,8 @@ def learn_attack(
     not learned: the policy has a method `disturbance(observations, adversary)`, as those of DRAC.
 
     Args:
-        cache: folder where an adversary is kept under a digest of policy, environment and settings.
+        cache: folder where an adversary is kept under a digest of policy, environment (what it does
+            in a few episodes, too) and settings.
         options: for `iterate_mc` and, through it, `fit_critics`; or fields of `PpoOptions`.
 
     Raises:
@@ -135,7 +136,8 @@ def _best_response(
             goal=goal,
         )
 
-    store = Store(None if cache is None else Path(cache), key)
+    folder = None if cache is None else Path(cache)
+    store = store_for(folder, key, make_env, disturbed=channel == "disturbance")
     return store.adversary([goal, *ppo], learn)
 
 

@@ -15,7 +15,9 @@ from typing import Any
 
 import torch
 
+from safer_gym import __version__
 from safer_gym.conformance.evaluate.adversaries import LearnedAttack, attack_from
+from safer_gym.conformance.evaluate.behaviour import MakeEnv, behaviour_digest
 from safer_gym.conformance.files import write_atomically
 from safer_gym.wrappers.fitted_critics.critics import (
     FittedCritics,
@@ -62,6 +64,23 @@ class Store:
             return None
         text = json.dumps([self.key, name, inputs], sort_keys=True)
         return self.folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}.pt"
+
+
+def store_for(
+    folder: Path | None, key: dict[str, Any], make_env: MakeEnv, *, disturbed: bool = False
+) -> Store:
+    """A store whose key also holds what the environment does, and the version of the library.
+
+    Args:
+        folder: as of `Store`.
+        key: as of `Store`.
+        make_env: makes the environment that is learned in.
+        disturbed: whether the adversary disturbs it.
+    """
+    if folder is None:
+        return Store(None, key)
+    does = behaviour_digest(make_env, disturbed=disturbed)
+    return Store(folder, {**key, "behaviour": does, "version": __version__})
 
 
 def _save(path: Path | None, state: dict[str, Any]) -> None:

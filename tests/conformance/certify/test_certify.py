@@ -342,6 +342,18 @@ def test_a_worse_policy_is_a_regression() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"channel": "action"}, "different channels: 'observation' and 'action'"),
+        ({"units": "normalised"}, "different units: 'raw' and 'normalised'"),
+    ],
+)
+def test_radii_of_different_things_are_not_compared(changed: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        diff(made(), replace(made(), **changed))
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"requirement": None, "eps": None}, "nothing to certify"),
