@@ -436,15 +436,22 @@ class Checker:
         if model is None or not model["proved"]:
             return None
         tests = [test for test in model["tests"] if test["eps"] <= eps]
-        there = {t["attack"] for t in tests if t["eps"] == eps or t["attack"] == "null"}
-        is_shown = self.c.get("channel", "observation") == "observation"
         bad = ("left", "outside", "unexplained", "costly", "alarms", "infeasible")
-        if not {"null", *(("spoof", "greedy") if is_shown and eps > 0 else ())} <= there:
+        needed = [*self.shield_tests, *self.c["attacks"], *self.c["unlearned"]]
+        places = {("null", 0.0), *((a, eps) for a in needed if eps > 0 and a != "null")}
+        if not places <= {(test["attack"], test["eps"]) for test in tests}:
             return None
         if any(test[key] for test in tests for key in bad) or not self.built_for(model, eps):
             return None
         share = model["delta"] / len(model["tests"])
         return max(1 - share ** (1 / test["n"]) for test in tests)
+
+    @property
+    def shield_tests(self) -> tuple[str, ...]:
+        """The attacks that a shield's model is tested under beside the battery's."""
+        if self.c.get("channel", "observation") == "observation":
+            return ("spoof", "greedy")
+        return ("full push low", "full push high", "full push held")
 
     def built_for(self, model: Data, eps: float) -> bool:
         """Whether the shield allows for all that an adversary of this radius can do."""

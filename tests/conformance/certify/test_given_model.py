@@ -22,7 +22,12 @@ from safer_gym.conformance.certificate.model_evidence import KIND, ModelEvidence
 from safer_gym.conformance.certificate.requirement import Requirement
 from safer_gym.conformance.certify import certify
 from safer_gym.conformance.certify.derive import derived
-from safer_gym.conformance.certify.given_model import GivenModel, derived_evidence, made
+from safer_gym.conformance.certify.given_model import (
+    PUSHES,
+    GivenModel,
+    derived_evidence,
+    made,
+)
 from safer_gym.conformance.certify.model_tests import counted, looks
 from safer_gym.conformance.certify.verify import verify
 from safer_gym.conformance.evaluate import evaluate
@@ -30,6 +35,7 @@ from safer_gym.conformance.report.certificate.markdown import render_markdown
 from safer_gym.conformance.report.certificate.page import render_page
 from safer_gym.conformance.report.certificate.sarif import render_sarif
 from safer_gym.shield import Part
+from safer_gym.types import AttackResult
 from safer_gym.wrappers import Shield, ShieldedPolicy
 from safer_gym.wrappers.shield.attacks import Greedy, Spoof
 
@@ -60,6 +66,16 @@ class Short(Line):
         return self.state.astype(np.float32), {}
 
 
+class Weak:
+    """An attack that seeks cost, and moves nothing."""
+
+    cost_directed = True
+
+    def __call__(self, victim: Any, obs: torch.Tensor, ball: Any, generator: Any = None) -> Any:
+        nothing = obs.new_zeros(len(obs))
+        return AttackResult(ball.project(obs, obs), nothing, nothing)
+
+
 def shielded(part: Part, eps: float = 0.2) -> ShieldedPolicy:
     env = make_line()
     spaces = {"action_space": env.action_space, "observation_space": env.observation_space}
@@ -80,7 +96,7 @@ def refused(part: Part, eps: float = 0.2) -> str:
     found = evaluate(policy, Short, {"null": make_attack("null")}, eps=0.0, n_episodes=6, traces=6)
     found += evaluate(policy, Short, attacks, eps=eps, n_episodes=6, traces=6)
     tests = [counted(o.attack, o.eps, looks(policy, o.traces)) for o in found]
-    return str(given(made(policy.shield, tests, 0.05)).refused(eps, "rate"))
+    return str(given(made(policy.shield, tests, 0.05), attacks=()).refused(eps, "rate"))
 
 
 def test_it_passes_and_says_by_which_kind() -> None:
@@ -191,18 +207,19 @@ test_of.__test__ = False  # type: ignore[attr-defined]
 
 def evidence(change: Callable[[str], dict[str, int]] = lambda attack: {}) -> ModelEvidence:
     part = mass(reach=(0.2, 0.2), error=0.012)
-    names = (("null", 0.0), ("spoof", 0.2), ("greedy", 0.2))
+    names = (("null", 0.0), ("spoof", 0.2), ("greedy", 0.2), ("noise", 0.2))
     tests = [test_of(name, eps, **change(name)) for name, eps in names]
     return made(Shield((part,), 0.2), tests, 0.05)
 
 
 def given(found: ModelEvidence | None, **change: Any) -> GivenModel:
-    return GivenModel(found, **{"norm": "linf", "scale": None, "channel": "observation", **change})
+    about = {"norm": "linf", "scale": None, "channel": "observation"}
+    return GivenModel(found, **{**about, "attacks": ("null", "noise"), **change})
 
 
 def test_what_supports_it() -> None:
     assert given(evidence()).refused(0.2, "rate") is None
-    assert given(evidence()).upper(0.2) == pytest.approx(1 - (0.05 / 3) ** (1 / 40))
+    assert given(evidence()).upper(0.2) == pytest.approx(1 - (0.05 / 4) ** (1 / 40))
     assert "no shield" in str(given(None).refused(0.2, "rate"))
     assert "not the mean" in str(given(evidence()).refused(0.2, "mean"))
 
@@ -216,11 +233,73 @@ def test_one_count_refuses_it(count: str, attack: str) -> None:
     assert given(found).refused(0.2, "rate") is not None
 
 
-@pytest.mark.parametrize("missing", ["null", "spoof", "greedy"])
-def test_each_adversary_that_knows_the_shield_is_needed(missing: str) -> None:
+@pytest.mark.parametrize("missing", ["null", "spoof", "greedy", "noise"])
+def test_each_attack_of_the_battery_and_each_that_knows_the_shield_is_needed(missing: str) -> None:
     found = evidence()
     kept = tuple(test for test in found.tests if test.attack != missing)
-    assert "not tested" in str(given(replace(found, tests=kept)).refused(0.2, "rate"))
+    told = str(given(replace(found, tests=kept)).refused(0.2, "rate"))
+    assert f"not tested under {missing} at eps 0.2" in told
+
+
+def test_an_attack_that_was_not_learned_is_missed() -> None:
+    learned = given(evidence(), attacks=("null", "noise", "learned"))
+    assert "not tested under learned" in str(learned.refused(0.2, "rate"))
+
+
+def test_the_test_without_an_attack_counts_at_radius_zero_alone() -> None:
+    found = evidence()
+    moved = (replace(found.tests[0], eps=0.5, left=3), *found.tests[1:])
+    assert "not tested under null" in str(given(replace(found, tests=moved)).refused(0.2, "rate"))
+
+
+@pytest.mark.parametrize("channel", ["action", "disturbance"])
+def test_behind_the_policy_each_full_push_is_needed(channel: str) -> None:
+    part = mass(reach=(0.2, 0.2), error=0.012)
+    shield = Shield((part,), 0.2, action_eps=0.2, disturbance=0.2)
+    tests = [test_of(name, 0.2 * (name != "null")) for name in ("null", "noise", *PUSHES)]
+    about = given(made(shield, tests, 0.05), channel=channel)
+    assert about.refused(0.2, "rate") is None
+    for missing in PUSHES:
+        kept = [test for test in tests if test.attack != missing]
+        told = str(replace(about, evidence=made(shield, kept, 0.05)).refused(0.2, "rate"))
+        assert f"not tested under {missing}" in told
+
+
+def test_a_certificate_without_a_test_of_its_battery_does_not_pass() -> None:
+    """As a budget leaves it that ends before the last test."""
+    kept = tuple(test for test in good().model.tests if test.attack != "noise")
+    assert len(kept) == len(good().model.tests) - 1
+    again = derived(replace(good(), model=replace(good().model, tests=kept))).sealed()
+    assert again.verdict == "INCONCLUSIVE"
+    assert "not tested under noise at eps 0.2" in again.requirements[0].why
+    assert again.headlines[0].certified_eps_given_model is None
+    assert not list(_second_checker()(json.dumps(again.to_json())))
+
+
+def test_a_full_push_finds_what_a_weak_battery_does_not() -> None:
+    """A shield that says it allows for moved actions, and whose model knows of none."""
+    env, part = make_line(), mass(reach=(0.2, 0.2), error=0.012)
+    spaces = {"action_space": env.action_space, "observation_space": env.observation_space}
+    policy = ShieldedPolicy(Drive(), Shield((part,), 0.2, action_eps=0.5), **spaces)
+    certificate = certify(
+        policy,
+        Short,
+        requirement=TEXT.replace("eps", "action eps"),
+        battery={"weak": Weak()},
+        episodes=20,
+    )
+    tests = {test.attack: test for test in certificate.model.tests}
+    assert tests["weak"].left == 0
+    assert tests["full push high"].left > 0
+    assert certificate.verdict == "INCONCLUSIVE"
+    assert "refuted" in certificate.requirements[0].why
+
+
+@pytest.mark.parametrize("label", ["spoof", "greedy", "full push held"])
+def test_a_battery_cannot_take_the_place_of_a_test_of_the_shield(label: str) -> None:
+    policy = shielded(mass(reach=(0.2, 0.2), error=0.012))
+    with pytest.raises(ValueError, match="stands for a test of the shield's model"):
+        certify(policy, Short, requirement=TEXT, battery={label: Weak()}, episodes=4)
 
 
 def test_what_it_was_built_for() -> None:
