@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -254,8 +255,8 @@ def test_the_test_without_an_attack_counts_at_radius_zero_alone() -> None:
 
 @pytest.mark.parametrize("channel", ["action", "disturbance"])
 def test_behind_the_policy_each_full_push_is_needed(channel: str) -> None:
-    part = mass(reach=(0.2, 0.2), error=0.012)
-    shield = Shield((part,), 0.2, action_eps=0.2, disturbance=0.2)
+    shield = Shield((mass(reach=(0.2, 0.2), error=0.012),), 0.2)
+    shield = shield.widened(action_eps=0.2, disturbance=0.2, pushes={"v": 0.1})
     tests = [test_of(name, 0.2 * (name != "null")) for name in ("null", "noise", *PUSHES)]
     about = given(made(shield, tests, 0.05), channel=channel)
     assert about.refused(0.2, "rate") is None
@@ -276,23 +277,51 @@ def test_a_certificate_without_a_test_of_its_battery_does_not_pass() -> None:
     assert not list(_second_checker()(json.dumps(again.to_json())))
 
 
-def test_a_full_push_finds_what_a_weak_battery_does_not() -> None:
-    """A shield that says it allows for moved actions, and whose model knows of none."""
-    env, part = make_line(), mass(reach=(0.2, 0.2), error=0.012)
+class Windy(Short):
+    """A disturbance of one moves v by ten in a step."""
+
+    disturbance_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
+    wind = 0.0
+
+    def disturb(self, disturbance: Any) -> None:
+        self.wind = float(disturbance[0])
+
+    def step(self, action: Any) -> Any:
+        _, *rest = super().step(action)
+        self.state[1] += 10 * self.wind
+        self.wind = 0.0
+        return (self.state.astype(np.float32), *rest)
+
+
+def windproof(push: float) -> Certificate:
+    """Of a shield against disturbances of .004, with what somebody says of one of radius 1."""
+    shield = Shield((mass(reach=(0.05, 0.05), error=0.012),), 0.05)
+    shield, env = shield.widened(disturbance=0.004, pushes={"v": push}), make_line()
     spaces = {"action_space": env.action_space, "observation_space": env.observation_space}
-    policy = ShieldedPolicy(Drive(), Shield((part,), 0.2, action_eps=0.5), **spaces)
-    certificate = certify(
-        policy,
-        Short,
-        requirement=TEXT.replace("eps", "action eps"),
+    return certify(
+        ShieldedPolicy(Drive(), shield, **spaces),
+        Windy,
+        requirement=TEXT.replace("eps = 0.2", "disturbance eps = 0.004"),
         battery={"weak": Weak()},
         episodes=20,
     )
+
+
+def test_a_full_push_finds_what_a_weak_battery_does_not() -> None:
+    """A shield whose model takes a disturbance for a tenth of what it does."""
+    certificate = windproof(1.0)
     tests = {test.attack: test for test in certificate.model.tests}
     assert tests["weak"].left == 0
-    assert tests["full push high"].left > 0
+    assert all(tests[name].left > 0 for name in PUSHES)
     assert certificate.verdict == "INCONCLUSIVE"
     assert "refuted" in certificate.requirements[0].why
+
+
+def test_what_a_disturbance_does_is_told_by_coordinate_and_its_radius_apart() -> None:
+    certificate = windproof(10.0)
+    assert certificate.verdict == "PASS"
+    assert verify(certificate) == ()
+    assert not list(_second_checker()(json.dumps(certificate.to_json())))
 
 
 @pytest.mark.parametrize("label", ["spoof", "greedy", "full push held"])
