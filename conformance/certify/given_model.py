@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from safer_gym.conformance.certificate.requirement import Metric
 from safer_gym.conformance.statistics import binomial_upper
 from safer_gym.shield import reach_of
 from safer_gym.types import Channel
-from safer_gym.wrappers.shield.shield import Models, Shield
+from safer_gym.wrappers.shield.shield import Models, Shield, parsed
 
 NULL = "null"
 AWARE = ("spoof", "greedy")
@@ -111,11 +110,7 @@ def read_shield(text: str, model: Models = None, *, trust: bool = False) -> Shie
     Raises:
         ValueError: no shield, or functions with other values.
     """
-    try:
-        data: Any = json.loads(text)
-        return Shield.from_json(data, model, trust=trust)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"the evidence holds no shield: {error}") from None
+    return Shield.from_json(parsed(text), model, trust=trust)
 
 
 def made(shield: Shield, tests: Sequence[ModelTest], delta: float) -> ModelEvidence:

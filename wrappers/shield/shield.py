@@ -226,16 +226,20 @@ class Shield:
                 Without either they stay names: numbers can be read, but nothing can be predicted.
 
         Raises:
-            ValueError: another format, keys or shapes, or functions with other values.
+            ValueError: another format, keys, types or shapes, numbers that are not finite or out of
+                range, or functions with other values.
             ImportError: there is no such module.
         """
-        told = _told(data)
-        models = models_of(model, len(data["parts"]))
-        parts = [
-            Part.from_json(part, _named(part) if trust and own is None else own)
-            for part, own in zip(data["parts"], models, strict=True)
-        ]
-        return cls(parts=tuple(parts), **told)
+        try:
+            told = _told(data)
+            models = models_of(model, len(data["parts"]))
+            parts = [
+                Part.from_json(part, _named(part) if trust and own is None else own)
+                for part, own in zip(data["parts"], models, strict=True)
+            ]
+            return cls(parts=tuple(parts), **told)
+        except (AttributeError, LookupError, OverflowError, TypeError) as error:
+            raise ValueError(f"the data hold no shield: {error}") from error
 
     def save(self, path: Path | str) -> None:
         """Write it as JSON."""
@@ -255,7 +259,7 @@ class Shield:
             ValueError: no JSON, no shield, or functions that were neither given nor trusted.
             ImportError: there is no such module.
         """
-        found = cls.from_json(json.loads(Path(path).read_text()), model, trust=trust)
+        found = cls.from_json(parsed(Path(path).read_text()), model, trust=trust)
         for part in found.parts:
             if part.function is not None and part.function.call is None:
                 raise NoFunctionError(part.function)
@@ -275,6 +279,22 @@ class Shield:
         from safer_gym.wrappers.shield.fit import fit_shield
 
         return fit_shield(make_env, coordinates=coordinates, h=h, eps=eps, **options)
+
+
+def parsed(text: str) -> Any:
+    """What the JSON text of a shield holds; it is not trusted.
+
+    Raises:
+        ValueError: no JSON, or a number that is not finite, which Python's JSON may hold.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("the shield's JSON is nested too deeply") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"a shield holds finite numbers, got {constant}")
 
 
 def models_of(model: Models, n: int) -> tuple[Call | None, ...]:

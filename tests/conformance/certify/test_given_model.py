@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -358,6 +359,105 @@ def test_a_forged_proof_is_found_out() -> None:
     counts = replace(good().model.tests[0], left=99)
     many = replace(good().model, tests=(counts, *good().model.tests[1:]))
     assert verify(replace(good(), model=many).sealed())
+
+
+# Edited certificates, with a hash that was computed again.
+
+
+def edited(**change: Any) -> Certificate:
+    return replace(good(), model=replace(good().model, **change)).sealed()
+
+
+def rederived(**change: Any) -> Certificate:
+    """With all that follows from the edit computed anew: nothing but the edit can be found."""
+    return derived(edited(**change)).sealed()
+
+
+def with_shield(**change: Any) -> Certificate:
+    return edited(shield=json.dumps(json.loads(good().model.shield) | change))
+
+
+def is_refused(certificate: Certificate) -> bool:
+    """Whether both checkers refuse it."""
+    text = json.dumps(certificate.to_json())
+    found = bool(verify(certificate)), bool(list(_second_checker()(text)))
+    assert found[0] == found[1], found
+    return found[0]
+
+
+def test_the_edits_begin_with_a_certificate_that_both_checkers_accept() -> None:
+    assert not is_refused(with_shield())
+    assert not is_refused(rederived())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action_eps": math.inf},
+        {"disturbance": math.inf, "pushes": {"v": 0.0}},
+        {"disturbance": 0.2},
+        {"eps": "x"},
+        {"eps": -0.2},
+        {"eps": math.nan},
+        {"note": math.nan},
+        {"format": "safer-gym/shield/3"},
+        {"action_eps": 0.5},
+        {"disturbance": 0.2, "pushes": {"v": 1.0}},
+        {"pushes": {"v": -1.0}},
+    ],
+    ids=str,
+)
+def test_a_shield_that_says_it_allows_for_more_is_refused(change: dict[str, Any]) -> None:
+    """By numbers that are none, or by errors that no such adversary leaves as small."""
+    assert is_refused(with_shield(**change))
+
+
+def test_a_number_too_large_for_a_float_is_refused() -> None:
+    text = json.dumps(json.loads(good().model.shield) | {"action_eps": "HERE"})
+    assert is_refused(edited(shield=text.replace('"HERE"', "1e999")))
+
+
+def test_a_certificate_that_lost_its_refuting_tests_does_not_pass() -> None:
+    """Moved actions, and a shield that knows nothing of them: it is told and retold."""
+    env = make_line()
+    spaces = {"action_space": env.action_space, "observation_space": env.observation_space}
+    shield = Shield((mass(reach=(0.2, 0.2), error=0.012),), 0.2)
+    genuine = certify(
+        ShieldedPolicy(Drive(), shield, **spaces),
+        Short,
+        requirement=TEXT.replace("eps = 0.2", "action eps = 0.5"),
+        battery={"noise": make_attack("uniform")},
+        episodes=20,
+    )
+    assert genuine.verdict != "PASS"
+    told = json.loads(genuine.model.shield) | {"action_eps": math.inf, "eps": "x"}
+    null = tuple(test for test in genuine.model.tests if test.attack == "null")
+    with pytest.raises(ValueError, match="finite"):
+        derived(replace(genuine, model=replace(genuine.model, shield=json.dumps(told))))
+    assert derived(replace(genuine, model=replace(genuine.model, tests=null))).verdict != "PASS"
+
+
+@pytest.mark.parametrize("attack", ["unheard of", "full push high", "noise"])
+def test_a_test_that_none_asked_for_and_one_twice_are_refused(attack: str) -> None:
+    more = replace(good().model.tests[-1], attack=attack)
+    assert is_refused(rederived(tests=(*good().model.tests, more)))
+
+
+def test_tests_of_a_model_have_the_confidence_and_the_episodes_of_the_certificate() -> None:
+    assert is_refused(rederived(delta=0.5))
+    assert is_refused(rederived(tests=tuple(replace(t, n=99) for t in good().model.tests)))
+
+
+@pytest.mark.parametrize("count", ["left", "outside", "unexplained", "costly", "alarms", "moved"])
+@pytest.mark.parametrize("value", [-1, 10**6])
+def test_counts_of_a_test_lie_between_none_and_all(count: str, value: int) -> None:
+    wrong = replace(good().model.tests[0], **{count: value})
+    assert is_refused(edited(tests=(wrong, *good().model.tests[1:])))
+
+
+def test_a_test_without_an_attack_has_no_radius() -> None:
+    moved = replace(good().model.tests[0], eps=0.2)
+    assert is_refused(rederived(tests=(moved, *good().model.tests[1:])))
 
 
 # A model that is the user's own function: a certificate names it, and holds no code.

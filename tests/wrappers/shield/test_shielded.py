@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from functools import cache
 from pathlib import Path
@@ -180,6 +181,39 @@ def test_a_file_that_counts_disturbances_in_coordinates_is_refused() -> None:
     assert Shield.from_json(data).to_json() == fitted().to_json()
     with pytest.raises(ValueError, match="counts disturbances in coordinates"):
         Shield.from_json(data | {"disturbance": 0.1})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"eps": "x"},
+        {"eps": -1.0},
+        {"norm": 3},
+        {"action_eps": math.inf},
+        {"action_eps": None},
+        {"action_eps": 0.5},
+        {"disturbance": 0.1},
+        {"disturbance": 0.1, "pushes": {"v": 5.0}},
+        {"pushes": [1]},
+        {"parts": 3},
+        {"parts": [{}]},
+        {"parts": []},
+    ],
+    ids=str,
+)
+def test_a_file_of_another_shield_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Whatever is wrong with it, by a ValueError."""
+    path = tmp_path / "shield.json"
+    path.write_text(json.dumps(fitted().to_json() | change))
+    with pytest.raises(ValueError):  # noqa: PT011 - each says something else
+        Shield.load(path)
+
+
+def test_a_file_that_lacks_a_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "shield.json"
+    path.write_text(json.dumps({k: v for k, v in fitted().to_json().items() if k != "norm"}))
+    with pytest.raises(ValueError, match="no shield"):
+        Shield.load(path)
 
 
 def test_actions_of_two_parts_must_differ() -> None:
