@@ -22,7 +22,7 @@ from safer_gym.attacks import make_attack
 from safer_gym.conformance.certificate import Certificate
 from safer_gym.conformance.certificate.model_evidence import KIND, ModelEvidence, ModelTest
 from safer_gym.conformance.certificate.requirement import Requirement
-from safer_gym.conformance.certify import certify
+from safer_gym.conformance.certify import certify, run
 from safer_gym.conformance.certify.derive import derived
 from safer_gym.conformance.certify.given_model import (
     PUSHES,
@@ -276,6 +276,23 @@ def test_a_certificate_without_a_test_of_its_battery_does_not_pass() -> None:
     assert "not tested under noise at eps 0.2" in again.requirements[0].why
     assert again.headlines[0].certified_eps_given_model is None
     assert not list(_second_checker()(json.dumps(again.to_json())))
+
+
+def test_a_budget_that_ends_within_the_tests_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as it is certified."""
+    whole = run.model_evidence
+
+    def cut(*about: Any) -> ModelEvidence:
+        found = whole(*about)
+        assert found is not None
+        return replace(found, tests=found.tests[:-1])
+
+    monkeypatch.setattr(run, "model_evidence", cut)
+    policy = shielded(mass(reach=(0.2, 0.2), error=0.012))
+    battery = {"noise": make_attack("uniform")}
+    found = certify(policy, Short, requirement=TEXT, battery=battery, episodes=20)
+    assert found.verdict == "INCONCLUSIVE"
+    assert "not tested under noise" in found.requirements[0].why
 
 
 class Windy(Short):
