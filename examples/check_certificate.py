@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
+from scipy.stats import beta
 
 Data = dict[str, Any]
 INDEX = (np.arange(64) + 0.5) / 64
@@ -150,6 +151,8 @@ class Checker:
         yield from self.decisions()
         yield from self.headlines()
         yield from self.notes()
+        if self.c.get("model") is not None:
+            yield from self.model(self.c["model"])
 
     def hash(self) -> Iterator[str]:
         if self.c["schema"] != "safer-gym/certificate/2":
@@ -436,19 +439,60 @@ class Checker:
         if model is None or not model["proved"]:
             return None
         tests = [test for test in model["tests"] if test["eps"] <= eps]
-        there = {t["attack"] for t in tests if t["eps"] == eps or t["attack"] == "null"}
-        is_shown = self.c.get("channel", "observation") == "observation"
         bad = ("left", "outside", "unexplained", "costly", "alarms", "infeasible")
-        if not {"null", *(("spoof", "greedy") if is_shown and eps > 0 else ())} <= there:
+        needed = [*self.shield_tests, *self.c["attacks"], *self.c["unlearned"]]
+        places = {("null", 0.0), *((a, eps) for a in needed if eps > 0 and a != "null")}
+        if not places <= {(test["attack"], test["eps"]) for test in tests}:
             return None
         if any(test[key] for test in tests for key in bad) or not self.built_for(model, eps):
             return None
         share = model["delta"] / len(model["tests"])
         return max(1 - share ** (1 / test["n"]) for test in tests)
 
+    @property
+    def shield_tests(self) -> tuple[str, ...]:
+        """The attacks that a shield's model is tested under beside the battery's."""
+        if self.c.get("channel", "observation") == "observation":
+            return ("spoof", "greedy")
+        return ("full push low", "full push high", "full push held")
+
+    def model(self, model: Data) -> Iterator[str]:
+        """The tests of a shield's model, and its numbers; the counts are taken at their word."""
+        radii = [row["eps"] for row in self.rows_of("deterministic") if row["eps"] > 0]
+        labels = [*self.shield_tests, *(a for a in self.c["attacks"] if a != "null")]
+        known = {("null", 0.0), *((a, eps) for a in labels for eps in radii)}
+        places = [(test["attack"], test["eps"]) for test in model["tests"]]
+        if len(set(labels)) < len(labels) or len(set(places)) < len(places):
+            yield "the model has two tests of one name"
+        if not set(places) <= known:
+            yield f"tests of the model that none asked for: {sorted(set(places) - known)}"
+        if model["delta"] != self.c["delta"]:
+            yield "the tests of the model have another delta than the certificate"
+        share = model["delta"] / max(len(model["tests"]), 1)
+        for test in model["tests"]:
+            yield from self.counts(test, share)
+        shield = shield_of(model)
+        if any(room_missing(shield, part) for part in shield["parts"]):
+            yield "the errors of the shield's model are too small for what it says it allows for"
+
+    def counts(self, test: Data, share: float) -> Iterator[str]:
+        """One test's."""
+        n, steps, place = test["n"], test["steps"], f"the model under {test['attack']}"
+        if n != min(self.c["episodes"]["measure"], 100):
+            yield f"{place} was tested on another number of episodes"
+        episodes = ("left", "outside", "unexplained", "costly", "alarms")
+        if not all(0 <= test[k] <= n for k in episodes):
+            yield f"{place}: more episodes are counted than there were"
+        if not all(0 <= test[k] <= steps for k in ("moved", "infeasible")):
+            yield f"{place}: more steps are counted than there were"
+        left = test["left"]
+        upper = 1.0 if left >= n else float(beta.ppf(1 - share, left + 1, n - left))
+        if not math.isclose(test["upper"], upper, rel_tol=1e-6):
+            yield f"{place}: upper does not follow"
+
     def built_for(self, model: Data, eps: float) -> bool:
         """Whether the shield allows for all that an adversary of this radius can do."""
-        shield, scale = json.loads(model["shield"]), self.c["scale"]
+        shield, scale = shield_of(model), self.c["scale"]
         unit = np.array([1.0] if scale is None else scale)
         channel = self.c.get("channel", "observation")
         if channel != "observation":
@@ -533,6 +577,35 @@ class Checker:
                 found.append((mode, worst["attack"], row["eps"], index, seed, *outcome))
         found.sort(key=lambda note: (-note[5], note[2]))
         return [note for note in found[: 4 // len(self.modes)] if note[5] > 0]
+
+
+def shield_of(model: Data) -> Data:
+    """The numbers of a shield, all of them finite."""
+    shield = json.loads(model["shield"], parse_constant=_refuse, object_pairs_hook=_once)
+    pushes = shield["pushes"] if shield["format"] == "safer-gym/shield/2" else {}
+    radii = [*(shield[key] for key in ("eps", "action_eps", "disturbance")), *pushes.values()]
+    if not all(isinstance(v, int | float) and 0 <= v < math.inf for v in radii):
+        raise ValueError("a shield's radii are no finite numbers >= 0")
+    if shield["disturbance"] > 0 and not pushes:
+        raise ValueError("a shield allows for disturbances, and does not say what they move")
+    for part in shield["parts"]:
+        for key in ("weight", "reach", "action_low", "action_high"):
+            if not np.isfinite(np.array(part[key], float)).all():
+                raise ValueError(f"a shield's {key} is not finite")
+    if shield["format"] not in ("safer-gym/shield/1", "safer-gym/shield/2"):
+        raise ValueError(f"a shield of format {shield['format']!r}")
+    return {**shield, "pushes": pushes}
+
+
+def room_missing(shield: Data, part: Data) -> bool:
+    """Whether one state and action lead to more next states than a part's model allows for."""
+    free = {key: np.array(part["free"][key], float) for key in ("B", "low", "high")}
+    pushed = [shield["disturbance"] * shield["pushes"].get(name, 0.0) for name in part["names"]]
+    least = 2 * np.array(pushed)
+    if "function" not in part:
+        half = (np.array(part["action_high"]) - np.array(part["action_low"])) / 2
+        least = least + 2 * np.abs(free["B"]) @ np.minimum(half, shield["action_eps"])
+    return not (free["high"] - free["low"] >= least * (1 - 1e-9) - 1e-12).all()
 
 
 def start(seed: int) -> int:

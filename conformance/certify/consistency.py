@@ -13,6 +13,7 @@ from safer_gym.balls import NORMS, UNITS
 from safer_gym.conformance.battery.build import BATTERIES, GRADIENT_FREE, UNABLE, labels_of
 from safer_gym.conformance.battery.members import NULL
 from safer_gym.conformance.certificate.evidence import AttackEvidence, Benign, Row, UpperEvery
+from safer_gym.conformance.certificate.model_evidence import KIND, ModelEvidence
 from safer_gym.conformance.certificate.record import (
     BEYOND,
     EVERY_ADVERSARY,
@@ -25,6 +26,8 @@ from safer_gym.conformance.certificate.record import (
 )
 from safer_gym.conformance.certificate.requirement import MODES
 from safer_gym.conformance.certify.compositions.registry import TRIVIAL
+from safer_gym.conformance.certify.given_model import AWARE, PUSHES, shield_tests
+from safer_gym.conformance.certify.model_tests import MOST
 from safer_gym.conformance.certify.noise import noise_of
 from safer_gym.conformance.certify.search import CALM, CHOSEN, EPISODES
 from safer_gym.conformance.certify.traces import trace_faults
@@ -50,6 +53,8 @@ def inconsistencies(certificate: Certificate) -> Iterator[str]:
     yield from _refusals(certificate)
     yield from _counts(certificate)
     yield from _notes(certificate)
+    if certificate.model is not None:
+        yield from _model(certificate, certificate.model)
     for row in certificate.rows:
         for evidence in row.attacks:
             place = f"row eps {row.eps:g} ({row.mode}), {evidence.attack}"
@@ -214,6 +219,27 @@ def _every(certificate: Certificate, row: Row, every: UpperEvery) -> Iterator[st
     is_own = every.eps == row.eps and every.method not in (None, TRIVIAL)
     if is_own and promises.get(every.method or "") != min(promises.values(), default=None):
         yield f"the method {every.method!r} is not the one that promised most: {promises}"
+
+
+def _model(certificate: Certificate, model: ModelEvidence) -> Iterator[str]:
+    """What can be said of the tests of a shield's model: their counts follow from nothing else."""
+    own = shield_tests(certificate.channel)
+    radii = {row.eps for row in certificate.rows if row.mode == "deterministic"}
+    known = {(label, eps) for label in (*own, *certificate.attacks[1:]) for eps in radii if eps > 0}
+    places = [(test.attack, test.eps) for test in model.tests]
+    if not radii:
+        yield "a model is given, but there are no deterministic rows"
+    if len(set(places)) < len(places) or not set(places) <= known | {(NULL, 0.0)}:
+        yield f"the model's tests must be distinct, and of the battery or {own}, got {places}"
+    if taken := sorted({*certificate.attacks} & {*AWARE, *PUSHES}):
+        yield f"the labels {taken} stand for tests of the shield's model, and for no attacks"
+    if model.delta != certificate.delta:
+        yield f"the model's tests have another delta ({model.delta}) than the certificate"
+    n = min(certificate.episodes["measure"], MOST)
+    if any(test.n != n for test in model.tests):
+        yield f"a test of the model has other than {n} episodes"
+    if model.evidence != KIND:
+        yield f"the evidence given a model is {KIND!r}, got {model.evidence!r}"
 
 
 def _notes(certificate: Certificate) -> Iterator[str]:

@@ -20,7 +20,7 @@ from safer_gym.conformance.certificate.view import NO_ATTACK
 from safer_gym.conformance.certify.given_model import GivenModel
 from safer_gym.conformance.certify.plan import Plan
 
-NO_MODEL = GivenModel(None, "linf", None, "observation")
+NO_MODEL = GivenModel(None, "linf", None, "observation", ())
 STATISTICAL, FORMAL = "statistical", "statistical, over a formal enclosure"
 
 

@@ -64,7 +64,8 @@ def derived(certificate: Certificate, *, model: Models = None, trust: bool = Fal
     if evidence is not None:
         shield = read_shield(evidence.shield, model, trust=trust)
         evidence = derived_evidence(evidence, shield)
-    given = GivenModel(evidence, certificate.norm, certificate.scale, certificate.channel)
+    labels = (*certificate.attacks, *certificate.unlearned)
+    given = GivenModel(evidence, certificate.norm, certificate.scale, certificate.channel, labels)
     decisions = decide_all(plan, rows, _missing(certificate), doubt, given)
     headlines = tuple(headline(plan, rows, mode, doubt, given) for mode in reversed(plan.modes))
     return replace(

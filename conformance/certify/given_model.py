@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,11 +14,13 @@ from safer_gym.conformance.certificate.requirement import Metric
 from safer_gym.conformance.statistics import binomial_upper
 from safer_gym.shield import reach_of
 from safer_gym.types import Channel
-from safer_gym.wrappers.shield.shield import Models, Shield
+from safer_gym.wrappers.shield.shield import Models, Shield, parsed
 
 NULL = "null"
 AWARE = ("spoof", "greedy")
-"""Adversaries that know the shield; without them its model is not tested."""
+"""Adversaries that know the shield; without them its model is not tested on observations."""
+PUSHES = ("full push low", "full push high", "full push held")
+"""Constant corners of the ball; without them it is not tested behind the policy."""
 ROOM = 1 + 1e-9
 
 
@@ -30,12 +31,15 @@ class GivenModel:
     Args:
         evidence: what was found; None: the policy has no shield.
         norm, scale, channel: of the certificate's balls.
+        attacks: labels of the battery, those that were not learned too: the model has to be tested
+            under each of them.
     """
 
     evidence: ModelEvidence | None
     norm: str
     scale: tuple[float, ...] | None
     channel: Channel
+    attacks: tuple[str, ...]
 
     def upper(self, eps: float) -> float | None:
         """Its value at a radius: the largest of the tests up to there; None where there is none."""
@@ -51,7 +55,22 @@ class GivenModel:
             return "given a model the rate of violations is bounded, and not the mean"
         if not evidence.proved:
             return f"the shield is not proved: {evidence.why_unproved}"
-        return self._too_large(evidence, eps) or _fault(evidence.tests, eps, self.channel)
+        return (
+            self._too_large(evidence, eps)
+            or self._untested(evidence.tests, eps)
+            or _fault(evidence.tests, eps)
+        )
+
+    def _untested(self, tests: Sequence[ModelTest], eps: float) -> str | None:
+        """Which tests are missing: a budget may have ended before them."""
+        own = [label for label in self.attacks if label != NULL]
+        needed = dict.fromkeys([*shield_tests(self.channel), *own]) if eps > 0 else {}
+        done = {(test.attack, test.eps) for test in tests}
+        missing = [NULL] if (NULL, 0.0) not in done else []
+        missing += [label for label in needed if (label, eps) not in done]
+        if missing:
+            return f"the model was not tested under {', '.join(missing)} at eps {eps:g}"
+        return None
 
     def _too_large(self, evidence: ModelEvidence, eps: float) -> str | None:
         """Why the shield does not cover the radius: it was built for a smaller one."""
@@ -75,6 +94,11 @@ class GivenModel:
         return None
 
 
+def shield_tests(channel: Channel) -> tuple[str, ...]:
+    """Labels of the tests that a shield's model gets beside those under the battery."""
+    return AWARE if channel == "observation" else PUSHES
+
+
 def read_shield(text: str, model: Models = None, *, trust: bool = False) -> Shield:
     """The shield of evidence; it is not trusted.
 
@@ -86,11 +110,7 @@ def read_shield(text: str, model: Models = None, *, trust: bool = False) -> Shie
     Raises:
         ValueError: no shield, or functions with other values.
     """
-    try:
-        data: Any = json.loads(text)
-        return Shield.from_json(data, model, trust=trust)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"the evidence holds no shield: {error}") from None
+    return Shield.from_json(parsed(text), model, trust=trust)
 
 
 def made(shield: Shield, tests: Sequence[ModelTest], delta: float) -> ModelEvidence:
@@ -131,14 +151,9 @@ def _check_counts(test: ModelTest) -> None:
         raise ValueError(f"a test of the model counts more steps than its {test.steps}")
 
 
-def _fault(tests: Sequence[ModelTest], eps: float, channel: Channel) -> str | None:
-    """Why the tests up to a radius refuse the model, or do not test it there."""
-    inside = [test for test in tests if test.eps <= eps]
-    known = {test.attack for test in tests if test.eps == eps or test.attack == NULL}
-    needed = (NULL, *AWARE) if channel == "observation" and eps > 0 else (NULL,)
-    if missing := [attack for attack in needed if attack not in known]:
-        return f"the model was not tested under {', '.join(missing)} at eps {eps:g}"
-    for test in inside:
+def _fault(tests: Sequence[ModelTest], eps: float) -> str | None:
+    """Why the tests up to a radius refute the model."""
+    for test in (test for test in tests if test.eps <= eps):
         where = f"of {test.n} episodes under {test.attack} at eps {test.eps:g}"
         for count, what in (
             (test.left, "left the bounds of the model"),

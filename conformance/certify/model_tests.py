@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from safer_gym.attacks import BangBang
 from safer_gym.conformance.battery.members import NULL, Member
 from safer_gym.conformance.certificate.model_evidence import ModelEvidence, ModelTest
-from safer_gym.conformance.certify.given_model import made
+from safer_gym.conformance.certify.given_model import AWARE, PUSHES, made, shield_tests
 from safer_gym.conformance.certify.world import Job, run_job
 from safer_gym.conformance.evaluate.attacked_policy import ROWS
 from safer_gym.conformance.evaluate.outcomes import Trace
 from safer_gym.conformance.workers.pool import Pool
 from safer_gym.shield import Transitions, leaving
-from safer_gym.types import Attack
+from safer_gym.types import Attack, Channel
 from safer_gym.wrappers.shield.attacks import Greedy, Spoof
 from safer_gym.wrappers.shield.policy import ShieldedPolicy
+from safer_gym.wrappers.shield.shield import Shield
 
 if TYPE_CHECKING:
     from safer_gym.conformance.certify.run import Certification
@@ -55,9 +57,7 @@ def model_evidence(
     if policy is None or "deterministic" not in run.plan.modes:
         return None
     own = {label: member for label, member in members.items() if label != NULL}
-    if run.plan.channel == "observation":
-        aware: dict[str, Attack] = {"spoof": Spoof(policy.shield), "greedy": Greedy(policy.shield)}
-        own = {**{label: Member.of(attack) for label, attack in aware.items()}, **own}
+    own = {**added_members(policy.shield, run.plan.channel), **own}
     n = min(run.settings.attack_episodes, MOST)
     places = [(NULL, 0.0)] + [(a, eps) for eps in run.plan.eps if eps > 0 for a in own]
     jobs = [
@@ -73,6 +73,29 @@ def model_evidence(
             run.say("testing the model", (done + 1) / len(jobs))
     tests = [counted(attack, eps, seen) for (attack, eps), seen in found.items() if len(seen) == n]
     return made(policy.shield, tests, run.plan.delta)
+
+
+def added_members(shield: Shield, channel: Channel) -> dict[str, Member]:
+    """The attacks that test a shield's model beside the battery's, by label."""
+    attacks: tuple[Attack, ...] = (Spoof(shield), Greedy(shield))
+    if channel != "observation":
+        attacks = (BangBang("low"), BangBang("high"), BangBang(held=True))
+    labels = shield_tests(channel)
+    return {label: Member.of(attack) for label, attack in zip(labels, attacks, strict=True)}
+
+
+def check_labels(policy: ShieldedPolicy | None, labels: Iterable[str]) -> None:
+    """Refuse a battery that would put attacks of its own in the place of the shield's tests.
+
+    Raises:
+        ValueError: a label that is taken.
+    """
+    taken = [label for label in labels if label in (*AWARE, *PUSHES)]
+    if policy is not None and taken:
+        raise ValueError(
+            f"the label {taken[0]!r} stands for a test of the shield's model; call yours "
+            "something else"
+        )
 
 
 def counted(attack: str, eps: float, seen: Sequence[Look]) -> ModelTest:

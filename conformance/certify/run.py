@@ -18,7 +18,7 @@ from safer_gym.conformance.certify.frames import stacks_frames
 from safer_gym.conformance.certify.independence import repeat_flags
 from safer_gym.conformance.certify.inspect import is_flat
 from safer_gym.conformance.certify.ledger import Ledger
-from safer_gym.conformance.certify.model_tests import model_evidence
+from safer_gym.conformance.certify.model_tests import check_labels, model_evidence, shielded_policy
 from safer_gym.conformance.certify.notes import replayed, worst_jobs
 from safer_gym.conformance.certify.plan import Plan
 from safer_gym.conformance.certify.preparation import prepared, world_of
@@ -94,7 +94,10 @@ class Certification:
         self.deadline = started + settings.seconds * (1 - RESERVE)
         climbs, named = has_gradient(subject.target, subject.probe), settings.battery
         # A battery that could not be run is refused before anything is learned.
-        make_battery(named, subject.target, Lessons({}), has_gradient=climbs, channel=plan.channel)
+        battery = make_battery(
+            named, subject.target, Lessons({}), has_gradient=climbs, channel=plan.channel
+        )
+        check_labels(shielded_policy(self), battery.members)
 
     def run(self) -> Certificate:
         """All steps."""

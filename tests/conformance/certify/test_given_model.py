@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -20,9 +22,14 @@ from safer_gym.attacks import make_attack
 from safer_gym.conformance.certificate import Certificate
 from safer_gym.conformance.certificate.model_evidence import KIND, ModelEvidence, ModelTest
 from safer_gym.conformance.certificate.requirement import Requirement
-from safer_gym.conformance.certify import certify
+from safer_gym.conformance.certify import certify, run
 from safer_gym.conformance.certify.derive import derived
-from safer_gym.conformance.certify.given_model import GivenModel, derived_evidence, made
+from safer_gym.conformance.certify.given_model import (
+    PUSHES,
+    GivenModel,
+    derived_evidence,
+    made,
+)
 from safer_gym.conformance.certify.model_tests import counted, looks
 from safer_gym.conformance.certify.verify import verify
 from safer_gym.conformance.evaluate import evaluate
@@ -30,6 +37,7 @@ from safer_gym.conformance.report.certificate.markdown import render_markdown
 from safer_gym.conformance.report.certificate.page import render_page
 from safer_gym.conformance.report.certificate.sarif import render_sarif
 from safer_gym.shield import Part
+from safer_gym.types import AttackResult
 from safer_gym.wrappers import Shield, ShieldedPolicy
 from safer_gym.wrappers.shield.attacks import Greedy, Spoof
 
@@ -60,6 +68,16 @@ class Short(Line):
         return self.state.astype(np.float32), {}
 
 
+class Weak:
+    """An attack that seeks cost, and moves nothing."""
+
+    cost_directed = True
+
+    def __call__(self, victim: Any, obs: torch.Tensor, ball: Any, generator: Any = None) -> Any:
+        nothing = obs.new_zeros(len(obs))
+        return AttackResult(ball.project(obs, obs), nothing, nothing)
+
+
 def shielded(part: Part, eps: float = 0.2) -> ShieldedPolicy:
     env = make_line()
     spaces = {"action_space": env.action_space, "observation_space": env.observation_space}
@@ -80,7 +98,7 @@ def refused(part: Part, eps: float = 0.2) -> str:
     found = evaluate(policy, Short, {"null": make_attack("null")}, eps=0.0, n_episodes=6, traces=6)
     found += evaluate(policy, Short, attacks, eps=eps, n_episodes=6, traces=6)
     tests = [counted(o.attack, o.eps, looks(policy, o.traces)) for o in found]
-    return str(given(made(policy.shield, tests, 0.05)).refused(eps, "rate"))
+    return str(given(made(policy.shield, tests, 0.05), attacks=()).refused(eps, "rate"))
 
 
 def test_it_passes_and_says_by_which_kind() -> None:
@@ -191,18 +209,19 @@ test_of.__test__ = False  # type: ignore[attr-defined]
 
 def evidence(change: Callable[[str], dict[str, int]] = lambda attack: {}) -> ModelEvidence:
     part = mass(reach=(0.2, 0.2), error=0.012)
-    names = (("null", 0.0), ("spoof", 0.2), ("greedy", 0.2))
+    names = (("null", 0.0), ("spoof", 0.2), ("greedy", 0.2), ("noise", 0.2))
     tests = [test_of(name, eps, **change(name)) for name, eps in names]
     return made(Shield((part,), 0.2), tests, 0.05)
 
 
 def given(found: ModelEvidence | None, **change: Any) -> GivenModel:
-    return GivenModel(found, **{"norm": "linf", "scale": None, "channel": "observation", **change})
+    about = {"norm": "linf", "scale": None, "channel": "observation"}
+    return GivenModel(found, **{**about, "attacks": ("null", "noise"), **change})
 
 
 def test_what_supports_it() -> None:
     assert given(evidence()).refused(0.2, "rate") is None
-    assert given(evidence()).upper(0.2) == pytest.approx(1 - (0.05 / 3) ** (1 / 40))
+    assert given(evidence()).upper(0.2) == pytest.approx(1 - (0.05 / 4) ** (1 / 40))
     assert "no shield" in str(given(None).refused(0.2, "rate"))
     assert "not the mean" in str(given(evidence()).refused(0.2, "mean"))
 
@@ -216,11 +235,118 @@ def test_one_count_refuses_it(count: str, attack: str) -> None:
     assert given(found).refused(0.2, "rate") is not None
 
 
-@pytest.mark.parametrize("missing", ["null", "spoof", "greedy"])
-def test_each_adversary_that_knows_the_shield_is_needed(missing: str) -> None:
+@pytest.mark.parametrize("missing", ["null", "spoof", "greedy", "noise"])
+def test_each_attack_of_the_battery_and_each_that_knows_the_shield_is_needed(missing: str) -> None:
     found = evidence()
     kept = tuple(test for test in found.tests if test.attack != missing)
-    assert "not tested" in str(given(replace(found, tests=kept)).refused(0.2, "rate"))
+    told = str(given(replace(found, tests=kept)).refused(0.2, "rate"))
+    assert f"not tested under {missing} at eps 0.2" in told
+
+
+def test_an_attack_that_was_not_learned_is_missed() -> None:
+    learned = given(evidence(), attacks=("null", "noise", "learned"))
+    assert "not tested under learned" in str(learned.refused(0.2, "rate"))
+
+
+def test_the_test_without_an_attack_counts_at_radius_zero_alone() -> None:
+    found = evidence()
+    moved = (replace(found.tests[0], eps=0.5, left=3), *found.tests[1:])
+    assert "not tested under null" in str(given(replace(found, tests=moved)).refused(0.2, "rate"))
+
+
+@pytest.mark.parametrize("channel", ["action", "disturbance"])
+def test_behind_the_policy_each_full_push_is_needed(channel: str) -> None:
+    shield = Shield((mass(reach=(0.2, 0.2), error=0.012),), 0.2)
+    shield = shield.widened(action_eps=0.2, disturbance=0.2, pushes={"v": 0.1})
+    tests = [test_of(name, 0.2 * (name != "null")) for name in ("null", "noise", *PUSHES)]
+    about = given(made(shield, tests, 0.05), channel=channel)
+    assert about.refused(0.2, "rate") is None
+    for missing in PUSHES:
+        kept = [test for test in tests if test.attack != missing]
+        told = str(replace(about, evidence=made(shield, kept, 0.05)).refused(0.2, "rate"))
+        assert f"not tested under {missing}" in told
+
+
+def test_a_certificate_without_a_test_of_its_battery_does_not_pass() -> None:
+    """As a budget leaves it that ends before the last test."""
+    kept = tuple(test for test in good().model.tests if test.attack != "noise")
+    assert len(kept) == len(good().model.tests) - 1
+    again = derived(replace(good(), model=replace(good().model, tests=kept))).sealed()
+    assert again.verdict == "INCONCLUSIVE"
+    assert "not tested under noise at eps 0.2" in again.requirements[0].why
+    assert again.headlines[0].certified_eps_given_model is None
+    assert not list(_second_checker()(json.dumps(again.to_json())))
+
+
+def test_a_budget_that_ends_within_the_tests_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as it is certified."""
+    whole = run.model_evidence
+
+    def cut(*about: Any) -> ModelEvidence:
+        found = whole(*about)
+        assert found is not None
+        return replace(found, tests=found.tests[:-1])
+
+    monkeypatch.setattr(run, "model_evidence", cut)
+    policy = shielded(mass(reach=(0.2, 0.2), error=0.012))
+    battery = {"noise": make_attack("uniform")}
+    found = certify(policy, Short, requirement=TEXT, battery=battery, episodes=20)
+    assert found.verdict == "INCONCLUSIVE"
+    assert "not tested under noise" in found.requirements[0].why
+
+
+class Windy(Short):
+    """A disturbance of one moves v by ten in a step."""
+
+    disturbance_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
+    wind = 0.0
+
+    def disturb(self, disturbance: Any) -> None:
+        self.wind = float(disturbance[0])
+
+    def step(self, action: Any) -> Any:
+        _, *rest = super().step(action)
+        self.state[1] += 10 * self.wind
+        self.wind = 0.0
+        return (self.state.astype(np.float32), *rest)
+
+
+def windproof(push: float) -> Certificate:
+    """Of a shield against disturbances of .004, with what somebody says of one of radius 1."""
+    shield = Shield((mass(reach=(0.05, 0.05), error=0.012),), 0.05)
+    shield, env = shield.widened(disturbance=0.004, pushes={"v": push}), make_line()
+    spaces = {"action_space": env.action_space, "observation_space": env.observation_space}
+    return certify(
+        ShieldedPolicy(Drive(), shield, **spaces),
+        Windy,
+        requirement=TEXT.replace("eps = 0.2", "disturbance eps = 0.004"),
+        battery={"weak": Weak()},
+        episodes=20,
+    )
+
+
+def test_a_full_push_finds_what_a_weak_battery_does_not() -> None:
+    """A shield whose model takes a disturbance for a tenth of what it does."""
+    certificate = windproof(1.0)
+    tests = {test.attack: test for test in certificate.model.tests}
+    assert tests["weak"].left == 0
+    assert all(tests[name].left > 0 for name in PUSHES)
+    assert certificate.verdict == "INCONCLUSIVE"
+    assert "refuted" in certificate.requirements[0].why
+
+
+def test_what_a_disturbance_does_is_told_by_coordinate_and_its_radius_apart() -> None:
+    certificate = windproof(10.0)
+    assert certificate.verdict == "PASS"
+    assert verify(certificate) == ()
+    assert not list(_second_checker()(json.dumps(certificate.to_json())))
+
+
+@pytest.mark.parametrize("label", ["spoof", "greedy", "full push held"])
+def test_a_battery_cannot_take_the_place_of_a_test_of_the_shield(label: str) -> None:
+    policy = shielded(mass(reach=(0.2, 0.2), error=0.012))
+    with pytest.raises(ValueError, match="stands for a test of the shield's model"):
+        certify(policy, Short, requirement=TEXT, battery={label: Weak()}, episodes=4)
 
 
 def test_what_it_was_built_for() -> None:
@@ -250,6 +376,105 @@ def test_a_forged_proof_is_found_out() -> None:
     counts = replace(good().model.tests[0], left=99)
     many = replace(good().model, tests=(counts, *good().model.tests[1:]))
     assert verify(replace(good(), model=many).sealed())
+
+
+# Edited certificates, with a hash that was computed again.
+
+
+def edited(**change: Any) -> Certificate:
+    return replace(good(), model=replace(good().model, **change)).sealed()
+
+
+def rederived(**change: Any) -> Certificate:
+    """With all that follows from the edit computed anew: nothing but the edit can be found."""
+    return derived(edited(**change)).sealed()
+
+
+def with_shield(**change: Any) -> Certificate:
+    return edited(shield=json.dumps(json.loads(good().model.shield) | change))
+
+
+def is_refused(certificate: Certificate) -> bool:
+    """Whether both checkers refuse it."""
+    text = json.dumps(certificate.to_json())
+    found = bool(verify(certificate)), bool(list(_second_checker()(text)))
+    assert found[0] == found[1], found
+    return found[0]
+
+
+def test_the_edits_begin_with_a_certificate_that_both_checkers_accept() -> None:
+    assert not is_refused(with_shield())
+    assert not is_refused(rederived())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action_eps": math.inf},
+        {"disturbance": math.inf, "pushes": {"v": 0.0}},
+        {"disturbance": 0.2},
+        {"eps": "x"},
+        {"eps": -0.2},
+        {"eps": math.nan},
+        {"note": math.nan},
+        {"format": "safer-gym/shield/3"},
+        {"action_eps": 0.5},
+        {"disturbance": 0.2, "pushes": {"v": 1.0}},
+        {"pushes": {"v": -1.0}},
+    ],
+    ids=str,
+)
+def test_a_shield_that_says_it_allows_for_more_is_refused(change: dict[str, Any]) -> None:
+    """By numbers that are none, or by errors that no such adversary leaves as small."""
+    assert is_refused(with_shield(**change))
+
+
+def test_a_number_too_large_for_a_float_is_refused() -> None:
+    text = json.dumps(json.loads(good().model.shield) | {"action_eps": "HERE"})
+    assert is_refused(edited(shield=text.replace('"HERE"', "1e999")))
+
+
+def test_a_certificate_that_lost_its_refuting_tests_does_not_pass() -> None:
+    """Moved actions, and a shield that knows nothing of them: it is told and retold."""
+    env = make_line()
+    spaces = {"action_space": env.action_space, "observation_space": env.observation_space}
+    shield = Shield((mass(reach=(0.2, 0.2), error=0.012),), 0.2)
+    genuine = certify(
+        ShieldedPolicy(Drive(), shield, **spaces),
+        Short,
+        requirement=TEXT.replace("eps = 0.2", "action eps = 0.5"),
+        battery={"noise": make_attack("uniform")},
+        episodes=20,
+    )
+    assert genuine.verdict != "PASS"
+    told = json.loads(genuine.model.shield) | {"action_eps": math.inf, "eps": "x"}
+    null = tuple(test for test in genuine.model.tests if test.attack == "null")
+    with pytest.raises(ValueError, match="finite"):
+        derived(replace(genuine, model=replace(genuine.model, shield=json.dumps(told))))
+    assert derived(replace(genuine, model=replace(genuine.model, tests=null))).verdict != "PASS"
+
+
+@pytest.mark.parametrize("attack", ["unheard of", "full push high", "noise"])
+def test_a_test_that_none_asked_for_and_one_twice_are_refused(attack: str) -> None:
+    more = replace(good().model.tests[-1], attack=attack)
+    assert is_refused(rederived(tests=(*good().model.tests, more)))
+
+
+def test_tests_of_a_model_have_the_confidence_and_the_episodes_of_the_certificate() -> None:
+    assert is_refused(rederived(delta=0.5))
+    assert is_refused(rederived(tests=tuple(replace(t, n=99) for t in good().model.tests)))
+
+
+@pytest.mark.parametrize("count", ["left", "outside", "unexplained", "costly", "alarms", "moved"])
+@pytest.mark.parametrize("value", [-1, 10**6])
+def test_counts_of_a_test_lie_between_none_and_all(count: str, value: int) -> None:
+    wrong = replace(good().model.tests[0], **{count: value})
+    assert is_refused(edited(tests=(wrong, *good().model.tests[1:])))
+
+
+def test_a_test_without_an_attack_has_no_radius() -> None:
+    moved = replace(good().model.tests[0], eps=0.2)
+    assert is_refused(rederived(tests=(moved, *good().model.tests[1:])))
 
 
 # A model that is the user's own function: a certificate names it, and holds no code.

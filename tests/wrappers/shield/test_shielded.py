@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +146,74 @@ def test_what_does_not_fit_is_refused(change: dict, words: str) -> None:
     told = {"coordinates": COORDINATES, "h": H, "eps": 0.1, "episodes": 1}
     with pytest.raises(ValueError, match=words):
         Shield.fit(make_line, **{**told, **change})
+
+
+def test_room_is_made_for_a_disturbance_by_its_radius_and_what_it_does() -> None:
+    plain = Shield((mass(),), 0.1)
+    ready = plain.widened(disturbance=0.03, pushes={"v": 0.3}, action_eps=0.1)
+    assert (ready.disturbance, ready.pushes, ready.action_eps) == (0.03, {"v": 0.3}, 0.1)
+    wider = ready.parts[0].free.high - plain.parts[0].free.high
+    assert wider.tolist() == pytest.approx([0.005 * 0.1, 0.1 * 0.1 + 0.03 * 0.3])
+    assert ready.prove()[0].holds
+    assert Shield.from_json(ready.to_json()).to_json() == ready.to_json()
+    with pytest.raises(ValueError, match="widened already"):
+        ready.widened(action_eps=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"disturbance": 0.1}, "pushes must say"),
+        ({"disturbance": 0.1, "pushes": {"y": 0.1}}, "coordinate of pushes"),
+        ({"disturbance": 0.1, "pushes": {"v": -0.1}}, "pushes"),
+        ({"disturbance": -0.1, "pushes": {"v": 0.1}}, "disturbance"),
+        ({"action_eps": math.inf}, "action_eps"),
+    ],
+)
+def test_what_makes_no_room_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Shield((mass(),), 0.1).widened(**options)
+
+
+def test_a_file_that_counts_disturbances_in_coordinates_is_refused() -> None:
+    data = fitted().to_json() | {"format": "safer-gym/shield/1"}
+    del data["pushes"]
+    assert Shield.from_json(data).to_json() == fitted().to_json()
+    with pytest.raises(ValueError, match="counts disturbances in coordinates"):
+        Shield.from_json(data | {"disturbance": 0.1})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"eps": "x"},
+        {"eps": -1.0},
+        {"norm": 3},
+        {"action_eps": math.inf},
+        {"action_eps": None},
+        {"action_eps": 0.5},
+        {"disturbance": 0.1},
+        {"disturbance": 0.1, "pushes": {"v": 5.0}},
+        {"pushes": [1]},
+        {"parts": 3},
+        {"parts": [{}]},
+        {"parts": []},
+    ],
+    ids=str,
+)
+def test_a_file_of_another_shield_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Whatever is wrong with it, by a ValueError."""
+    path = tmp_path / "shield.json"
+    path.write_text(json.dumps(fitted().to_json() | change))
+    with pytest.raises(ValueError):  # noqa: PT011 - each says something else
+        Shield.load(path)
+
+
+def test_a_file_that_lacks_a_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "shield.json"
+    path.write_text(json.dumps({k: v for k, v in fitted().to_json().items() if k != "norm"}))
+    with pytest.raises(ValueError, match="no shield"):
+        Shield.load(path)
 
 
 def test_actions_of_two_parts_must_differ() -> None:
