@@ -23,9 +23,9 @@ safe, and no set is learned.
 """
 
 
-FAR_SIGHTED: dict[str, float] = {"safety_discount": 0.9999}
+DOUBLE_INTEGRATOR: dict[str, float] = {"safety_discount": 0.9999, "shield_margin": 0.015}
 """At 0.999 the value of a state whose violation is fifty steps away is too high by about 0.02, and
-some states just outside of the set count as safe."""
+some states just outside of the set count as safe. On the cart-pole one seed of three then fails."""
 RACING_CAR: dict[str, float] = {"region_margin": 0.3, "shield_margin": 0.1, "anneal_share": 0.7}
 """It moves by up to a sixth of its road's half width a step, and the margins are in proportion. It
 takes long to learn to drive, and until then g_h must not be close to 1."""
@@ -55,8 +55,8 @@ def _family(
 
 
 WORLDS: dict[str, dict[str, Recipe]] = {
-    "double-integrator": _family(50_000, 20_000, 64, {**FAR_SIGHTED, "shield_margin": 0.015}),
-    "cart-pole": _family(50_000, 30_000, 64, FAR_SIGHTED),
+    "double-integrator": _family(50_000, 20_000, 64, DOUBLE_INTEGRATOR),
+    "cart-pole": _family(50_000, 30_000, 64),
     "racing-car": _family(40_000, 40_000, 128, RACING_CAR),
     "walker2d": _family(100_000, 100_000, 128, gradient_steps=32),
 }
