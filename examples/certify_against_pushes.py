@@ -1,6 +1,7 @@
 """Certify a policy on a cart-pole that an adversary pushes.
 
-    python examples/certify_against_pushes.py                      # a plain SAC: FAIL
+    python examples/certify_against_pushes.py                                 # a plain SAC: FAIL
+    python examples/certify_against_pushes.py --model cart-pole/drac-shield   # DRAC, shielded: PASS
     python examples/certify_against_pushes.py --model my-model.zip
 
 The policy is Stable-Baselines3's SAC, which sees the reward alone. The battery pushes the cart with
@@ -28,8 +29,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=str(MODEL))
     parser.add_argument("--battery", default="standard")
-    parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--budget", default="10m")
+    parser.add_argument("--episodes", type=int, default=150)
+    parser.add_argument("--budget", default="20m")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 

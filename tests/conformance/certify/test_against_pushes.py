@@ -37,6 +37,19 @@ def test_a_plain_sac_on_cart_pole_fails_under_pushes() -> None:
     assert float(table.rows[0][-1]) == pytest.approx(min(row.attacks[0].worst_h), abs=1e-3)
 
 
+@pytest.mark.slow
+def test_drac_with_its_shield_passes_where_a_plain_sac_fails() -> None:
+    certificate = certify(
+        load_policy("cart-pole/drac-shield").policy,
+        lambda: gym.make("SaferGym/CartPole-v0"),
+        requirement="P(cost > 0) <= 0.05 at disturbance eps = 0.3 under attacks",
+        battery="quick",
+        episodes=125,
+    )
+    assert certificate.verdict == "PASS"
+    assert all(attack.violations == 0 for attack in certificate.rows[0].attacks)
+
+
 def test_who_reports_no_h_has_no_column_of_it() -> None:
     class Mute(Ledge):
         def _info(self) -> dict[str, Any]:
