@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from safer_gym.shield import Backup, Function, Mode, Part, observe, predicted, safe_rows, shielded
 from safer_gym.shield.box import Box
@@ -135,3 +135,14 @@ def functional_mass(**options: Any) -> Part:
     span = 3 * torch.ones(1, 2).double()
     function = Function.of(mass_step, Box(-span, span), Box(-one, one))
     return replace(part, function=function)
+
+
+class Drive(nn.Module):
+    """Full force to the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.tensor([2.0]))
+
+    def forward(self, obs: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.bias + 0.01 * obs[:, :1])

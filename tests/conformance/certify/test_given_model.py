@@ -15,8 +15,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from shield_toys import Line, functional_mass, make_line, mass, mass_step, tensor
-from torch import nn
+from shield_toys import Drive, Line, functional_mass, make_line, mass, mass_step, tensor
 
 from safer_gym.attacks import make_attack
 from safer_gym.conformance.certificate import Certificate
@@ -43,17 +42,6 @@ from safer_gym.wrappers.shield.attacks import Greedy, Spoof
 
 CHECKER = Path(__file__).parents[3] / "examples" / "check_certificate.py"
 TEXT = "P(cost > 0) <= 0.25 at eps = 0.2 for every adversary given the model"
-
-
-class Drive(nn.Module):
-    """Full force to the right."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.tensor([2.0]))
-
-    def forward(self, obs: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.bias + 0.01 * obs[:, :1])
 
 
 class Short(Line):

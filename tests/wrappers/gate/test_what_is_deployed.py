@@ -7,27 +7,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
-from shield_toys import make_line, mass
-from torch import nn
+from shield_toys import Drive, make_line, mass
 
 from safer_gym.conformance.evaluate import evaluate
 from safer_gym.wrappers import Shield, ShieldedPolicy
 from safer_gym.wrappers.policies.view import PolicyView, view_of
 
 OTHERWISE = "not what attacks and bounds read of it"
-
-
-class Drive(nn.Module):
-    """Full force to the right."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.tensor([2.0]))
-
-    def forward(self, obs: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.bias + 0.01 * obs[:, :1])
 
 
 class Unshielded(ShieldedPolicy):
