@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from benchmarks.timing import interleave, lap_of
-from safer_gym.conformance.provenance import commit, versions
+from safer_gym.conformance.provenance import commit, instructions, versions
 
 
 def describe() -> dict[str, Any]:
@@ -18,7 +18,7 @@ def describe() -> dict[str, Any]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
         "processor": _processor(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "instructions": instructions(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load_1min": load,
