@@ -62,6 +62,11 @@ class Part:
 
     def __post_init__(self) -> None:
         k, m = len(self.names), len(self.actions)
+        if len({*self.names}) < k or len({*self.actions}) < m or min(self.actions, default=0) < 0:
+            raise ValueError(
+                "a part's coordinates and actions must be distinct, and actions counted from 0; "
+                f"got {self.names} and {self.actions}"
+            )
         for name, size in (("offset", k), ("reach", k), ("action_low", m), ("action_high", m)):
             _sized(name, getattr(self, name), (size,))
         _sized("weight", self.weight, (k, self.weight.shape[-1]))

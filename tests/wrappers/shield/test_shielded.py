@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,13 @@ def test_a_file_that_lacks_a_key_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({k: v for k, v in fitted().to_json().items() if k != "norm"}))
     with pytest.raises(ValueError, match="no shield"):
         Shield.load(path)
+
+
+def test_an_action_and_a_coordinate_have_one_number_and_one_name() -> None:
+    with pytest.raises(ValueError, match=r"counted from 0; got \('x', 'v'\) and \(-1,\)"):
+        replace(mass(), actions=(-1,))
+    with pytest.raises(ValueError, match="must be distinct"):
+        replace(mass(), names=("x", "x"))
 
 
 def test_actions_of_two_parts_must_differ() -> None:
