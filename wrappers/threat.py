@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
 
+from safer_gym.wrappers.env_layers import env_layers
 from safer_gym.wrappers.obs_layout import ObsLayout
 
 
@@ -64,9 +65,5 @@ class Threat(NamedTuple):
 
 def frame_stack(env: gym.Env) -> str:
     """The wrapper that shows several frames at once; "" where there is none."""
-    layer: Any = env
-    while isinstance(layer, gym.Wrapper):
-        if "FrameStack" in type(layer).__name__:
-            return type(layer).__name__
-        layer = layer.env
-    return ""
+    *names, _ = (type(layer).__name__ for layer in env_layers(env))
+    return next((name for name in names if "FrameStack" in name), "")

@@ -15,6 +15,7 @@ import numpy as np
 
 from safer_gym.conformance.files import digest
 from safer_gym.wrappers.disturbances import disturbance_space
+from safer_gym.wrappers.env_layers import env_layers
 from safer_gym.wrappers.gate.ends import stated_limit
 from safer_gym.wrappers.gate.global_streams import GlobalStream
 
@@ -82,7 +83,7 @@ def _episode(env: gym.Env, seed: int, hold: int, disturbed: bool) -> Iterator[by
 def _declared(envs: list[gym.Env]) -> Iterator[bytes]:
     """What the environments say of themselves before they run."""
     yield repr(stated_limit(envs[0])).encode()
-    chains = [list(_layers(env)) for env in envs]
+    chains = [list(env_layers(env)) for env in envs]
     for layer, *others in zip(*chains, strict=False):
         yield from _code(type(layer))
         own, *rest = (_attributes(one) for one in (layer, *others))
@@ -91,13 +92,6 @@ def _declared(envs: list[gym.Env]) -> Iterator[bytes]:
             for name, value in sorted(own.items())
             if all(other.get(name) == value for other in rest)
         )
-
-
-def _layers(env: Any) -> Iterator[Any]:
-    yield env
-    while isinstance(env, gym.Wrapper):
-        env = env.env
-        yield env
 
 
 def _code(layer: type) -> Iterator[bytes]:

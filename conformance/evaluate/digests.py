@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from safer_gym.types import Victim
+from safer_gym.wrappers.env_layers import env_layers
 from safer_gym.wrappers.policies.normaliser import frozen
 from safer_gym.wrappers.policies.view import PolicyView
 
@@ -61,12 +62,7 @@ def environment_digest(env: gym.Env) -> str:
 
 def layers(env: gym.Env) -> list[str]:
     """The names of the wrappers, outermost first, then of the environment."""
-    chain = [type(env).__name__]
-    layer: Any = env
-    while isinstance(layer, gym.Wrapper):
-        layer = layer.env
-        chain.append(type(layer).__name__)
-    return chain
+    return [type(layer).__name__ for layer in env_layers(env)]
 
 
 def _parameters(policy: Any) -> Mapping[str, torch.Tensor]:

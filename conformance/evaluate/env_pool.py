@@ -12,6 +12,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
+from safer_gym.wrappers.env_layers import env_layers
 from safer_gym.wrappers.packed import PackedObservations
 
 FORGETS = "forgets_on_reset"
@@ -71,9 +72,6 @@ class EnvPool:
 
 def forgets(env: gym.Env) -> bool:
     """Whether a reset of this environment leaves no trace of earlier episodes."""
-    layer: Any = env
-    while isinstance(layer, gym.Wrapper):
-        if type(layer) not in FORGETTING_WRAPPERS:
-            return False
-        layer = layer.env
-    return getattr(layer, FORGETS, False) is True
+    *wrappers, inside = env_layers(env)
+    known = all(type(layer) in FORGETTING_WRAPPERS for layer in wrappers)
+    return known and getattr(inside, FORGETS, False) is True

@@ -15,6 +15,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecNormalize
 
+from safer_gym.wrappers.env_layers import env_layers
+
 HOW = (
     "give its statistics with vec_normalize=... (--vec-normalize FILE), or say that the policy "
     "reads raw observations with vec_normalize=False (--vec-normalize none; in wrappers: pass "
@@ -106,11 +108,7 @@ def check_same_layers(model: Any, env: gym.Env) -> None:
 
 
 def _observing(env: gym.Env) -> list[str]:
-    found, layer = [], env
-    while isinstance(layer, gym.Wrapper):
-        found += [type(layer).__name__] * isinstance(layer, gym.ObservationWrapper)
-        layer = layer.env
-    return found
+    return [type(x).__name__ for x in env_layers(env) if isinstance(x, gym.ObservationWrapper)]
 
 
 def _is_foreign(layer: VecEnvWrapper) -> bool:
